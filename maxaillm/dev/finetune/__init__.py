@@ -1,0 +1,1 @@
+"""The fine-tuning engine: usable alone, as a library and as a command."""

@@ -1,0 +1,296 @@
+"""The one description of a run. Engine, form, API and command line all read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.losses import Loss, losses
+from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
+from maxaillm.dev.finetune.methods import TuneMethod, methods
+from maxaillm.dev.finetune.methods.lora import LoRA
+from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.problems import problems_of
+from maxaillm.dev.finetune.registry import Component, Registry
+
+ADVANCED: dict[str, Any] = {"advanced": True}
+HIDDEN: dict[str, Any] = {"hidden": True}
+
+
+def one_of(registry: Registry[Any]) -> Any:
+    """The type of a field that holds any of the registry's components, told apart by name."""
+    classes: tuple[type[Component], ...] = tuple(registry.values())
+    if len(classes) == 1:
+        return classes[0]
+    return Annotated[Union[classes], Field(discriminator="name")]  # noqa: UP007
+
+
+if TYPE_CHECKING:
+    Tuning = TuneMethod
+    ChosenLoss = Loss
+    MetricName = str
+else:
+    Tuning = one_of(methods)
+    ChosenLoss = one_of(losses)
+    MetricName = Literal[tuple(metrics)]
+
+
+class Section(BaseModel):
+    """Options that belong together; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ModelSection(Section):
+    """Which model is tuned, and how it is held in memory."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=500,
+        title="Base model",
+        description="A starter model, a local folder or a name on the Hugging Face Hub.",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto",
+        title="Precision",
+        description="auto: bf16 on a GPU that has it, else fp16 on a GPU, fp32 on a CPU.",
+        json_schema_extra=ADVANCED,
+    )
+    quantization: Literal["none"] = Field(
+        "none", title="Quantization", description="Not used.", json_schema_extra=HIDDEN
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        title="Gradient checkpointing",
+        description="Computes activations twice instead of keeping them: less memory, slower.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class DataSection(Section):
+    """What the model is shown."""
+
+    dataset: int | None = Field(
+        None, ge=1, title="Dataset", description="A dataset of this site that is ready."
+    )
+    version: int | None = Field(
+        None,
+        ge=1,
+        title="Version",
+        description="Empty: the newest.",
+        json_schema_extra=ADVANCED,
+    )
+    train_file: str | None = Field(None, title="Training file", json_schema_extra=HIDDEN)
+    validation_file: str | None = Field(None, title="Validation file", json_schema_extra=HIDDEN)
+    test_file: str | None = Field(None, title="Test file", json_schema_extra=HIDDEN)
+    validation_share: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        title="Share held out for validation",
+        description="Drawn with the seed where the dataset has no validation split of its own.",
+        json_schema_extra=ADVANCED,
+    )
+    max_length: int = Field(
+        512,
+        ge=16,
+        le=131_072,
+        title="Maximum length",
+        description="Longer rows are cut; how many is counted and said.",
+        json_schema_extra={"unit": "tokens"},
+    )
+    packing: bool = Field(
+        True,
+        title="Packing",
+        description="Several rows share one sequence and can't see each other: faster.",
+    )
+    train_on: Literal["answers", "all"] = Field(
+        "answers",
+        title="Learn from",
+        description="answers: only what the assistant says counts. all: every token does.",
+    )
+    processor: None = Field(None, title="Processor", json_schema_extra=HIDDEN)
+
+
+class TrainingSection(Section):
+    """How the weights are moved. Names are those of Hugging Face's TrainingArguments."""
+
+    num_train_epochs: float = Field(
+        3, gt=0, le=1000, title="Epochs", description="How often each row is seen."
+    )
+    max_steps: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        title="Stop after",
+        description="Ends the run whatever the epochs say. Empty: epochs count.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    per_device_train_batch_size: int = Field(
+        4, ge=1, le=4096, title="Batch size", description="Sequences at once on the device."
+    )
+    gradient_accumulation_steps: int = Field(
+        1,
+        ge=1,
+        le=4096,
+        title="Gradient accumulation",
+        description="Batches before a step; batch size times this is the effective batch.",
+    )
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Size of a step. Empty: what is recommended for the method.",
+    )
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = Field(
+        "cosine",
+        title="Schedule",
+        description="How the learning rate goes on after the warm-up.",
+        json_schema_extra=ADVANCED,
+    )
+    warmup_steps: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        title="Warm-up",
+        description="The learning rate rises from zero over so many steps.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    weight_decay: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        title="Weight decay",
+        description="Pulls weights towards zero; a guard against over-fitting.",
+        json_schema_extra=ADVANCED,
+    )
+    max_grad_norm: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        title="Gradient clipping",
+        description="Longer gradients are shortened to this norm.",
+        json_schema_extra=ADVANCED,
+    )
+    seed: int = Field(
+        42,
+        ge=0,
+        le=2**32 - 1,
+        title="Seed",
+        description="The same seed, data and options give the same run.",
+        json_schema_extra=ADVANCED,
+    )
+    logging_steps: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        title="Log every",
+        description="How often the curves get a point.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    eval_steps: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        title="Evaluate every",
+        description="How often the validation loss is measured.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    save_steps: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        title="Checkpoint every",
+        description="An interrupted run goes on from the last one.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    early_stopping_patience: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        title="Stop early after",
+        description="Evaluations without a better validation loss. Empty: never.",
+        json_schema_extra=ADVANCED | {"unit": "evaluations"},
+    )
+    loss: ChosenLoss = Field(
+        CrossEntropy(),
+        title="Loss",
+        description="What training minimises.",
+        json_schema_extra=ADVANCED,
+    )
+    deepspeed: None = Field(None, title="DeepSpeed", json_schema_extra=HIDDEN)
+    devices: Literal[1] = Field(1, title="Devices", json_schema_extra=HIDDEN)
+
+    @model_validator(mode="after")
+    def warmup_fits(self) -> Self:
+        if self.max_steps and self.warmup_steps >= self.max_steps:
+            raise ValueError("The warm-up must be shorter than the run.")
+        return self
+
+
+class EvaluationSection(Section):
+    """What is measured, and which prompts are answered while training."""
+
+    metrics: list[MetricName] = Field(
+        ["perplexity"], title="Metrics", description="Measured on the held-out rows."
+    )
+    sample_prompts: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
+        [],
+        max_length=8,
+        title="Prompts to sample while training",
+        description="One a line; answered by the base model and at each checkpoint.",
+    )
+    max_new_tokens: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        title="Length of the sampled answers",
+        description="A sampled answer is cut here.",
+        json_schema_extra=ADVANCED | {"unit": "tokens"},
+    )
+
+
+class RunConfig(Section):
+    """A whole run. `parse` is the way in: it reports every mistake at once."""
+
+    name: str = Field(
+        "", max_length=120, title="Name", description="Empty: made from model and method."
+    )
+    provider: Literal["hugging_face"] = Field(
+        "hugging_face", title="Provider", json_schema_extra=HIDDEN
+    )
+    task: Literal["causal_lm"] = Field("causal_lm", title="What for", json_schema_extra=HIDDEN)
+    model: ModelSection
+    data: DataSection = DataSection()
+    training: TrainingSection = TrainingSection()
+    tuning: Tuning = LoRA()
+    evaluation: EvaluationSection = EvaluationSection()
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> RunConfig:
+        """The configuration in `data`.
+
+        A component given without a name, such as `tuning: {r: 8}`, is the default one.
+        Raises ConfigError with every mistake, each with path, value and what is allowed.
+        """
+        try:
+            return cls.model_validate(with_default_names(data))
+        except ValidationError as error:
+            raise ConfigError(problems_of(cls, error)) from None
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate asked for, else the one recommended for the method."""
+        return self.training.learning_rate or self.tuning.recommended_learning_rate
+
+
+def with_default_names(data: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(data)
+    tuning = filled.get("tuning")
+    if isinstance(tuning, Mapping) and "name" not in tuning:
+        filled["tuning"] = {"name": "lora", **tuning}
+    return filled

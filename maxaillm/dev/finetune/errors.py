@@ -1,0 +1,103 @@
+"""What can go wrong in a way that a user can act on: what, which thing, next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import ClassVar, NamedTuple
+
+from pydantic import JsonValue
+
+
+class FineTuneError(Exception):
+    """A failure with a sentence for the user and a hint about the next step."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+    def as_json(self) -> dict[str, JsonValue]:
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class Problem(NamedTuple):
+    """One mistake in a configuration."""
+
+    path: str
+    message: str
+    value: JsonValue
+    allowed: str
+
+    def as_json(self) -> dict[str, JsonValue]:
+        return dict(self._asdict())
+
+
+class ConfigError(FineTuneError):
+    """Every mistake of a configuration at once, each with its path."""
+
+    code = "config"
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        lines = [f"{problem.path}: {problem.message}" for problem in self.problems]
+        super().__init__("\n".join(lines), "Correct these options and start again.")
+
+
+class UnknownComponentError(FineTuneError):
+    """A name that no registered component has."""
+
+    code = "unknown_name"
+    exit_code = 2
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        nearest = get_close_matches(name, known, n=1)
+        guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        super().__init__(
+            f"There is no {kind} named {name!r}.{guess}", f"Known: {', '.join(known)}."
+        )
+
+
+class DataError(FineTuneError):
+    """The data can't be read or trained on."""
+
+    code = "data"
+    exit_code = 3
+
+
+class ModelError(FineTuneError):
+    """A model folder is missing, incomplete, unsafe or does not serve the task."""
+
+    code = "model"
+    exit_code = 4
+
+
+class OutOfMemoryError(FineTuneError):
+    """The work does not fit into memory."""
+
+    code = "out_of_memory"
+    exit_code = 5
+
+
+class NotFiniteError(FineTuneError):
+    """The loss or the gradient stopped being a number."""
+
+    code = "not_finite"
+    exit_code = 6
+
+
+class DiskFullError(FineTuneError):
+    """A file could not be written for want of space."""
+
+    code = "disk_full"
+    exit_code = 7
+
+
+class CheckpointError(FineTuneError):
+    """A checkpoint is incomplete, altered or belongs to another run."""
+
+    code = "checkpoint"
+    exit_code = 8

@@ -1,0 +1,28 @@
+"""Full fine-tuning: every weight is trained."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from maxaillm.dev.finetune.methods import Plan, Shapes, TuneMethod, methods
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@methods.register
+class Full(TuneMethod):
+    """Trains every weight. Learns most; needs the most memory and a disk for whole models."""
+
+    label: ClassVar[str] = "Full fine-tuning"
+    recommended_learning_rate: ClassVar[float] = 5e-5
+    keeps_base: ClassVar[bool] = False
+
+    name: Literal["full"] = "full"
+
+    def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
+        return model.requires_grad_(requires_grad=True)
+
+    def count_trainable(self, shapes: Shapes, model_type: str) -> int:
+        return sum(prod(shape) for shape in shapes.values())

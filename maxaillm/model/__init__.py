@@ -1,0 +1,1 @@
+"""Using models: load a folder and generate."""
