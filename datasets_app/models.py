@@ -1,0 +1,155 @@
+"""Data sets and their versions, findings, and uploads on their way."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import models
+from django.urls import reverse
+
+
+class DatasetQuerySet(models.QuerySet["Dataset"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """What `user` may see: their own and the samples that came with the site."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(models.Q(owner=user) | models.Q(owner=None), deleted=None)
+
+
+class Dataset(models.Model):
+    """A named data set. Its rows are in versions, which never change."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="datasets", null=True
+    )
+    name = models.CharField(max_length=120)
+    created = models.DateTimeField(auto_now_add=True)
+    deleted = models.DateTimeField(null=True)
+
+    objects = DatasetQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("datasets:dataset", args=[self.pk])
+
+    @property
+    def newest(self) -> DatasetVersion:
+        return self.versions.order_by("-number")[0]
+
+
+class DatasetVersion(models.Model):
+    """One immutable state of a data set: the file as it came and the rows read from it."""
+
+    class Status(models.TextChoices):
+        UPLOADING = "uploading"
+        CHECKING = "checking"
+        NEEDS_MAPPING = "needs_mapping"
+        READY = "ready"
+        INVALID = "invalid"
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField(default=1)
+    folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    status = models.CharField(max_length=13, choices=Status, default=Status.CHECKING)
+    check_number = models.PositiveIntegerField(default=1)
+    """Counts the checks, so that a late one can't overwrite a newer one."""
+    progress = models.FloatField(default=0)
+    file_name = models.CharField(max_length=300)
+    """As the user called it: for display only, never part of a path."""
+    size_bytes = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    encoding = models.CharField(max_length=60, blank=True)
+    file_kind = models.CharField(max_length=60, blank=True)
+    format = models.JSONField(null=True)
+    """The format with its columns: a dumped DataFormat."""
+    columns = models.JSONField(default=list)
+    sample = models.JSONField(default=list)
+    """The first raw rows, for the mapping page."""
+    rows = models.PositiveBigIntegerField(default=0)
+    bad_rows = models.PositiveBigIntegerField(default=0)
+    warnings = models.PositiveBigIntegerField(default=0)
+    facts = models.JSONField(default=dict)
+    """Counts by finding code, label counts and the like."""
+    error = models.JSONField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+    checked = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="one_version_a_number"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    status__in=["uploading", "checking", "needs_mapping", "ready", "invalid"]
+                ),
+                name="version_status_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} v{self.number}"
+
+    @property
+    def root(self) -> Path:
+        return Path(settings.DATASETS_DIR) / str(self.folder)
+
+    @property
+    def source_path(self) -> Path:
+        """The file as it was uploaded."""
+        return self.root / "source"
+
+    @property
+    def rows_path(self) -> Path:
+        """The rows that can be trained on, as JSON lines of dumped examples."""
+        return self.root / "rows.jsonl"
+
+    @property
+    def index_path(self) -> Path:
+        """Where each of those rows begins: unsigned 64-bit little-endian offsets."""
+        return self.root / "rows.index"
+
+
+class Finding(models.Model):
+    """Something about one row: why it can't be trained on, or what deserves a look."""
+
+    class Level(models.TextChoices):
+        BAD = "bad"
+        WARNING = "warning"
+
+    version = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="findings")
+    level = models.CharField(max_length=7, choices=Level)
+    row = models.PositiveBigIntegerField(null=True)
+    """Number of the record, from 1, header not counted."""
+    line = models.PositiveBigIntegerField(null=True)
+    code = models.CharField(max_length=40)
+    message = models.CharField(max_length=500)
+    snippet = models.CharField(max_length=400, blank=True)
+    fix = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["version", "level", "row"])]
+
+    def __str__(self) -> str:
+        return f"{self.code} at row {self.row}"
+
+
+class Upload(models.Model):
+    """A file on its way in, piece by piece."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads")
+    file_name = models.CharField(max_length=300)
+    size_bytes = models.BigIntegerField()
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.UPLOADS_DIR) / str(self.pk)

@@ -1,0 +1,1 @@
+"""Runs and models: configure, queue, watch, chat."""

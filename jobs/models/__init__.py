@@ -1,0 +1,11 @@
+"""Runs, what they tell, the models they make, the talks with those."""
+
+from jobs.models.conversation import Answer, Conversation
+from jobs.models.event import Event
+from jobs.models.language_model import LanguageModel
+from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
+
+__all__ = [
+    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "Event", "LanguageModel", "Run",
+    "Status", "Transition",
+]  # fmt: skip

@@ -1,0 +1,68 @@
+"""Talks with one model or with two side by side."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import models
+from django.urls import reverse
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(owner_id=user.pk) if user.pk else self.none()
+
+
+class Conversation(models.Model):
+    """Questions and the answers of one or two models."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="conversations"
+    )
+    title = models.CharField(max_length=120)
+    chosen = models.ManyToManyField("jobs.LanguageModel", related_name="conversations")
+    """The one or two models that answer next."""
+    system_prompt = models.TextField(blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("jobs:conversation", args=[self.pk])
+
+
+class Answer(models.Model):
+    """One model's answer to one question of a conversation, with the options it was made with."""
+
+    class Status(models.TextChoices):
+        STREAMING = "streaming"
+        DONE = "done"
+        STOPPED = "stopped"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="answers")
+    turn = models.PositiveIntegerField()
+    """Answers to the same question share its number."""
+    question = models.TextField()
+    model = models.ForeignKey("jobs.LanguageModel", models.PROTECT, related_name="answers")
+    options = models.JSONField(default=dict)
+    text = models.TextField(blank=True)
+    status = models.CharField(max_length=9, choices=Status, default=Status.STREAMING)
+    error = models.JSONField(null=True)
+    usage = models.JSONField(default=dict)
+    """{prompt_tokens, completion_tokens, first_token_seconds, tokens_per_second, finish_reason}"""
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["turn", "created"]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.text[:40]}"

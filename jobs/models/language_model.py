@@ -1,0 +1,65 @@
+"""Models that can be tuned or talked to: base ones and tuned ones."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import models
+from django.urls import reverse
+
+
+class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Base models without an owner are everybody's; tuned ones their owner's."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(models.Q(owner=user) | models.Q(owner=None), deleted=None)
+
+
+class LanguageModel(models.Model):
+    """A model by name, with what it was made from."""
+
+    class Kind(models.TextChoices):
+        BASE = "base", "Base model"
+        ADAPTER = "adapter", "Adapter"
+        FULL = "full", "Full model"
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="language_models", null=True
+    )
+    name = models.CharField(max_length=500)
+    """Base: starter name, folder or Hub name, as typed. Tuned: the run's name and number."""
+    kind = models.CharField(max_length=7, choices=Kind)
+    base = models.ForeignKey("self", models.PROTECT, related_name="tuned", null=True)
+    run = models.OneToOneField("jobs.Run", models.PROTECT, related_name="model", null=True)
+    attempt = models.PositiveIntegerField(null=True)
+    """The attempt whose folder holds the tuned model."""
+    size_bytes = models.BigIntegerField(default=0)
+    parameters = models.BigIntegerField(default=0)
+    metrics = models.JSONField(default=dict)
+    created = models.DateTimeField(auto_now_add=True)
+    deleted = models.DateTimeField(null=True)
+
+    objects = LanguageModelQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "name"], name="one_model_a_name", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("jobs:model", args=[self.pk])
+
+    @property
+    def source(self) -> str:
+        """What the engine loads: the folder of a tuned model, else the base model's name."""
+        if self.run is None or self.attempt is None:
+            return self.name
+        return str(self.run.attempt_folder(self.attempt).model)

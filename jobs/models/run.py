@@ -1,0 +1,181 @@
+"""A run and its states. The row is the one truth; it moves only by compare-and-set."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import models
+from django.urls import reverse
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.events import RunFolder
+
+
+class Status(models.TextChoices):
+    DRAFT = "draft"
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    SAVING = "saving"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+S = Status
+MOVES: dict[Status, frozenset[Status]] = {
+    S.DRAFT: frozenset({S.QUEUED}),
+    S.QUEUED: frozenset({S.STARTING, S.CANCELLED, S.PAUSED}),
+    S.STARTING: frozenset({S.RUNNING, S.FAILED, S.QUEUED, S.CANCELLING, S.PAUSING}),
+    S.RUNNING: frozenset({S.SAVING, S.FAILED, S.QUEUED, S.CANCELLING, S.PAUSING}),
+    S.SAVING: frozenset({S.SUCCEEDED, S.FAILED, S.QUEUED, S.CANCELLING}),
+    S.PAUSING: frozenset({S.PAUSED, S.SUCCEEDED, S.FAILED, S.CANCELLING}),
+    S.PAUSED: frozenset({S.QUEUED, S.CANCELLED}),
+    S.CANCELLING: frozenset({S.CANCELLED, S.SUCCEEDED, S.FAILED}),
+    S.SUCCEEDED: frozenset(),
+    S.FAILED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+"""Every change of state there is. Ended runs stay ended: retrying makes a new run."""
+ENDED = frozenset(status for status, targets in MOVES.items() if not targets)
+ACTIVE = frozenset({S.STARTING, S.RUNNING, S.SAVING, S.PAUSING, S.CANCELLING})
+"""States in which an attempt owns the run and may write to it."""
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(owner_id=user.pk, deleted=None) if user.pk else self.none()
+
+    def active(self) -> Self:
+        return self.filter(status__in=ACTIVE)
+
+    def waiting(self) -> Self:
+        return self.filter(status=Status.QUEUED).order_by("queued_at", "pk")
+
+
+class Run(models.Model):
+    """One fine-tuning run: its configuration, its state, its progress."""
+
+    class Stop(models.TextChoices):
+        """What the user wants; the trainer is told with the next beat."""
+
+        CANCEL = "cancel"
+        SAVE = "save"
+        PAUSE = "pause"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="runs")
+    name = models.CharField(max_length=200)
+    config = models.JSONField()
+    """A dumped RunConfig, as the user gave it: data sets and models by name, no paths."""
+    folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    dataset = models.ForeignKey(
+        "datasets_app.DatasetVersion", models.PROTECT, related_name="runs", null=True
+    )
+    base_model = models.ForeignKey(
+        "jobs.LanguageModel", models.PROTECT, related_name="runs_on_it", null=True
+    )
+    copy_of = models.ForeignKey("self", models.SET_NULL, related_name="copies", null=True)
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    """Counts the tries; every write of a trainer carries its number, so that a late one bounces."""
+    stop = models.CharField(max_length=6, choices=Stop, blank=True)
+    waiting_for = models.CharField(max_length=200, blank=True)
+    """Why a queued run is queued again, in words."""
+    idle_attempts = models.PositiveIntegerField(default=0)
+    """Attempts lost in a row without a new step: three end the run."""
+    worker = models.CharField(max_length=100, blank=True)
+    beat = models.PositiveBigIntegerField(default=0)
+    """Bumped while an attempt lives; compared by count, never by clock."""
+
+    phase = models.CharField(max_length=10, blank=True)
+    phases = models.JSONField(default=list)
+    """[{name, started, ...facts of the stage}] of the newest attempt."""
+    step = models.PositiveIntegerField(default=0)
+    total_steps = models.PositiveIntegerField(default=0)
+    seconds_left = models.FloatField(null=True)
+    metrics = models.JSONField(default=dict)
+    """The newest value of each metric."""
+    error = models.JSONField(null=True)
+    """{code, message, hint} of a failed run."""
+    last_seq = models.PositiveBigIntegerField(default=0)
+    """Number of the newest event."""
+    ingested = models.PositiveBigIntegerField(default=0)
+    """Newest journal line of this attempt that is in the database."""
+
+    created = models.DateTimeField(auto_now_add=True)
+    queued_at = models.DateTimeField(null=True)
+    started = models.DateTimeField(null=True)
+    ended = models.DateTimeField(null=True)
+    deleted = models.DateTimeField(null=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=list(Status.values)),
+                name="run_status_known",
+            )
+        ]
+        indexes = [models.Index(fields=["status", "queued_at"])]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk} · {self.name}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("jobs:run", args=[self.pk])
+
+    @property
+    def job_id(self) -> str:
+        """The name of the queue's job: one a try, so that ringing twice queues once."""
+        return f"run-{self.pk}-{self.attempt}"
+
+    @property
+    def parsed_config(self) -> RunConfig:
+        return RunConfig.parse(self.config)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in ACTIVE
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps that is done, 0 to 1."""
+        if self.status == Status.SUCCEEDED:
+            return 1.0
+        return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+    @property
+    def root(self) -> Path:
+        return Path(settings.RUNS_DIR) / str(self.folder)
+
+    def attempt_folder(self, attempt: int) -> RunFolder:
+        """Where one attempt keeps its journal, checkpoints and model."""
+        return RunFolder(self.root / f"attempt-{attempt}")
+
+
+class Transition(models.Model):
+    """A change of a run's state: who, why."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="transitions")
+    came_from = models.CharField(max_length=10, blank=True)
+    to = models.CharField(max_length=10)
+    attempt = models.PositiveIntegerField()
+    by = models.CharField(max_length=160)
+    why = models.CharField(max_length=300, blank=True)
+    time = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.came_from} → {self.to}"

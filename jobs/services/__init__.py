@@ -1,0 +1,1 @@
+"""All writes to runs and models. Views, API, tasks and commands only call these."""

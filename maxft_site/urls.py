@@ -1,0 +1,15 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from jobs.api import api, openai_api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("jobs.urls")),
+    path("datasets/", include("datasets_app.urls")),
+    path("", include("maxft_site.web.urls")),
+    path("api/v1/", api.urls),
+    path("v1/", openai_api.urls),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,1 @@
+"""What the apps share: forms from schemas, the page frame, tokens. Knows none of them."""
