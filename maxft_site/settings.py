@@ -41,7 +41,6 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DATASETS_DIR = DATA_DIR / "datasets"
 UPLOADS_DIR = DATA_DIR / "uploads"
 RUNS_DIR = DATA_DIR / "runs"
-FILE_UPLOAD_TEMP_DIR = UPLOADS_DIR
 
 SECRET_KEY = secret_key(DATA_DIR)
 DEBUG = env_flag("MAXFT_DEBUG", default=False)
