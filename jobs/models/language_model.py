@@ -46,9 +46,10 @@ class LanguageModel(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="one_model_a_name"),
             models.UniqueConstraint(
-                fields=["owner", "name"], name="one_model_a_name", nulls_distinct=False
-            )
+                fields=["name"], condition=models.Q(owner=None), name="one_common_model_a_name"
+            ),
         ]
 
     def __str__(self) -> str:
