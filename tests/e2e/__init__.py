@@ -1,0 +1,1 @@
+"""The whole product, as a person or a script uses it."""

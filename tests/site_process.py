@@ -1,0 +1,83 @@
+"""A real site, started by the command that users type, in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90
+STOP_SECONDS = 25
+ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/\S*")
+
+
+class Site(NamedTuple):
+    process: subprocess.Popen[str]
+    url: str
+    first_visit: str
+    """The address printed at the start; it carries the setup token where there is no user."""
+    data_dir: Path
+    env: dict[str, str]
+
+    def manage(self, *arguments: str) -> str:
+        """The output of a command of manage.py on this site's data."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def log_tail(self) -> str:
+        files = sorted((self.data_dir / "logs").glob("*"))
+        return "\n".join(f"== {file.name}\n{file.read_text()[-2000:]}" for file in files)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_site(data_dir: Path, *options: str) -> Iterator[Site]:
+    """`manage.py up` until the block ends; then SIGTERM, and all of it must be gone in time."""
+    env = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    env |= {"MAXFT_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
+    env.pop("DATABASE_URL", None)
+    command = [sys.executable, "manage.py", "up", "--no-browser", "--port", str(free_port())]
+    output = data_dir.parent / f"{data_dir.name}-up.txt"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [*command, *options], cwd=ROOT, env=env, text=True, stdout=file, stderr=file
+        )
+    try:
+        address = wait_for_address(process, output)
+        base = re.match(r"http://127\.0\.0\.1:\d+", address)
+        assert base is not None
+        yield Site(process, base.group(), address, data_dir, env)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(STOP_SECONDS)
+
+
+def wait_for_address(process: subprocess.Popen[str], output: Path) -> str:
+    from time import monotonic, sleep
+
+    end = monotonic() + START_SECONDS
+    while monotonic() < end:
+        if found := ADDRESS.search(output.read_text()):
+            return found.group()
+        if process.poll() is not None:
+            break
+        sleep(0.1)
+    process.kill()
+    raise AssertionError(f"The site did not start:\n{output.read_text()[-4000:]}")
