@@ -51,6 +51,8 @@ class Answer(models.Model):
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="answers")
     turn = models.PositiveIntegerField()
     """Answers to the same question share its number."""
+    column = models.PositiveSmallIntegerField(default=0)
+    """0 left, 1 right. A column is one talk: its answers are what its next model remembers."""
     question = models.TextField()
     model = models.ForeignKey("jobs.LanguageModel", models.PROTECT, related_name="answers")
     options = models.JSONField(default=dict)
@@ -58,11 +60,17 @@ class Answer(models.Model):
     status = models.CharField(max_length=9, choices=Status, default=Status.STREAMING)
     error = models.JSONField(null=True)
     usage = models.JSONField(default=dict)
-    """{prompt_tokens, completion_tokens, first_token_seconds, tokens_per_second, finish_reason}"""
+    """{prompt_tokens, completion_tokens, first_token_seconds, tokens_per_second, finish_reason,
+    dropped_messages}"""
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["turn", "created"]
+        ordering = ["turn", "column"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation", "turn", "column"], name="one_answer_a_column"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.model}: {self.text[:40]}"
