@@ -12,7 +12,7 @@ from pydantic import JsonValue
 class FineTuneError(Exception):
     """A failure with a sentence for the user and a hint about the next step."""
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -66,6 +66,10 @@ class DataError(FineTuneError):
 
     code = "data"
     exit_code = 3
+
+    def __init__(self, message: str, hint: str = "", *, code: str = "data") -> None:
+        super().__init__(message, hint)
+        self.code = code
 
 
 class ModelError(FineTuneError):

@@ -1,0 +1,28 @@
+"""Reading data files record by record, in bounded memory. `open_records` is the way in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.readers.records import BadRecord, Kind, Note, Record, Records
+from maxaillm.dev.finetune.readers.sniffing import sniff
+
+__all__ = ["BadRecord", "Kind", "Note", "Record", "Records", "open_records"]
+
+
+def open_records(path: str | Path, *, name: str | None = None) -> Records:
+    """Find out how the file at `path` is written; `name` is what its owner called it.
+
+    Raises DataError where it holds no records or is not a text file.
+    """
+    records = sniff(Path(path), name or Path(path).name)
+    if next(iter(records), None) is None:
+        raise DataError(*no_rows(records.columns), code="no_rows")
+    return records
+
+
+def no_rows(columns: tuple[str, ...] | None) -> tuple[str, str]:
+    if columns:
+        return "The file has a header but no rows.", "Add rows below the header."
+    return "The file holds no rows.", "Choose a file with at least one row."

@@ -1,0 +1,61 @@
+"""What comes out of a data file: its records, good and bad, and how it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+RECORD_CHARS = 16 * 2**20
+"""A longer record is refused: nobody trains on it, and it would have to lie in memory whole."""
+MAX_COLUMNS = 1_000
+MAX_DEPTH = 64
+"""Lists and objects within each other; chats with tool calls have about ten."""
+
+Kind = Literal["csv", "tsv", "json", "jsonl", "text"]
+
+
+class Note(NamedTuple):
+    """Something that was altered or looks odd but does not stop anything."""
+
+    code: str
+    message: str
+
+
+class Record(NamedTuple):
+    """A record as parsed, and the line of the file that it starts on."""
+
+    row: dict[str, Any]
+    line: int
+    notes: tuple[Note, ...] = ()
+
+
+class BadRecord(NamedTuple):
+    """A record that can't be parsed, and why."""
+
+    line: int
+    code: str
+    message: str
+    snippet: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a file turned out to be. Iterating reads it, from the start each time.
+
+    Every record of the file comes out as either a Record or a BadRecord; where the rest of the
+    file can't be read because of a mistake, iterating raises DataError with the line.
+    """
+
+    kind: Kind
+    encoding: str
+    """In words, such as "UTF-16, little endian"."""
+    read: Callable[[], Iterator[Record | BadRecord]]
+    delimiter: str | None = None
+    columns: tuple[str, ...] | None = None
+    """The header of a table; a JSON file's columns show only as it is read."""
+    notes: tuple[Note, ...] = ()
+
+    def __iter__(self) -> Iterator[Record | BadRecord]:
+        return self.read()
