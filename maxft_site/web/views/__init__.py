@@ -1,0 +1,1 @@
+"""Pages that belong to no app: signing in, settings, search, health."""
