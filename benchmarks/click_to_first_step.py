@@ -71,13 +71,10 @@ def main() -> None:
         fresh = fresh_seconds(config, folder)
     finally:
         shutil.rmtree(folder)
-    print(
-        f"click to first step, warm child  {statistics.median(warm):.2f} s  (worst {max(warm):.2f})"
-    )
-    print(f"fresh process, start to step     {statistics.median(fresh):.2f} s")
-    print(
-        f"ratio {statistics.median(fresh) / statistics.median(warm):.1f} x; target {TARGET_SECONDS} s"
-    )
+    hot, cold = statistics.median(warm), statistics.median(fresh)
+    print(f"click to first step, warm child  {hot:.2f} s (worst {max(warm):.2f} s)")
+    print(f"fresh process, start to step     {cold:.2f} s")
+    print(f"ratio {cold / hot:.1f} x; target {TARGET_SECONDS} s")
     print(f"conditions: median of {TRIES}, starter model, LoRA r 8, {os.cpu_count()} cores")
 
 
