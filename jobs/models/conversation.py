@@ -23,7 +23,8 @@ class Conversation(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="conversations"
     )
     title = models.CharField(max_length=120)
-    chosen = models.ManyToManyField("jobs.LanguageModel", related_name="conversations")
+    left = models.ForeignKey("jobs.LanguageModel", models.RESTRICT, related_name="+")
+    right = models.ForeignKey("jobs.LanguageModel", models.RESTRICT, related_name="+", null=True)
     """The one or two models that answer next."""
     system_prompt = models.TextField(blank=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -54,7 +55,7 @@ class Answer(models.Model):
     column = models.PositiveSmallIntegerField(default=0)
     """0 left, 1 right. A column is one talk: its answers are what its next model remembers."""
     question = models.TextField()
-    model = models.ForeignKey("jobs.LanguageModel", models.PROTECT, related_name="answers")
+    model = models.ForeignKey("jobs.LanguageModel", models.RESTRICT, related_name="answers")
     options = models.JSONField(default=dict)
     text = models.TextField(blank=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.STREAMING)
