@@ -1,0 +1,110 @@
+"""Tells open pages that a run changed. A hint only: what changed is in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from typing import Any, NamedTuple
+
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN = 0.25
+MAX_EVENTS_ALONG = 200
+
+
+def group_of_run(run_id: int) -> str:
+    return f"run.{run_id}"
+
+
+class News(NamedTuple):
+    """Events `first` to `last` are new; without any, only the run's own row changed."""
+
+    first: int
+    last: int
+    events: list[dict[str, Any]] | None
+
+    def followed_by(self, later: News) -> News:
+        """Both in one; the events ride along only where they are few and without a gap."""
+        if self.last < self.first:
+            return later
+        if later.last < later.first:
+            return self
+        events = None
+        if self.events is not None and later.events is not None and later.first == self.last + 1:
+            events = [*self.events, *later.events]
+        if events and len(events) > MAX_EVENTS_ALONG:
+            events = None
+        return News(min(self.first, later.first), max(self.last, later.last), events)
+
+
+def announce(
+    run_id: int, first_seq: int, last_seq: int, events: list[dict[str, Any]] | None = None
+) -> None:
+    """Send word to the pages of a run; at most four times a second, from a thread of its own.
+
+    `first_seq > last_seq` says that there is no new event, only a new state.
+    """
+    announcer_of_process().put(run_id, News(first_seq, last_seq, events))
+
+
+class Announcer(threading.Thread):
+    """One event loop with one connection, whoever announces: opening one a message is slow."""
+
+    def __init__(self) -> None:
+        super().__init__(name="announcer", daemon=True)
+        self.waiting: dict[int, News] = {}
+        self.lock = threading.Lock()
+        self.wake = threading.Event()
+        self.pid = os.getpid()
+
+    def put(self, run_id: int, news: News) -> None:
+        with self.lock:
+            earlier = self.waiting.get(run_id)
+            self.waiting[run_id] = earlier.followed_by(news) if earlier else news
+        self.wake.set()
+
+    def take(self) -> dict[int, News]:
+        with self.lock:
+            taken, self.waiting = self.waiting, {}
+        return taken
+
+    def run(self) -> None:
+        asyncio.run(self.send_for_ever())
+
+    async def send_for_ever(self) -> None:
+        while True:
+            await asyncio.to_thread(self.wake.wait)
+            self.wake.clear()
+            for run_id, news in self.take().items():
+                await self.send(run_id, news)
+            await asyncio.sleep(SECONDS_BETWEEN)
+
+    async def send(self, run_id: int, news: News) -> None:
+        layer = get_channel_layer()
+        if layer is None:
+            return
+        message = {"type": "run.changed", **news._asdict()}
+        try:
+            await layer.group_send(group_of_run(run_id), message)
+        except (RedisError, OSError) as error:
+            # Nothing is lost: pages read what they lack as soon as they hear anything.
+            log.warning("Run %s changed, but open pages could not be told: %s", run_id, error)
+
+
+_announcer: Announcer | None = None
+_lock = threading.Lock()
+
+
+def announcer_of_process() -> Announcer:
+    """The process's announcer, begun at its first word; a forked child begins its own."""
+    global _announcer  # noqa: PLW0603
+    with _lock:
+        if _announcer is None or _announcer.pid != os.getpid():
+            _announcer = Announcer()
+            _announcer.start()
+        return _announcer

@@ -1,0 +1,165 @@
+"""What a person does with runs: create, cancel, pause, resume, retry, extend, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from datasets_app.models import Dataset, DatasetVersion
+from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
+from jobs.services.doorbell import ring_on_commit
+from jobs.services.models import base_model
+from jobs.services.transitions import IllegalMoveError, move
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
+
+S = Status
+FILES = ("train_file", "validation_file", "test_file")
+
+
+def create_run(
+    *, owner: User, config: RunConfig, copy_of: Run | None = None, draft: bool = False
+) -> Run:
+    """Save a run and, unless it is a draft, queue it.
+
+    Raises ConfigError where the data set or the model can't be used by `owner`.
+    """
+    version, model = chosen(owner, config)
+    name = config.name or f"{model.name.rsplit('/')[-1][:80]} {config.tuning.name}"
+    with transaction.atomic():
+        run = Run.objects.create(
+            owner=owner,
+            name=name,
+            config=config.model_dump(mode="json"),
+            dataset=version,
+            base_model=model,
+            copy_of=copy_of,
+            status=S.DRAFT if draft else S.QUEUED,
+            queued_at=None if draft else timezone.now(),
+        )
+        Transition.objects.create(run=run, to=run.status, attempt=0, by=owner.username)
+        if not draft:
+            ring_on_commit(run.pk)
+    return run
+
+
+def chosen(owner: User, config: RunConfig) -> tuple[DatasetVersion, LanguageModel]:
+    """The data and the model that a configuration names; all that is wrong with them at once."""
+    problems: list[Problem] = [
+        Problem(f"data.{name}", "Files are for the command line.", value, "data.dataset")
+        for name in FILES
+        if (value := getattr(config.data, name)) is not None
+    ]
+    version = ready_version(owner, config)
+    if version is None:
+        problems.append(
+            Problem("data.dataset", "There is no such data set that is ready.",
+                    config.data.dataset, "the number of one of your data sets")
+        )  # fmt: skip
+    model = None
+    try:
+        model = base_model(owner=owner, name=config.model.name)
+    except FineTuneError as error:
+        problems.append(Problem("model.name", error.message, config.model.name, error.hint))
+    if problems or version is None or model is None:
+        raise ConfigError(problems)
+    return version, model
+
+
+def ready_version(owner: User, config: RunConfig) -> DatasetVersion | None:
+    if config.data.dataset is None:
+        return None
+    datasets = Dataset.objects.visible_to(owner).filter(pk=config.data.dataset)
+    versions = DatasetVersion.objects.filter(dataset__in=datasets, status="ready")
+    if config.data.version is not None:
+        versions = versions.filter(number=config.data.version)
+    return versions.order_by("-number").first()
+
+
+def queue_run(*, run: Run, by: User) -> None:
+    """Send a draft to the queue."""
+    if not move(run.pk, to=S.QUEUED, came_from={S.DRAFT}, by=by.username):
+        raise illegal(run, "be queued", "Only a draft can.")
+    ring_on_commit(run.pk)
+
+
+def cancel_run(*, run: Run, by: User, save: bool) -> None:
+    """End a run: at once where it waits, else as soon as its trainer has left.
+
+    With `save` the model as it is then is kept. Cancelling twice is no mistake.
+    """
+    with transaction.atomic():
+        why = "Cancelled." if not save else "Cancelled; its model is to be kept."
+        stop = Run.Stop.SAVE if save else Run.Stop.CANCEL
+        if move(run.pk, to=S.CANCELLED, came_from={S.QUEUED, S.PAUSED}, by=by.username, why=why):
+            return
+        if move(run.pk, to=S.CANCELLING, by=by.username, why=why, changes={"stop": stop}):
+            return
+        again = Run.objects.filter(pk=run.pk, status=S.CANCELLING)
+        # Impatience counts, a change of mind does not: a model half saved is no model.
+        if again.exists() and (save or again.update(stop=Run.Stop.CANCEL)):
+            return
+    run.refresh_from_db()
+    if run.status != S.CANCELLED:
+        raise illegal(run, "be cancelled", "A draft is deleted; a run that has ended stays so.")
+
+
+def pause_run(*, run: Run, by: User) -> None:
+    """Have a run leave its worker with a checkpoint, or leave the queue."""
+    if move(run.pk, to=S.PAUSED, came_from={S.QUEUED}, by=by.username, why="Paused in the queue."):
+        return
+    changes = {"stop": Run.Stop.PAUSE}
+    if not move(run.pk, to=S.PAUSING, by=by.username, why="Pause.", changes=changes):
+        raise illegal(run, "be paused", "Only a run that waits or trains can.")
+
+
+def resume_run(*, run: Run, by: User) -> None:
+    """Queue a paused run; it goes on from its last checkpoint."""
+    changes: dict[str, Any] = {"waiting_for": "", "idle_attempts": 0, "stop": ""}
+    if not move(
+        run.pk, to=S.QUEUED, came_from={S.PAUSED}, by=by.username, why="Resumed.", changes=changes
+    ):
+        raise illegal(run, "be resumed", "Only a paused run can.")
+    ring_on_commit(run.pk)
+
+
+def retry_run(*, run: Run, by: User) -> Run:
+    """A new run with the configuration of one that has ended."""
+    if not run.has_ended:
+        raise illegal(run, "be tried again", "Wait for its end, or cancel it.")
+    return create_run(owner=by, config=run.parsed_config, copy_of=run)
+
+
+def extend_run(*, run: Run, by: User, num_train_epochs: float) -> Run:
+    """A new run as long as `num_train_epochs`.
+
+    It begins anew: the schedule of the learning rate depends on the number of steps, so that
+    going on from the old run's end would not be the longer run.
+    """
+    if not run.has_ended:
+        raise illegal(run, "be extended", "Wait for its end, or cancel it.")
+    config = run.parsed_config
+    if num_train_epochs <= config.training.num_train_epochs and config.training.max_steps is None:
+        path, least = "num_train_epochs", config.training.num_train_epochs
+        message = "A run is extended to more epochs than it had."
+        raise ConfigError([Problem(path, message, num_train_epochs, f"above {least:g}")])
+    training = {"num_train_epochs": num_train_epochs, "max_steps": None}
+    longer = {**run.config, "training": {**run.config["training"], **training}}
+    return create_run(owner=by, config=RunConfig.parse(longer), copy_of=run)
+
+
+def delete_run(*, run: Run, by: User) -> None:
+    """Take a run out of sight. One that works must be cancelled first; one that waits is."""
+    with transaction.atomic():
+        move(run.pk, to=S.CANCELLED, came_from={S.QUEUED, S.PAUSED}, by=by.username, why="Deleted.")
+        idle = Run.objects.filter(pk=run.pk).exclude(status__in=ACTIVE)
+        if not idle.update(deleted=timezone.now()):
+            raise illegal(run, "be deleted", "It is at work: cancel it first.")
+
+
+def illegal(run: Run, what: str, hint: str) -> IllegalMoveError:
+    run.refresh_from_db()
+    return IllegalMoveError(f"Run {run.pk} is {run.status} and can't {what}.", hint)
