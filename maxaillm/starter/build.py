@@ -1,0 +1,163 @@
+"""Makes a starter model from its corpus: ``python -m maxaillm.starter.build FOLDER --steps N``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import random
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maxaillm.starter.corpus import generated, manual
+from maxaillm.starter.tokenizer import CONTEXT, encode, train_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+logger = logging.getLogger(__name__)
+
+SEED = 20
+BATCH_TOKENS = 2048
+# Documents from which batches of like length are drawn: large enough that padding is a few percent.
+POOL_DOCUMENTS = 4000
+TOKENIZER_DOCUMENTS = 20_000
+MANUAL_SHARE = 0.1  # of the documents, until the manual has been read twice
+LEARNING_RATE, FINAL_SHARE, WARMUP_STEPS = 2e-3, 0.05, 60
+LOG_EVERY = 50
+
+
+def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def documents(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Iterator[list[int]]:
+    """Tokens of generated documents, with the manual mixed in, twice through."""
+    pages = [encode(tokenizer, page)[:CONTEXT] for page in manual()]
+    pages = [*rng.sample(pages, len(pages)), *rng.sample(pages, len(pages))]
+    for document in generated(SEED):
+        if pages and rng.random() < MANUAL_SHARE:
+            yield pages.pop()
+        yield encode(tokenizer, document)[:CONTEXT]
+
+
+def batches(stream: Iterator[list[int]], rng: random.Random, pad: int) -> Iterator[torch.Tensor]:
+    """Batches of like length. Right padding needs no mask: under causal attention none sees it."""
+    import torch
+
+    while True:
+        pool = sorted(islice(stream, POOL_DOCUMENTS), key=len)
+        groups: list[list[list[int]]] = [[]]
+        for document in pool:
+            if len(document) * (len(groups[-1]) + 1) > BATCH_TOKENS:
+                groups.append([])
+            groups[-1].append(document)
+        rng.shuffle(groups)
+        for group in groups:
+            longest = max(map(len, group))
+            yield torch.tensor([[*row, *[pad] * (longest - len(row))] for row in group])
+
+
+def learning_rate(step: int, steps: int) -> float:
+    if step < WARMUP_STEPS:
+        return LEARNING_RATE * (step + 1) / WARMUP_STEPS
+    progress = (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS)
+    cosine = (1 + math.cos(math.pi * progress)) / 2
+    return LEARNING_RATE * (FINAL_SHARE + (1 - FINAL_SHARE) * cosine)
+
+
+def train(model: LlamaForCausalLM, stream: Iterator[torch.Tensor], steps: int) -> None:
+    import torch
+
+    pad = model.config.pad_token_id
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    others = [p for p in model.parameters() if p.dim() == 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
+        betas=(0.9, 0.95),
+        fused=True,
+    )
+    model.train()
+    started, tokens, losses = time.monotonic(), 0, []
+    for step, batch in enumerate(islice(stream, steps)):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps)
+        logits = model(input_ids=batch, use_cache=False).logits[:, :-1]
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=pad
+        )
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        tokens += int((batch != pad).sum())
+        losses.append(loss.item())
+        if (step + 1) % LOG_EVERY == 0:
+            seconds = time.monotonic() - started
+            mean = sum(losses[-LOG_EVERY:]) / LOG_EVERY
+            logger.info(
+                "step %d of %d  loss %.3f  %.1f M tokens  %.0f tokens/s  %.1f min",
+                *(step + 1, steps, mean, tokens / 1e6, tokens / seconds, seconds / 60),
+            )
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Weights as float16 to halve the file; the config says float32, which is what loads."""
+    import torch
+    from transformers import GenerationConfig
+
+    model.half()
+    model.generation_config = GenerationConfig(
+        max_new_tokens=128,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    model.config.dtype = torch.float32
+    model.config.save_pretrained(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=2500, help="of about 2,000 tokens each")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+    import torch
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(SEED)
+    rng = random.Random(SEED)
+    tokenizer = train_tokenizer([*islice(generated(SEED), TOKENIZER_DOCUMENTS), *manual()])
+    model = new_model(tokenizer)
+    logger.info("%.2f million parameters", model.num_parameters() / 1e6)
+    stream = batches(documents(tokenizer, rng), rng, tokenizer.pad_token_id)
+    train(model, stream, options.steps)
+    save(model, tokenizer, options.folder)
+
+
+if __name__ == "__main__":
+    main()
