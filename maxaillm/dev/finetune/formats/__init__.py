@@ -7,17 +7,27 @@ fields *is* mapping the columns of a file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from maxaillm.dev.finetune.cells import Role, Row, RowProblem, Turn
 from maxaillm.dev.finetune.registry import Component, Registry
 
-Row = Mapping[str, Any]
-"""One record of a file: column name -> value, as parsed."""
-
-Role = Literal["system", "user", "assistant", "tool"]
+__all__ = [
+    "Conversation",
+    "DataFormat",
+    "Example",
+    "Labelled",
+    "Message",
+    "Role",
+    "Row",
+    "RowProblem",
+    "Text",
+    "formats",
+    "recognise",
+]
 
 
 class Message(BaseModel):
@@ -34,6 +44,17 @@ class Conversation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     messages: Sequence[Message]
+
+    @classmethod
+    def of(cls, turns: Sequence[Turn]) -> Conversation:
+        """The conversation of `turns`; a system's turn without text is left out."""
+        return cls(
+            messages=[
+                Message(role=turn.role, content=turn.content, weight=turn.weight)
+                for turn in turns
+                if turn.content or turn.role != "system"
+            ]
+        )
 
 
 class Text(BaseModel):
@@ -56,14 +77,6 @@ Example = Conversation | Text | Labelled
 the formats `messages`, `text` and `classification` read it back."""
 
 
-class RowProblem(NamedTuple):
-    """What is wrong with a row; a row with a problem is not trained on."""
-
-    code: str
-    message: str
-    fix: str = ""
-
-
 class DataFormat(Component, ABC):
     """A way to write examples down; its fields name the columns."""
 
@@ -74,7 +87,7 @@ class DataFormat(Component, ABC):
 
     @classmethod
     @abstractmethod
-    def recognise(cls, sample: Sequence[Row]) -> DataFormat | None:
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
         """The format with its columns filled in where `sample` is written in it, else None."""
 
     @abstractmethod
@@ -85,5 +98,21 @@ class DataFormat(Component, ABC):
     def to_example(self, row: Row) -> Example:
         """The example of a row that `check` found nothing wrong with."""
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns it reads."""
+        options = self.model_dump(exclude={"name"}, exclude_none=True)
+        return frozenset(options.values())
+
 
 formats: Registry[DataFormat] = Registry("dataset format", package=__name__)
+
+
+def recognise(sample: Sequence[Row]) -> list[DataFormat]:
+    """The formats that `sample` may be written in.
+
+    One is the answer; several tie, and only the owner of the data can tell; none asks for a
+    mapping. Of two formats of which one reads all columns of the other, it is the richer one.
+    """
+    found = [match for cls in formats.values() if (match := cls.recognise(sample)) is not None]
+    return [match for match in found if not any(match.columns < other.columns for other in found)]

@@ -1,0 +1,203 @@
+"""Values of rows: texts, lists, turns of a conversation, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+Row = Mapping[str, Any]
+"""One record of a file: column name -> value, as parsed."""
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "input": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "output": "assistant",
+    "chatbot": "assistant",
+    "function_call": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "ipython": "tool",
+}
+"""What each role is called elsewhere -> what it is called here."""
+
+NEXT_ROLES: dict[Role | None, tuple[Role, ...]] = {
+    None: ("system", "user"),
+    "system": ("user",),
+    "user": ("assistant",),
+    "assistant": ("user", "tool"),
+    "tool": ("tool", "assistant"),
+}
+VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+KINDS = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    str: "text",
+}
+
+
+class RowProblem(NamedTuple):
+    """What is wrong with a row; a row with a problem is not trained on."""
+
+    code: str
+    message: str
+    fix: str = ""
+
+
+class Turn(NamedTuple):
+    """What one side says in a conversation."""
+
+    role: Role
+    content: str
+    weight: float | None = None
+
+
+def is_blank(text: str) -> bool:
+    """Whether `text` shows nothing: also where it has no-break or zero-width spaces."""
+    return VISIBLE.search(text) is None
+
+
+def text_problem(row: Row, column: str) -> RowProblem | None:
+    """Why the cell in `column` is no text that can be learned from, or None."""
+    value = row.get(column)
+    if isinstance(value, str) and VISIBLE.search(value):
+        return None
+    if column not in row:
+        return RowProblem("missing", f"The column {column!r} is missing.", "Fill it in.")
+    if value is None:
+        return RowProblem("null", f"{column!r} is null.", "Fill it in or remove the row.")
+    if not isinstance(value, str):
+        return wrong_type(column, value)
+    if value:
+        message = f"{column!r} holds nothing but blank characters."
+        return RowProblem("blank", message, "Fill it in or remove the row.")
+    return RowProblem("empty", f"{column!r} is empty.", "Fill it in or remove the row.")
+
+
+def optional_text_problem(row: Row, column: str | None) -> RowProblem | None:
+    """Why the cell in `column`, which may well be empty or missing, is not text."""
+    value = row.get(column) if column is not None else None
+    return None if value is None or isinstance(value, str) else wrong_type(str(column), value)
+
+
+def wrong_type(where: str, value: object, wanted: str = "text") -> RowProblem:
+    kind = KINDS.get(type(value), type(value).__name__)
+    return RowProblem("wrong_type", f"{where!r} is {kind}, not {wanted}.", f"Write it as {wanted}.")
+
+
+def first_problem(problems: Iterable[RowProblem | None]) -> RowProblem | None:
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def text_of(row: Row, column: str | None) -> str:
+    """The text in `column`; "" where it is empty, null, missing or no column is meant."""
+    value = row.get(column) if column is not None else None
+    return value if isinstance(value, str) and not is_blank(value) else ""
+
+
+def items_of(value: object) -> list[Any] | None:
+    """`value` where it is a list; a table's cell may hold one written as JSON."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, list) else None
+
+
+def list_problem(row: Row, column: str, wanted: str) -> RowProblem | None:
+    """Why the cell in `column` is no list with something in it, or None."""
+    value = row.get(column)
+    if items_of(value):
+        return None
+    if value == [] or (isinstance(value, str) and value.strip() == "[]"):
+        return RowProblem("empty", f"{column!r} is empty.", "Fill it in or remove the row.")
+    if isinstance(value, str) and not is_blank(value):
+        return wrong_type(column, value, f"{wanted}, written as JSON")
+    if isinstance(value, int | float | dict):
+        return wrong_type(column, value, wanted)
+    return text_problem(row, column)
+
+
+def turn_problem(turns: Sequence[Turn]) -> RowProblem | None:
+    """Why `turns` are no conversation that ends with an answer to learn, or None."""
+    if not any(turn.role == "assistant" for turn in turns):
+        fix = "Add what the assistant is to answer."
+        return RowProblem("no_answer", "The assistant has no turn: nothing can be learned.", fix)
+    previous: Role | None = None
+    for number, turn in enumerate(turns, start=1):
+        if turn.role not in NEXT_ROLES[previous]:
+            wanted = " or ".join(NEXT_ROLES[previous])
+            message = f"Turn {number} is of the role {turn.role}, where {wanted} is expected."
+            return RowProblem("role_order", message, "User and assistant must take turns.")
+        if turn.role in ("user", "assistant") and is_blank(turn.content):
+            message = f"Turn {number} ({turn.role}) is empty."
+            return RowProblem("empty_turn", message, "Fill it in or remove the row.")
+        previous = turn.role
+    if previous != "assistant":
+        message = f"The last turn is of the role {previous}; no answer follows it."
+        return RowProblem("no_last_answer", message, "Add the answer or remove the last turn.")
+    return None
+
+
+def role_of(value: object, number: int) -> Role | RowProblem:
+    """The role that `value` stands for in turn `number`."""
+    role = ROLES.get(value.strip().lower()) if isinstance(value, str) else None
+    if role is not None:
+        return role
+    message = f"Turn {number} is of the role {value!r:.60}, which is not known."
+    return RowProblem("unknown_role", message, "Use system, user, assistant or tool.")
+
+
+def is_mostly(sample: Sequence[Row], test: Callable[[Row], bool]) -> bool:
+    """Whether at least half of the rows pass `test`: a few bad ones don't hide a format."""
+    return bool(sample) and sum(map(test, sample)) * 2 >= len(sample)
+
+
+def text_columns(sample: Sequence[Row]) -> dict[str, str]:
+    """The columns that mostly hold text: name in small letters -> name."""
+    return {
+        name.strip().lower(): name
+        for name in all_columns(sample)
+        if is_mostly(sample, lambda row, name=name: isinstance(row.get(name), str))  # type: ignore[misc]
+    }
+
+
+def all_columns(sample: Sequence[Row]) -> list[str]:
+    """Every column that occurs, in the order of first occurrence."""
+    return list(dict.fromkeys(name for row in sample for name in row))
+
+
+def list_column(
+    sample: Sequence[Row], known: Sequence[str], is_item: Callable[[Any], bool]
+) -> str | None:
+    """The column that mostly holds lists of what `is_item` knows; `known` names come first."""
+
+    def holds_items(row: Row, name: str) -> bool:
+        items = items_of(row.get(name))
+        return bool(items) and all(map(is_item, items[:2]))  # type: ignore[index]
+
+    found = [
+        name
+        for name in all_columns(sample)
+        if is_mostly(sample, lambda row, name=name: holds_items(row, name))  # type: ignore[misc]
+    ]
+    named = [name for name in known if name in found]
+    if named:
+        return named[0]
+    return found[0] if len(found) == 1 else None
