@@ -50,8 +50,8 @@ def digest_of(key: str) -> str:
 
 
 class IdempotentReplyQuerySet(models.QuerySet["IdempotentReply"]):
-    def fresh(self) -> Self:
-        return self.filter(created__gt=timezone.now() - timedelta(hours=24))
+    def stale(self) -> Self:
+        return self.filter(created__lte=timezone.now() - timedelta(hours=24))
 
 
 class IdempotentReply(models.Model):
