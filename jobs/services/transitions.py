@@ -18,6 +18,7 @@ class IllegalMoveError(FineTuneError):
     """A run can't do this in the state it is in."""
 
     code = "illegal_move"
+    status = 409
 
 
 def move(
