@@ -114,7 +114,7 @@ def refuse_unsupported(sample: Sequence[Row]) -> None:
         raise DataError(
             f"This looks like {kind.words} ({kind.keys}); "
             "this version trains chat, text and classification data.",
-            "Choose the columns yourself to train on them all the same, or choose other data.",
+            "Make a file of the answers that the model is to learn, or choose other data.",
             code="unsupported_format",
         )
 

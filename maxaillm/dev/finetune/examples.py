@@ -1,0 +1,32 @@
+"""The examples of a training file, read one by one; the first mistake ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.formats import DataFormat, Example
+from maxaillm.dev.finetune.readers import BadRecord, open_records
+from maxaillm.dev.finetune.recognition import format_of, sample_of
+
+HINT = "`validate` lists every mistake of the file."
+
+
+def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterator[Example]:
+    """The examples in the file at `path`; without `format` it is recognised.
+
+    Raises DataError, naming row and line, where a row can't be trained on: a training that
+    leaves rows out in silence is worse than none.
+    """
+    records = open_records(path)
+    data_format = format or format_of(sample_of(records))
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, BadRecord):
+            message = f"Row {number}, line {record.line} of the file: {record.message}"
+            raise DataError(message, record.fix or HINT, code=record.code)
+        problem = data_format.check(record.row)
+        if problem is not None:
+            message = f"Row {number}, line {record.line} of the file: {problem.message}"
+            raise DataError(message, problem.fix or HINT, code=problem.code)
+        yield data_format.to_example(record.row)

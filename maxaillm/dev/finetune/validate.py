@@ -1,0 +1,189 @@
+"""Check a data file: one pass, every row accepted or named with what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from maxaillm.dev.finetune.cells import Row, all_columns
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.findings import Finding, Report, ReportError, shown
+from maxaillm.dev.finetune.formats import DataFormat, Example, Labelled
+from maxaillm.dev.finetune.formats.text import PlainText
+from maxaillm.dev.finetune.labels import LabelCount
+from maxaillm.dev.finetune.readers import BadRecord, Record, Records, open_records
+from maxaillm.dev.finetune.recognition import NeedsMappingError, format_of, sample_of
+
+LONG_CHARS = 1_000_000
+SHOWN_ROWS = 20
+UNREAD = PlainText()
+"""Stands for the format of a file whose records are all bad: it is never asked."""
+MAX_COLUMNS = 1_000
+
+
+def validate(
+    path: str | Path,
+    format: DataFormat | None = None,
+    *,
+    name: str | None = None,
+    on_row: Callable[[int, Example], object] = lambda _row, _example: None,
+    on_finding: Callable[[Finding], object] = lambda _finding: None,
+) -> Report:
+    """Read the file at `path` once and tell of every row.
+
+    `format` is the mapping that the owner chose; without it the format is recognised. `name` is
+    what the owner called the file. `on_row` gets the number of each accepted row and its example;
+    where the report says anything but "ready", what it got is of no use.
+    """
+    records: Records | None = None
+    sample: list[Row] = []
+    try:
+        records = open_records(path, name=name)
+        sample = sample_of(records)
+        data_format = format or (format_of(sample) if sample else UNREAD)
+        check = Check(data_format, on_row, on_finding)
+        for note in records.notes:
+            check.warn(None, None, *note)
+        for record in records:
+            check.see(record)
+        check.finish()
+    except DataError as error:
+        return report_of_error(error, records, sample)
+    return check.report(records, sample)
+
+
+class Check:
+    """The running count of one file."""
+
+    def __init__(
+        self,
+        data_format: DataFormat,
+        on_row: Callable[[int, Example], object],
+        on_finding: Callable[[Finding], object],
+    ) -> None:
+        self.format, self.on_row, self.on_finding = data_format, on_row, on_finding
+        self.seen = self.bad_rows = 0
+        self.codes: Counter[str] = Counter()
+        self.columns: dict[str, None] = {}
+        self.first_rows: dict[bytes, int] = {}
+        self.labels = LabelCount()
+        self.first_bad: Finding | None = None
+
+    def see(self, record: Record | BadRecord) -> None:
+        self.seen += 1
+        if isinstance(record, BadRecord):
+            line, code, message, snippet, fix = record
+            self.tell_bad(line, code, message, snippet, fix)
+            return
+        row, line, notes = record
+        if row.keys() - self.columns.keys() and len(self.columns) < MAX_COLUMNS:
+            self.columns.update(dict.fromkeys(row))
+        for note in notes:
+            self.warn(self.seen, line, *note)
+        problem = self.format.check(row)
+        if problem is not None:
+            self.tell_bad(line, problem.code, problem.message, row, problem.fix)
+            return
+        example = self.format.to_example(row)
+        self.look_at(example, line)
+        self.on_row(self.seen, example)
+
+    def look_at(self, example: Example, line: int) -> None:
+        """Warn of what is odd about an accepted row."""
+        content = example.model_dump_json().encode()
+        if len(content) > LONG_CHARS:
+            self.warn(
+                self.seen,
+                line,
+                "long_row",
+                f"This row has about {len(content):,} characters; training cuts it "
+                "at the maximum length.",
+                fix="Split it into several rows.",
+            )
+        digest = blake2b(content, digest_size=16).digest()
+        first = self.first_rows.setdefault(digest, self.seen)
+        if first != self.seen:
+            message = f"This row is the same as row {first}."
+            self.warn(self.seen, line, "duplicate", message, fix="Keep one of them.")
+        if isinstance(example, Labelled):
+            self.labels.add(example.label, self.seen, line)
+
+    def finish(self) -> None:
+        for finding in self.labels.findings():
+            self.tell(finding)
+
+    def warn(
+        self, row: int | None, line: int | None, code: str, message: str, *, fix: str = ""
+    ) -> None:
+        self.tell(Finding(row=row, line=line, code=code, message=message, fix=fix, level="warning"))
+
+    def tell_bad(self, line: int, code: str, message: str, content: object, fix: str) -> None:
+        self.bad_rows += 1
+        finding = Finding(
+            row=self.seen,
+            line=line,
+            code=code,
+            message=shown(message, 400),
+            snippet=shown(content),
+            fix=fix,
+        )
+        self.first_bad = self.first_bad or finding
+        self.tell(finding)
+
+    def tell(self, finding: Finding) -> None:
+        self.codes[finding.code] += 1
+        self.on_finding(finding)
+
+    def report(self, records: Records, sample: Sequence[Row]) -> Report:
+        rows = self.seen - self.bad_rows
+        return Report(
+            status="ready" if rows else "invalid",
+            error=None if rows else self.no_good_rows(),
+            format=self.format.model_dump(),
+            rows=rows,
+            bad_rows=self.bad_rows,
+            codes=dict(self.codes),
+            columns=[shown(column) for column in records.columns or self.columns],
+            sample=shown_rows(sample),
+            labels=self.labels.rows,
+            kind=records.kind,
+            encoding=records.encoding,
+            delimiter=records.delimiter,
+        )
+
+    def no_good_rows(self) -> ReportError:
+        first = self.first_bad
+        assert first is not None  # open_records lets no file without records pass
+        return ReportError(
+            code="no_good_rows",
+            message=f"None of the {self.seen:,} rows can be trained on. "
+            f"Row {first.row}, line {first.line}: {first.message}",
+            hint=first.fix or "Look at the findings.",
+        )
+
+
+def report_of_error(error: DataError, records: Records | None, sample: Sequence[Row]) -> Report:
+    needs_mapping = isinstance(error, NeedsMappingError)
+    guess = error.guess if isinstance(error, NeedsMappingError) else None
+    candidates = error.candidates if isinstance(error, NeedsMappingError) else []
+    return Report(
+        status="needs_mapping" if needs_mapping else "invalid",
+        error=ReportError(
+            code=error.code, message=shown(error.message, 1_000), hint=shown(error.hint, 500)
+        ),
+        format=guess.model_dump() if guess is not None else None,
+        candidates=[candidate.model_dump() for candidate in candidates],
+        columns=[shown(column) for column in all_columns(sample)[:MAX_COLUMNS]],
+        sample=shown_rows(sample),
+        kind=records.kind if records else "",
+        encoding=records.encoding if records else "",
+        delimiter=records.delimiter if records else None,
+    )
+
+
+def shown_rows(sample: Sequence[Row]) -> list[dict[str, str]]:
+    return [
+        {shown(name): shown(value) for name, value in row.items()} for row in sample[:SHOWN_ROWS]
+    ]
