@@ -184,6 +184,8 @@ USE_THOUSAND_SEPARATOR = False
 MAX_UPLOAD_BYTES = int(os.environ.get("MAXFT_MAX_UPLOAD_BYTES") or 2 * 1024**3)
 MAX_BODY_BYTES = 2 * 1024**2
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# A trainer that tells nothing for so long is taken for stuck; a step must be faster than that.
+STALL_SECONDS = float(os.environ.get("MAXFT_STALL_SECONDS") or 1800)
 
 LOGGING = {
     "version": 1,

@@ -1,0 +1,22 @@
+"""`manage.py worker QUEUE`: takes jobs from one queue, one at a time."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from jobs.worker import QUEUES, make_worker
+from maxaillm.dev.finetune.lifeline import end_with_parent
+
+
+class Command(BaseCommand):
+    help = "Takes jobs from a queue: trainings, or light ones such as the check of a data set."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("queue", choices=QUEUES)
+
+    def handle(self, *, queue: str, **_options: Any) -> None:
+        end_with_parent(os.getppid())
+        make_worker(queue).work(logging_level="WARNING")

@@ -1,0 +1,15 @@
+"""What the queue runs. Jobs carry ids only; the database says what is to be done."""
+
+from __future__ import annotations
+
+import os
+
+from jobs.runner import Runner
+from jobs.services import attempts
+
+
+def train(run_id: int, _attempt: int) -> None:
+    """Make an attempt at a waiting run; nothing where another worker was faster."""
+    run = attempts.claim(run_id, worker=os.environ.get("RQ_WORKER_ID", "worker"))
+    if run is not None:
+        Runner(run, run.worker).carry_out()
