@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from maxaillm.dev.finetune.losses import Loss, losses
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @losses.register
@@ -14,3 +17,17 @@ class CrossEntropy(Loss):
     label: ClassVar[str] = "Cross entropy"
 
     name: Literal["cross_entropy"] = "cross_entropy"
+
+    def total(self, logits: Tensor, targets: Tensor) -> Tensor:
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(logits, targets, reduction="sum")
+
+    def total_and_gradient(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """softmax(logits) minus one at the target, written over the logits."""
+        at_target = targets.unsqueeze(1)
+        log_sum = logits.logsumexp(1, keepdim=True)
+        total = (log_sum - logits.gather(1, at_target)).sum()
+        gradient = logits.sub_(log_sum).exp_()
+        gradient.scatter_add_(1, at_target, gradient.new_full(at_target.shape, -1))
+        return total, gradient

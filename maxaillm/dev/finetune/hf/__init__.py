@@ -1,0 +1,1 @@
+"""What touches torch, transformers and peft. Import these modules late."""

@@ -1,0 +1,75 @@
+"""The output head and the loss in one, in chunks: logits are never kept.
+
+With a small model and a large vocabulary the logits of a batch are most of the memory and of
+the time. Here a chunk of them is made, turned into its own gradient in place, multiplied back
+and forgotten (as in Liger Kernel's fused linear cross entropy, Hsu et al. 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maxaillm.dev.finetune.losses import Loss
+
+CHUNK_VALUES = 128 * 50_000
+"""Logits computed at once: enough for an efficient matrix product, small beside the model."""
+
+
+class LinearLoss(torch.autograd.Function):
+    """Summed loss of `hidden @ weight.T + bias` against targets; the gradient is made with it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, loss: Loss
+    ) -> Tensor:
+        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        total = hidden.new_zeros((), dtype=torch.float32)
+        by_hidden = torch.empty_like(hidden) if wants_hidden else None
+        by_weight = torch.zeros_like(weight) if wants_weight else None
+        by_bias = torch.zeros_like(bias) if bias is not None and wants_bias else None
+        rows = max(1, CHUNK_VALUES // weight.shape[0])
+        for part in (slice(at, at + rows) for at in range(0, len(targets), rows)):
+            logits = nn.functional.linear(hidden[part], weight, bias)
+            summed, gradient = loss.total_and_gradient(logits.float(), targets[part])
+            total += summed
+            gradient = gradient.to(hidden.dtype)
+            if by_hidden is not None:
+                torch.mm(gradient, weight, out=by_hidden[part])
+            if by_weight is not None:
+                by_weight.addmm_(gradient.T, hidden[part])
+            if by_bias is not None:
+                by_bias += gradient.sum(0)
+        ctx.save_for_backward(by_hidden, by_weight, by_bias)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        scaled = [None if grad is None else grad.mul_(outer[0]) for grad in ctx.saved_tensors]
+        return (*scaled, None, None)
+
+
+def linear_loss(head: nn.Linear, hidden: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+    """The summed loss of `head(hidden)`; hidden is [targets, width]."""
+    weight = head.weight.to(hidden.dtype)
+    bias = None if head.bias is None else head.bias.to(hidden.dtype)
+    total: Tensor = LinearLoss.apply(hidden, weight, bias, targets, loss)  # type: ignore[no-untyped-call]
+    return total
+
+
+@contextmanager
+def headless(head: nn.Module) -> Iterator[None]:
+    """Within, the head hands on what it gets: the model returns hidden states as its logits.
+
+    The model itself is still called as a whole, so wrappers around it (adapters, autocast,
+    gradient checkpointing, data parallelism) work as ever.
+    """
+    head.forward = lambda hidden: hidden
+    try:
+        yield
+    finally:
+        del head.forward

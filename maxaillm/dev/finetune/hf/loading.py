@@ -1,0 +1,141 @@
+"""Loads models and tokenizers: safetensors only, no code of theirs, nothing unchecked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils import logging
+
+from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.model_folder import check_folder, find_folder
+
+HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
+
+
+def fetch(name: str) -> Path:
+    """The checked folder of the model `name`; a Hub name is downloaded if it has to be."""
+    folder = find_folder(name) or download(name)
+    config = check_folder(folder)
+    architectures = config.get("architectures") or []
+    if not set(architectures) & CAUSAL_LMS:
+        what = architectures[0] if architectures else "no causal language model"
+        raise ModelError(
+            f"{name} is {what}: it does not write text.",
+            "Choose a causal language model, such as a Llama, Qwen or GPT-2.",
+        )
+    return folder
+
+
+CAUSAL_LMS = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+
+
+def download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"{name} could not be fetched from the Hub: {first_line(error)}",
+            "Check the name and the network, and HF_TOKEN for a gated model; "
+            "or give a folder that starts with ./ or /.",
+        ) from None
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer, with a pad token. Labels never come from padding, so EOS stays trained."""
+    try:
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"The tokenizer in {folder.name} can't be loaded: {first_line(error)}",
+            "The folder needs tokenizer.json and tokenizer_config.json.",
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = choose_pad_token(tokenizer)
+    return tokenizer
+
+
+def choose_pad_token(tokenizer: Tokenizer) -> str:
+    """A token that is not EOS where there is one, so that EOS keeps its one meaning."""
+    unused = [tokenizer.unk_token, *(t for t in tokenizer.all_special_tokens if "pad" in t.lower())]
+    distinct = [token for token in unused if token and token != tokenizer.eos_token]
+    chosen = next(iter(distinct), tokenizer.eos_token)
+    if chosen is None:
+        raise ModelError("The tokenizer has neither a pad nor an end token.", "Choose another.")
+    return str(chosen)
+
+
+def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    """The causal language model in `folder`, its weights held as `dtype`."""
+    logging.disable_progress_bar()
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"The model in {folder.name} can't be loaded: {first_line(error)}",
+            "Check that the folder is whole and that transformers knows this kind of model.",
+        ) from error
+    return model
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    if wanted != "auto":
+        return torch.device(wanted)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """fp32, bf16 or fp16. On a CPU `auto` is fp32: bf16 without AMX is four times slower."""
+    if wanted != "auto":
+        return wanted
+    if device.type != "cuda":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def weights_dtype(precision: str, *, frozen: bool) -> torch.dtype:
+    """How weights are held: frozen ones as they are used; trained ones whole, with autocast."""
+    if not frozen or precision == "fp32":
+        return torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float16
+
+
+def require_room(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    """Raises ModelError where the tokenizer knows tokens that the model has no weights for."""
+    known = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise ModelError(
+            f"The tokenizer has {len(tokenizer)} tokens and the model only {known}.",
+            "The folder mixes two models: download it again.",
+        )
+
+
+def set_threads() -> None:
+    """As many threads as this process may use: more of them make it many times slower."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+
+
+def context_length(model: Any) -> int | None:
+    """How many tokens the model can see, where its configuration says so."""
+    length = getattr(model.config, "max_position_embeddings", None)
+    return int(length) if length else None
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,41 @@
+"""Says what to change where the memory does not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import OutOfMemoryError
+
+CPU_REFUSAL = "DefaultCPUAllocator: can't allocate"
+
+
+@contextmanager
+def out_of_memory_said(config: RunConfig) -> Iterator[None]:
+    """Turn every kind of exhausted memory into OutOfMemoryError with what to change."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        lacks = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not lacks and CPU_REFUSAL not in str(error):
+            raise
+        raise OutOfMemoryError("The run does not fit into memory.", remedy(config)) from error
+
+
+def remedy(config: RunConfig) -> str:
+    """The least change that helps: the same effective batch in smaller pieces comes first."""
+    training = config.training
+    size, accumulated = training.per_device_train_batch_size, training.gradient_accumulation_steps
+    if size > 1:
+        return (
+            f"Set training.per_device_train_batch_size to {size // 2} (now {size}) and "
+            f"training.gradient_accumulation_steps to {accumulated * 2} (now {accumulated})."
+        )
+    if not config.model.gradient_checkpointing:
+        return "Switch on model.gradient_checkpointing."
+    if config.data.max_length > 256:
+        return f"Set data.max_length to {config.data.max_length // 2}."
+    return "Choose a smaller model, or a method that keeps the base, such as lora."

@@ -1,0 +1,81 @@
+"""Writes a tuned model as a folder that is complete and tells no private path."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from maxaillm import __version__
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.model_folder import is_path
+
+CARD = """\
+---
+base_model: {base}
+library_name: {library}
+pipeline_tag: text-generation
+tags: [{method}]
+---
+# {name}
+
+Tuned from `{base}` with {label} by MaxFT {version}: {steps} steps, seed {seed}.
+
+| option | value |
+|---|---|
+{options}
+
+Validation: {scores}.
+"""
+
+
+def save_tuned(
+    model: Any, tokenizer: Tokenizer, folder: Path, config: RunConfig, summary: dict[str, Any]
+) -> Path:
+    """Model or adapter, tokenizer, chat template, generation settings and card, in one rename."""
+    staged = folder.with_name(f".{folder.name}")
+    shutil.rmtree(staged, ignore_errors=True)
+    base = base_name(config)
+    adapters = getattr(model, "peft_config", {})
+    for adapter in adapters.values():
+        adapter.base_model_name_or_path = base
+    model.config.use_cache = True
+    # PEFT would look the base up, on the Hub too, to see whether its vocabulary has changed
+    model.save_pretrained(staged, **{"save_embedding_layers": False} if adapters else {})
+    model.generation_config.save_pretrained(staged)
+    tokenizer.save_pretrained(staged)
+    (staged / "README.md").write_text(card(config, base, summary), encoding="utf-8")
+    if folder.exists():
+        shutil.rmtree(folder)
+    staged.rename(folder)
+    return folder
+
+
+def base_name(config: RunConfig) -> str:
+    """The base as it was named; of a folder only its own name, which tells nothing private."""
+    name = config.model.name
+    return Path(name).expanduser().resolve().name if is_path(name) else name
+
+
+def card(config: RunConfig, base: str, summary: dict[str, Any]) -> str:
+    options = {
+        **config.tuning.model_dump(exclude={"name"}),
+        "learning_rate": config.learning_rate,
+        **config.training.model_dump(include={"num_train_epochs", "per_device_train_batch_size"}),
+        "max_length": config.data.max_length,
+    }
+    scores = ", ".join(f"{name} {value:.4g}" for name, value in summary["scores"].items())
+    return CARD.format(
+        base=base,
+        library="peft" if config.tuning.keeps_base else "transformers",
+        method=config.tuning.name,
+        name=" ".join((config.name or f"{base} tuned").split()),
+        label=config.tuning.label,
+        version=__version__,
+        steps=summary["steps"],
+        seed=config.training.seed,
+        options="\n".join(f"| {name} | {value} |" for name, value in options.items()),
+        scores=scores or "none measured",
+    )

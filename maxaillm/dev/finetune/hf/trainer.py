@@ -1,0 +1,128 @@
+"""Hugging Face's Trainer with our batches and our loss; the loop itself is theirs."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers.trainer_utils import set_seed
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.hf.collate import BatchOrder, Collator, Loader, Sequences
+from maxaillm.dev.finetune.hf.token_loss import TokenLossOf
+
+CHECKPOINTING: dict[str, Any] = {
+    "gradient_checkpointing": True,
+    "gradient_checkpointing_kwargs": {"use_reentrant": False},
+}
+
+
+class TokenTrainer(Trainer):  # type: ignore[misc]
+    """Sums the loss over learned tokens and divides by their number in the whole step."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *, loss: TokenLossOf, sequences: Sequences, **options: Any) -> None:
+        super().__init__(train_dataset=sequences, compute_loss_func=loss, **options)
+        self.token_loss, self.sequences = loss, sequences
+        self.step_loss = torch.zeros((), device=self.args.device)
+        self.step_tokens = 0
+        self.grad_norm: float | None = None
+        self.learning_rate = 0.0
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> Loader:
+        order = BatchOrder(self.sequences, self.args.train_batch_size, self.args.seed)
+        return Loader(self.sequences, order, self.data_collator)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's own signature
+        num_items_in_batch: Tensor | int = 1,
+    ) -> Tensor:
+        self.step_tokens += inputs.pop("tokens")
+        labels = inputs.pop("labels")
+        loss = self.token_loss(model, inputs, labels) / num_items_in_batch
+        self.step_loss += loss.detach()
+        return loss
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        norm: Tensor = super()._clip_grad_norm(model)
+        self.grad_norm = float(norm)
+        self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
+        return norm
+
+    def take_step(self) -> tuple[float, int]:
+        """Mean loss of the learned tokens and number of tokens since the last call."""
+        taken = float(self.step_loss), self.step_tokens
+        self.step_loss.zero_()
+        self.step_tokens = 0
+        return taken
+
+
+def make_trainer(
+    config: RunConfig,
+    model: PreTrainedModel,
+    sequences: Sequences,
+    collator: Collator,
+    folder: Path,
+    precision: str,
+) -> TokenTrainer:
+    """A trainer whose checkpoints go below `folder`. The model lies on its device already."""
+    set_seed(config.training.seed)
+    return TokenTrainer(
+        loss=TokenLossOf(model, config.training.loss),
+        sequences=sequences,
+        model=model,
+        data_collator=collator,
+        args=training_arguments(config, folder, precision, on_cpu=model.device.type == "cpu"),
+    )
+
+
+def training_arguments(
+    config: RunConfig, folder: Path, precision: str, *, on_cpu: bool
+) -> TrainingArguments:
+    """Options of the run in the words of TrainingArguments; what happens when is up to our
+    callback, so their own strategies are off."""
+    training = config.training
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=training.num_train_epochs,
+        max_steps=training.max_steps or -1,
+        per_device_train_batch_size=training.per_device_train_batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=training.lr_scheduler_type,
+        warmup_steps=training.warmup_steps,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        seed=training.seed,
+        **CHECKPOINTING if config.model.gradient_checkpointing else {},
+        use_cpu=on_cpu,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16" and not on_cpu,
+        eval_strategy="no",
+        save_strategy="no",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to="none",
+        log_level="error",
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # else several GPUs become nn.DataParallel
+    return arguments
+
+
+def count_steps(config: RunConfig, sequences: int) -> int:
+    """Optimizer steps of the whole run, counted as the Trainer does."""
+    training = config.training
+    batches = ceil(sequences / training.per_device_train_batch_size)
+    an_epoch = max(1, ceil(batches / training.gradient_accumulation_steps))
+    return training.max_steps or ceil(training.num_train_epochs * an_epoch)

@@ -1,0 +1,173 @@
+"""Model folders are checked here before any library opens them; names are resolved here too."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from maxaillm.dev.finetune.errors import ModelError
+
+HUB_NAME = re.compile(r"[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?")
+PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"})
+CODE_KEYS = frozenset({"auto_map", "custom_pipelines", "_attn_implementation_internal"})
+"""Keys by which a model asks for code of its own, or for a kernel fetched from elsewhere."""
+MAX_JSON_BYTES = 64 * 1024 * 1024
+MAX_HEADER_BYTES = 100 * 1024 * 1024
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` is meant as a folder: it starts like one. Others are never looked up here."""
+    return name.startswith(("/", "./", "../", "~/")) or name in {".", ".."}
+
+
+def is_hub_name(name: str) -> bool:
+    return not is_path(name) and not name.startswith("starter/") and bool(HUB_NAME.fullmatch(name))
+
+
+def find_folder(name: str) -> Path | None:
+    """The folder of a path or a starter model; None for a name on the Hub.
+
+    Raises ModelError where there is no such folder, or `name` is neither.
+    """
+    if "\0" in name or len(name) > 500:
+        raise ModelError("The model's name is not a name.", HOW_TO_NAME)
+    if is_path(name):
+        folder: Path | None = Path(name).expanduser()
+        if folder is None or not folder.is_dir():
+            raise ModelError(f"There is no folder {name!r}.", HOW_TO_NAME)
+        return folder
+    if name.startswith("starter/"):
+        from maxaillm.starter import resolve
+
+        folder = resolve(name)
+        if folder is None:
+            raise ModelError(f"There is no starter model {name!r}.", HOW_TO_NAME)
+        return folder
+    if is_hub_name(name):
+        return None
+    raise ModelError(f"{name!r} is neither a folder nor a name on the Hub.", HOW_TO_NAME)
+
+
+HOW_TO_NAME = (
+    "Give a starter model (starter/chat), a folder that starts with / or ./, "
+    "or a Hub name (owner/model)."
+)
+
+
+def check_folder(folder: Path) -> dict[str, Any]:
+    """The `config.json` of a model folder that is safe to load. Raises ModelError."""
+    check_files(folder)
+    config = read_json(folder / "config.json")
+    if not list(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder.name} has no weights in safetensors.",
+            "Convert it: model.save_pretrained(folder) of transformers writes safetensors.",
+        )
+    check_index(folder)
+    return config
+
+
+def check_adapter(folder: Path) -> dict[str, Any]:
+    """The `adapter_config.json` of an adapter folder that is safe to load. Raises ModelError."""
+    check_files(folder)
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError(
+            f"{folder.name} has no adapter_model.safetensors.", "Save the adapter again."
+        )
+    return read_json(folder / "adapter_config.json")
+
+
+def check_files(folder: Path) -> None:
+    """Nothing in `folder` leads out of it, runs code or is a pickle."""
+    for path in folder.iterdir():
+        if path.is_symlink():
+            check_link(folder, path)
+        if path.suffix in PICKLES:
+            raise ModelError(
+                f"{path.name} may hold a pickle, which can run code.",
+                "Delete it where the folder has the weights in safetensors too; else convert it.",
+            )
+        if path.suffix == ".safetensors":
+            read_header(path)
+        if path.suffix == ".json" and path.name != "tokenizer.json":
+            asked = CODE_KEYS.intersection(keys_in(read_json(path)))
+            if asked:
+                raise ModelError(
+                    f"{path.name} asks for code of its own ({', '.join(sorted(asked))}).",
+                    "Such models are not supported: choose one that transformers knows.",
+                )
+
+
+def check_link(folder: Path, path: Path) -> None:
+    """A link may lead into the folder, or to the blobs of its own Hub cache entry."""
+    target, roots = path.resolve(), [folder.resolve()]
+    if folder.parent.name == "snapshots":
+        roots.append(folder.parent.parent.resolve() / "blobs")
+    if not any(target.is_relative_to(root) for root in roots):
+        raise ModelError(
+            f"{path.name} is a link that leads out of {folder.name}.", "Copy the file itself."
+        )
+
+
+def check_index(folder: Path) -> None:
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        return
+    shards = read_json(index).get("weight_map")
+    names = set(shards.values()) if isinstance(shards, dict) else {None}
+    for name in names:
+        is_sibling = isinstance(name, str) and name == Path(name).name and name not in {".", ".."}
+        if not is_sibling or Path(str(name)).suffix != ".safetensors":
+            raise ModelError(
+                f"{index.name} names {name!r}, which is no file beside it.",
+                "Download the model again from a source that you trust.",
+            )
+        if not (folder / str(name)).is_file():
+            raise ModelError(f"{name} is missing.", "Download the model again.")
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file: tensor name -> dtype, shape, offsets."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        content = file.read(length) if 2 <= length <= MAX_HEADER_BYTES else b""
+    try:
+        header = json.loads(content)
+    except ValueError:
+        header = None
+    if not isinstance(header, dict):
+        raise ModelError(f"{path.name} is no safetensors file.", "Download the model again.")
+    header.pop("__metadata__", None)
+    return header
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ModelError(f"{path.name} is too large.", "Is this a model folder?")
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path.parent.name} has no {path.name}.",
+            "A model folder holds config.json, the tokenizer and *.safetensors.",
+        ) from None
+    except (ValueError, RecursionError):
+        raise ModelError(f"{path.name} is not valid JSON.", "Download the model again.") from None
+    if not isinstance(content, dict):
+        raise ModelError(f"{path.name} is not a JSON object.", "Download the model again.")
+    return content
+
+
+def keys_in(value: object) -> Iterator[str]:
+    """Every key of nested objects, found without recursion: the nesting may be deep."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield from item
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
