@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,3 +40,10 @@ def remedy(config: RunConfig) -> str:
     if config.data.max_length > 256:
         return f"Set data.max_length to {config.data.max_length // 2}."
     return "Choose a smaller model, or a method that keeps the base, such as lora."
+
+
+def release() -> None:
+    """Give back to the device what torch keeps for later."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
