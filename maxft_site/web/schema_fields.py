@@ -1,0 +1,263 @@
+"""Form fields made from the fields of a pydantic model.
+
+They only tidy what was typed; pydantic judges it. So no limit stands in two places: what the
+browser and the reader are told is read from the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from django import forms
+from django.core.validators import ProhibitNullCharactersValidator
+from django.utils.text import Truncator, capfirst
+from pydantic.fields import FieldInfo
+
+
+class SchemaField(forms.Field):
+    """One option: label, help, limits and default as its schema states them."""
+
+    default_validators = [ProhibitNullCharactersValidator()]
+    wanted: str = "a value"
+
+    def __init__(self, name: str, info: FieldInfo, widget: forms.Widget) -> None:
+        extra = extra_of(info)
+        self.optional = accepts_none(info.annotation)
+        self.default = None if info.is_required() else info.get_default(call_default_factory=True)
+        self.advanced = bool(extra.get("advanced"))
+        self.unit = str(extra.get("unit", ""))
+        self.recommended = str(extra.get("recommended", ""))
+        self.bounds = bounds_of(info)
+        self.limits = range_words(self.bounds)
+        super().__init__(
+            required=False,
+            label=info.title or capfirst(name.replace("_", " ")),
+            help_text=info.description or "",
+            initial=self.default,
+            widget=widget,
+        )
+
+    def to_python(self, value: Any) -> Any:
+        typed = "" if value is None else str(value).strip()
+        return None if self.optional and not typed else typed
+
+    def offer(self, choices: Sequence[tuple[Any, str]]) -> None:
+        """Show a list to choose from instead of a box to type in."""
+        self.widget = forms.Select(choices=choices, attrs=self.widget.attrs)
+
+    def differs(self, value: Any) -> bool:
+        """Whether `value`, typed or stored, is another than the default."""
+        return bool(self.to_python(value) != self.to_python(self.default))
+
+    def sentence(self, typed: Any, message: str) -> str:
+        """`message` for a reader who typed `typed`."""
+        if typed in (None, "", []):
+            return f"Type {self.wanted}."
+        return f"{quoted(typed)}: {message}"
+
+
+class NumberField(SchemaField):
+    """A whole or a broken number."""
+
+    def __init__(self, name: str, info: FieldInfo, *, whole: bool) -> None:
+        self.wanted = "a whole number" if whole else "a number"
+        super().__init__(name, info, forms.NumberInput({"step": "1" if whole else "any"}))
+        self.widget.attrs |= {
+            attribute: self.bounds[rule]
+            for rule, attribute in (("ge", "min"), ("gt", "min"), ("le", "max"), ("lt", "max"))
+            if rule in self.bounds
+        }
+        if not self.optional:
+            self.widget.attrs["required"] = True
+
+    def differs(self, value: Any) -> bool:
+        return number_in(value) != number_in(self.default)
+
+    def sentence(self, typed: Any, message: str) -> str:
+        ask = f"Type {self.limits or self.wanted}."
+        if typed in (None, ""):
+            return ask
+        number = number_in(typed)
+        if number is None or (self.wanted == "a whole number" and number % 1):
+            return f"{quoted(typed)} is no {self.wanted.removeprefix('a ')}. {ask}"
+        if is_within(number, self.bounds):
+            return message
+        return f"{quoted(typed)} is out of range. {ask}"
+
+
+class TextField(SchemaField):
+    """A line of text."""
+
+    wanted = "a text"
+
+    def __init__(self, name: str, info: FieldInfo) -> None:
+        super().__init__(name, info, forms.TextInput())
+        if "max_length" in self.bounds:
+            self.widget.attrs["maxlength"] = self.bounds["max_length"]
+        if info.is_required():
+            self.widget.attrs["required"] = True
+
+
+class LinesField(SchemaField):
+    """A list of texts, one a line."""
+
+    wanted = "one a line"
+
+    def __init__(self, name: str, info: FieldInfo) -> None:
+        super().__init__(name, info, forms.Textarea({"rows": 3}))
+
+    def to_python(self, value: Any) -> list[str] | None:
+        lines = value if isinstance(value, list | tuple) else lines_of(str(value or ""))
+        kept = [line.strip() for line in lines if line.strip()]
+        return None if self.optional and not kept else kept
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+    def run_validators(self, value: Any) -> None:
+        for line in value or ():
+            super().run_validators(line)
+
+    def sentence(self, typed: Any, message: str) -> str:
+        return message
+
+
+class FlagField(SchemaField):
+    """Yes or no."""
+
+    def __init__(self, name: str, info: FieldInfo) -> None:
+        super().__init__(name, info, forms.CheckboxInput())
+
+    def to_python(self, value: Any) -> bool:
+        return value in (True, "true", "True", "on", "1")
+
+
+class ChoiceField(SchemaField):
+    """One of a few values."""
+
+    def __init__(self, name: str, info: FieldInfo, values: Sequence[Any]) -> None:
+        self.values = {str(value): value for value in values}
+        super().__init__(name, info, forms.Select(choices=[(key, key) for key in self.values]))
+        if self.optional:
+            self.offer([("", "–"), *((key, key) for key in self.values)])
+
+    def to_python(self, value: Any) -> Any:
+        typed = super().to_python(value)
+        return self.values.get(typed, typed)
+
+    def sentence(self, typed: Any, message: str) -> str:
+        names = ", ".join(self.values)
+        return f"{quoted(typed)} is none of the choices. Choose one of {names}."
+
+
+class ChoicesField(SchemaField):
+    """Some of a few values."""
+
+    def __init__(self, name: str, info: FieldInfo, values: Sequence[Any]) -> None:
+        self.values = {str(value): value for value in values}
+        choices = [(key, capfirst(key.replace("_", " "))) for key in self.values]
+        super().__init__(name, info, forms.CheckboxSelectMultiple(choices=choices))
+
+    def to_python(self, value: Any) -> list[Any]:
+        return [self.values.get(str(key), key) for key in value or ()]
+
+    def run_validators(self, value: Any) -> None:
+        for item in value:
+            super().run_validators(item)
+
+    def sentence(self, typed: Any, message: str) -> str:
+        return f"{message}. Choose some of {', '.join(self.values)}."
+
+
+def field_of(name: str, info: FieldInfo) -> SchemaField:
+    """The form field of a schema's field; raises TypeError for a type that no form can show."""
+    kind = bare_type(info.annotation)
+    if get_origin(kind) is Literal:
+        return ChoiceField(name, info, get_args(kind))
+    if get_origin(kind) is list:
+        item = bare_type(get_args(kind)[0])
+        if get_origin(item) is Literal:
+            return ChoicesField(name, info, get_args(item))
+        if item is str:
+            return LinesField(name, info)
+    if kind is bool:
+        return FlagField(name, info)
+    if kind in (int, float):
+        return NumberField(name, info, whole=kind is int)
+    if kind is str:
+        return TextField(name, info)
+    raise TypeError(f"No form field shows the type of {name!r}: {info.annotation}")
+
+
+def extra_of(info: FieldInfo) -> Mapping[str, Any]:
+    extra = info.json_schema_extra
+    return extra if isinstance(extra, Mapping) else {}
+
+
+def is_hidden(info: FieldInfo) -> bool:
+    """Whether no form shows the field: marked so, or only one value is possible."""
+    kind = bare_type(info.annotation)
+    is_constant = get_origin(kind) is Literal and len(get_args(kind)) == 1
+    return bool(extra_of(info).get("hidden")) or is_constant or kind is NoneType
+
+
+def bare_type(annotation: Any) -> Any:
+    """`annotation` less its `| None` and `Annotated`."""
+    if get_origin(annotation) is Annotated:
+        return bare_type(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        kinds = [arg for arg in get_args(annotation) if arg is not NoneType]
+        if len(kinds) == 1:
+            return bare_type(kinds[0])
+    return annotation
+
+
+def accepts_none(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, UnionType) and NoneType in get_args(annotation)
+
+
+def bounds_of(info: FieldInfo) -> dict[str, float]:
+    """{"ge": 1, "le": 512, "max_length": 80}, whichever the schema states."""
+    names = {Ge: "ge", Gt: "gt", Le: "le", Lt: "lt", MaxLen: "max_length"}
+    return {
+        names[type(rule)]: getattr(rule, names[type(rule)])
+        for rule in info.metadata
+        if type(rule) in names
+    }
+
+
+def range_words(bounds: Mapping[str, float]) -> str:
+    """16 to 131,072; above 0, at most 1; at least 1."""
+    if "ge" in bounds and "le" in bounds:
+        return f"{bounds['ge']:,} to {bounds['le']:,}"
+    signs = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
+    return ", ".join(f"{word} {bounds[rule]:,}" for rule, word in signs if rule in bounds)
+
+
+def is_within(number: float, bounds: Mapping[str, float]) -> bool:
+    return (
+        number >= bounds.get("ge", number)
+        and number <= bounds.get("le", number)
+        and ("gt" not in bounds or number > bounds["gt"])
+        and ("lt" not in bounds or number < bounds["lt"])
+    )
+
+
+def number_in(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) else None
+
+
+def lines_of(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def quoted(typed: Any) -> str:
+    return f"“{Truncator(str(typed)).chars(80)}”"
