@@ -17,7 +17,7 @@ from jobs.services import attempts
 from jobs.services.ingest import FencedError, record_events
 from jobs.trainer import KILLED, Trainer, memory_limit_bytes
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.events import Event, JournalReader, StopAction
+from maxaillm.dev.finetune.events import ENDINGS, Event, JournalReader, StopAction
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ TERMINATE_SECONDS = 3.0
 FROZEN_SECONDS = 60.0
 """A trainer's own beat comes every two seconds, from a thread: without it, it is stuck."""
 DUMP_SECONDS = 2.0
+LINGER_SECONDS = 15.0
+"""How long a trainer may take to go after its last word."""
 MUCH_MEMORY = 0.8
 
 
@@ -55,7 +57,8 @@ class Runner:
         self.waiting: list[Event] = []
         self.asked: StopAction | None = None
         self.asked_clock = Clock()
-        self.leaving = self.is_fenced = self.was_terminated = self.is_loading = False
+        self.leaving = self.is_fenced = self.has_ended = False
+        self.was_terminated = self.is_loading = False
         self.beat_clock, self.frozen_clock, self.silent_clock = Clock(), Clock(), Clock()
         self.last_beat = b""
         self.death = ""
@@ -87,15 +90,21 @@ class Runner:
             log.warning("Run %s: %s", self.run.pk, words)
         while self.trainer.poll() is None and not self.is_fenced:
             self.read_journal()
-            if self.beat_clock.seconds >= BEAT_SECONDS:
-                self.beat_clock.restart()
-                self.beat()
-                self.trainer.measure()
-                self.watch_life()
-            if self.leaving:
-                self.ask("release")
-            self.insist()
+            if not self.has_ended:
+                self.keep_in_touch()
+            elif self.silent_clock.seconds > LINGER_SECONDS:
+                return
             time.sleep(LOOK_SECONDS)
+
+    def keep_in_touch(self) -> None:
+        if self.beat_clock.seconds >= BEAT_SECONDS:
+            self.beat_clock.restart()
+            self.beat()
+            self.trainer.measure()
+            self.watch_life()
+        if self.leaving:
+            self.ask("release")
+        self.insist()
 
     def read_journal(self) -> None:
         """Take new lines along until the database has them; it may be locked or away."""
@@ -119,6 +128,7 @@ class Runner:
         for event in events:
             if event.kind == "stage":
                 self.is_loading = event.data.get("name") == "load"
+            self.has_ended |= event.kind in ENDINGS
 
     def beat(self) -> None:
         try:
