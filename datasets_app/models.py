@@ -19,6 +19,14 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
             return self.none()
         return self.filter(models.Q(owner=user) | models.Q(owner=None), deleted=None)
 
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """What `user` may change."""
+        return self.filter(owner_id=user.pk, deleted=None) if user.pk else self.none()
+
+    def deleted_by(self, user: User | AnonymousUser) -> Self:
+        """What `user` deleted a short while ago and may still take back."""
+        return self.filter(owner_id=user.pk).exclude(deleted=None) if user.pk else self.none()
+
 
 class Dataset(models.Model):
     """A named data set. Its rows are in versions, which never change."""
@@ -95,6 +103,14 @@ class DatasetVersion(models.Model):
         return f"{self.dataset} v{self.number}"
 
     @property
+    def is_ready(self) -> bool:
+        return self.status == self.Status.READY
+
+    @property
+    def is_checking(self) -> bool:
+        return self.status == self.Status.CHECKING
+
+    @property
     def root(self) -> Path:
         return Path(settings.DATASETS_DIR) / str(self.folder)
 
@@ -104,14 +120,14 @@ class DatasetVersion(models.Model):
         return self.root / "source"
 
     @property
-    def rows_path(self) -> Path:
-        """The rows that can be trained on, as JSON lines of dumped examples."""
-        return self.root / "rows.jsonl"
+    def check_folder(self) -> Path:
+        """What this check made of the file. One folder a check: a late one can't touch it."""
+        return self.root / f"check-{self.check_number}"
 
     @property
-    def index_path(self) -> Path:
-        """Where each of those rows begins: unsigned 64-bit little-endian offsets."""
-        return self.root / "rows.index"
+    def rows_path(self) -> Path:
+        """The rows that can be trained on, as JSON lines of dumped examples."""
+        return self.check_folder / "rows.jsonl"
 
 
 class Finding(models.Model):
@@ -153,3 +169,7 @@ class Upload(models.Model):
     @property
     def path(self) -> Path:
         return Path(settings.UPLOADS_DIR) / str(self.pk)
+
+    @property
+    def received_bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0

@@ -1,0 +1,141 @@
+"""The REST API of data sets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Field, File, Form, Query, Router, Schema, Status
+from ninja.files import UploadedFile
+from ninja.pagination import paginate
+
+from datasets_app.display import storable
+from datasets_app.models import Dataset, DatasetVersion, Finding
+from datasets_app.selectors import findings_of, newest_versions, rows_page
+from datasets_app.services import import_dataset, set_mapping, stage_file
+from maxft_site.web.api import Page
+from maxft_site.web.idempotency import idempotent
+
+router = Router(tags=["datasets"])
+SHOWN_CHARS = 20_000
+
+
+class DatasetOut(Schema):
+    """A data set as its newest version is."""
+
+    id: int = Field(alias="dataset.pk")
+    name: str = Field(alias="dataset.name")
+    version: int = Field(alias="number")
+    status: str
+    format: dict[str, Any] | None
+    columns: list[str]
+    rows: int
+    bad_rows: int
+    warnings: int
+    size_bytes: int
+    sha256: str
+    file_name: str
+    file_kind: str
+    encoding: str
+    progress: float
+    findings: dict[str, int] = Field(alias="facts.findings", default_factory=dict)
+    error: dict[str, Any] | None
+    created: datetime
+    checked: datetime | None
+
+
+class FindingOut(Schema):
+    row: int | None
+    line: int | None
+    level: str
+    code: str
+    message: str
+    snippet: str
+    fix: str
+
+
+class RowOut(Schema):
+    """A row that can be trained on; `row` is the number of its record in the file."""
+
+    row: int
+    example: dict[str, Any]
+
+
+class RowsOut(Schema):
+    items: list[RowOut]
+    total: int
+
+
+class RowsIn(Schema):
+    offset: int = Field(0, ge=0, le=2**62)
+    limit: int = Field(50, ge=1, le=500)
+    full: bool = Field(
+        False, description=f"Texts in full; else they are cut after {SHOWN_CHARS:,} characters."
+    )
+
+
+def version_of(request: HttpRequest, dataset_id: int) -> DatasetVersion:
+    return get_object_or_404(Dataset.objects.visible_to(request.user), pk=dataset_id).newest
+
+
+@router.post("", response={201: DatasetOut}, summary="Upload a file; it is checked in the queue")
+@idempotent
+def create_dataset(
+    request: HttpRequest, file: File[UploadedFile], name: Form[str] = ""
+) -> Status[DatasetVersion]:
+    version = import_dataset(
+        owner=cast(User, request.user),
+        name=name,
+        file_name=file.name or "",
+        path=stage_file(file.chunks()),
+    )
+    return Status(201, version)
+
+
+@router.get("", response=list[DatasetOut], summary="All data sets, newest first")
+@paginate(Page)
+def list_datasets(request: HttpRequest) -> QuerySet[DatasetVersion]:
+    return newest_versions(request.user)
+
+
+@router.get("/{int:dataset_id}", response=DatasetOut, summary="One data set")
+def show_dataset(request: HttpRequest, dataset_id: int) -> DatasetVersion:
+    return version_of(request, dataset_id)
+
+
+@router.post(
+    "/{int:dataset_id}/mapping",
+    response={202: DatasetOut},
+    summary="Say which column is which; the file is checked again",
+)
+def map_columns(
+    request: HttpRequest, dataset_id: int, format: dict[str, Any]
+) -> Status[DatasetVersion]:
+    """The body is a format with its columns, such as
+    `{"name": "prompt_completion", "prompt": "question", "completion": "answer"}`.
+    """
+    own = get_object_or_404(Dataset.objects.owned_by(request.user), pk=dataset_id)
+    return Status(202, set_mapping(version=own.newest, format=format))
+
+
+@router.get("/{int:dataset_id}/rows", response=RowsOut, summary="Rows that can be trained on")
+def list_rows(request: HttpRequest, dataset_id: int, page: Query[RowsIn]) -> dict[str, Any]:
+    """A page ends early where its rows have more than 8 MB together."""
+    version = version_of(request, dataset_id)
+    rows = rows_page(version, page.offset, page.limit)
+    items = [
+        {"row": number, "example": example if page.full else storable(example, SHOWN_CHARS)}
+        for number, example in rows
+    ]
+    return {"items": items, "total": version.rows}
+
+
+@router.get("/{int:dataset_id}/findings", response=list[FindingOut], summary="What was found")
+@paginate(Page)
+def list_findings(request: HttpRequest, dataset_id: int) -> QuerySet[Finding]:
+    """Problems, which keep a row out of training, and warnings, in the order of the rows."""
+    return findings_of(version_of(request, dataset_id))

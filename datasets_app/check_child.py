@@ -1,0 +1,134 @@
+"""The check of a file in a process of its own, with limits: `python -m datasets_app.check_child`.
+
+It loads no Django and is given no secret. It reads one task (JSON) from standard input, writes the
+rows into a folder, and tells findings, progress and the report as JSON lines on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections import Counter
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from datasets_app.rows_file import RowsWriter
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.findings import Finding, Report
+from maxaillm.dev.finetune.formats import Example, formats
+from maxaillm.dev.finetune.lifeline import end_with_parent
+from maxaillm.dev.finetune.validate import validate
+
+STORED_FINDINGS = 10_000
+STORED_A_CODE = 100
+"""So many findings of each code are kept, even after others have used up the limit above."""
+TELL_SECONDS = 0.5
+KINDS = {"csv": "CSV", "tsv": "TSV", "json": "JSON", "jsonl": "JSON Lines", "text": "Plain text"}
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def main() -> None:
+    task = json.load(sys.stdin)
+    end_with_parent(task["parent"])
+    limit(resource.RLIMIT_AS, task["memory_bytes"])
+    limit(resource.RLIMIT_CPU, task["cpu_seconds"])
+    limit(resource.RLIMIT_CORE, 0)
+    try:
+        tell("report", check(task))
+    except FineTuneError as error:
+        tell("error", error.as_json())
+    except (MemoryError, RecursionError):
+        tell_error("too_complex", "The file needs more memory to be read than a check may take.")
+    except OSError as error:
+        tell_error("not_written", f"The rows could not be stored: {error.strerror}.")
+
+
+def limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value, hard))
+
+
+def check(task: dict[str, Any]) -> dict[str, Any]:
+    source = Path(task["source"])
+    listener = Listener(source)
+    chosen = task["format"] and formats[task["format"]["name"]].model_validate(task["format"])
+    with RowsWriter(Path(task["folder"])) as writer:
+
+        def keep(number: int, example: Example) -> None:
+            writer.add(number, example.model_dump(exclude_none=True))
+            listener.tell_progress()
+
+        report = validate(
+            source, chosen, name=task["file_name"], on_row=keep, on_finding=listener.tell_finding
+        )
+    return fields_of(report, listener)
+
+
+class Listener:
+    """Passes findings on, so many of each code, and now and then how far the reading is."""
+
+    def __init__(self, source: Path) -> None:
+        self.file = source.stat()
+        self.told = monotonic()
+        self.levels: Counter[str] = Counter()
+        self.codes: Counter[str] = Counter()
+
+    def tell_finding(self, finding: Finding) -> None:
+        stored = self.codes.total() < STORED_FINDINGS
+        if stored or self.codes[finding.code] < STORED_A_CODE:
+            tell("finding", finding.model_dump())
+        self.codes[finding.code] += 1
+        self.levels[finding.level] += 1
+        self.tell_progress()
+
+    def tell_progress(self) -> None:
+        if monotonic() - self.told > TELL_SECONDS:
+            self.told = monotonic()
+            tell("progress", min(0.99, self.position() / self.file.st_size))
+
+    def position(self) -> int:
+        """How far the file is read. The readers keep it to themselves, so the system is asked."""
+        for descriptor in range(3, 64):
+            try:
+                if os.path.samestat(os.fstat(descriptor), self.file):
+                    return os.lseek(descriptor, 0, os.SEEK_CUR)
+            except OSError:
+                continue
+        return 0
+
+
+def fields_of(report: Report, listener: Listener) -> dict[str, Any]:
+    """The report as the fields of a DatasetVersion."""
+    written = KINDS.get(report.kind, "")
+    if report.delimiter and report.kind == "csv":
+        written += f", cells between {DELIMITERS.get(report.delimiter, repr(report.delimiter))}"
+    is_guess = report.status == "needs_mapping"
+    return report.model_dump(
+        include={"status", "error", "rows", "bad_rows", "columns", "sample", "encoding"}
+    ) | {
+        "format": None if is_guess else report.format,
+        "file_kind": written,
+        "warnings": listener.levels["warning"],
+        "facts": {
+            "findings": dict(listener.codes),
+            "labels": report.labels,
+            "guess": report.format if is_guess else None,
+        },
+    }
+
+
+def tell_error(code: str, message: str) -> None:
+    hint = "Split the file into smaller ones, or free space, then check it again."
+    tell("error", {"code": code, "message": message, "hint": hint})
+
+
+def tell(kind: str, content: object) -> None:
+    sys.stdout.write(json.dumps({kind: content}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Texts that users wrote, made safe to store and short enough to show."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Marks that reverse the text after them, and halves of surrogate pairs."""
+SHOWN_CHARS = 2_000
+
+
+def display_name(raw: str, limit: int = 300) -> str:
+    """A file's name for display: one line, no control characters, at most `limit` long."""
+    seen = "".join(char for char in UNSEEN.sub("", raw) if unicodedata.category(char) != "Cc")
+    name = " ".join(seen.split()) or "unnamed"
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
+
+
+def storable(value: Any, limit: int = SHOWN_CHARS) -> Any:
+    """`value` with every text in it shortened and without what databases refuse."""
+    if isinstance(value, str):
+        return shortened(value.replace("\0", "␀"), limit)
+    if isinstance(value, Mapping):
+        return {storable(str(key), 200): storable(item, limit) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [storable(item, limit) for item in value]
+    return value
+
+
+def shortened(text: str, limit: int = SHOWN_CHARS) -> str:
+    """The beginning of a long text and how much more there is; never half a character."""
+    clean = re.sub("[\ud800-\udfff]", "�", text[:limit])
+    if len(text) <= limit:
+        return clean
+    return f"{clean}… ({len(text):,} characters in all)"

@@ -1,0 +1,46 @@
+"""What can go wrong with uploads and data sets, each a sentence and the next step."""
+
+from __future__ import annotations
+
+from maxaillm.dev.finetune.errors import FineTuneError
+
+
+class UploadError(FineTuneError):
+    """An upload that can't go on as the client wants; `status` is HTTP's word for it."""
+
+    code = "upload"
+    status = 400
+
+
+class UploadTooLargeError(UploadError):
+    code = "too_large"
+    status = 413
+
+
+class UploadOffsetError(UploadError):
+    """The client and the site disagree on how much has arrived."""
+
+    code = "wrong_offset"
+    status = 409
+
+
+class UploadBusyError(UploadError):
+    """Another request writes to the same upload just now."""
+
+    code = "busy"
+    status = 423
+
+
+class NoSpaceError(UploadError):
+    code = "disk_full"
+    status = 507
+
+
+class DatasetInUseError(FineTuneError):
+    code = "in_use"
+    status = 409
+
+
+class NotReadyError(FineTuneError):
+    code = "not_ready"
+    status = 409

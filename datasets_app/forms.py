@@ -1,0 +1,107 @@
+"""The form that gives each column of a file its part in a format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import NoneType
+from typing import Any, NamedTuple, get_args
+
+from pydantic.fields import FieldInfo
+
+from datasets_app.models import DatasetVersion
+from datasets_app.services.mapping import parse_format
+from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.formats import DataFormat, formats
+
+
+class Part(NamedTuple):
+    """A field of a format, as an option of the drop-downs."""
+
+    name: str
+    title: str
+    help: str
+    is_required: bool
+
+
+class Column(NamedTuple):
+    """A column of the file with its drop-down."""
+
+    control: str
+    name: str
+    part: str
+
+
+def is_needed(info: FieldInfo) -> bool:
+    return NoneType not in get_args(info.annotation)
+
+
+class MappingForm:
+    """Chosen format and, for each column, its part; read from a request or guessed."""
+
+    def __init__(self, version: DatasetVersion, data: Mapping[str, str] | None = None) -> None:
+        self.version = version
+        self.start: dict[str, Any] = version.format or version.facts.get("guess") or {}
+        data = data or {}
+        self.schema = self.chosen_schema(data.get("format", ""))
+        self.parts = [
+            Part(
+                name,
+                info.title or name,
+                info.description or "",
+                NoneType not in get_args(info.annotation),
+            )
+            for name, info in self.schema.model_fields.items()
+            if name != "name"
+        ]
+        asked = any(name.startswith("column-") for name in data) and data.get("of") == self.name
+        self.columns = list(self.read_columns(data) if asked else self.guess_columns())
+
+    @property
+    def name(self) -> str:
+        return str(self.schema.model_fields["name"].default)
+
+    def chosen_schema(self, name: str) -> type[DataFormat]:
+        """As asked for; else as it was or looks; else pairs of texts."""
+        candidates = (name, self.start.get("name", ""), "prompt_completion")
+        return formats[next(candidate for candidate in candidates if candidate in formats)]
+
+    def read_columns(self, data: Mapping[str, str]) -> Iterator[Column]:
+        for index, name in enumerate(self.version.columns):
+            yield Column(f"column-{index}", name, data.get(f"column-{index}", ""))
+
+    def guess_columns(self) -> Iterator[Column]:
+        if self.start.get("name") == self.name:
+            known = {column: part for part, column in self.start.items() if part != "name"}
+        else:
+            known = {name: name for name in self.version.columns if self.has_part(name)}
+        for index, name in enumerate(self.version.columns):
+            yield Column(f"column-{index}", name, known.get(name, ""))
+
+    def has_part(self, name: str) -> bool:
+        return any(part.name == name for part in self.parts)
+
+    @property
+    def format(self) -> dict[str, Any]:
+        """The format as it stands, complete or not."""
+        parts = {column.part: column.name for column in self.columns if self.has_part(column.part)}
+        return {"name": self.name} | parts
+
+    @property
+    def missing(self) -> list[str]:
+        """Sentences about what is still to be chosen; none once the file can be checked."""
+        used = [column.part for column in self.columns if column.part]
+        twice = [part.title for part in self.parts if used.count(part.name) > 1]
+        sentences = [f"Two columns are chosen as {title.lower()}." for title in twice]
+        try:
+            parse_format(self.format, self.version.columns)
+        except ConfigError as error:
+            sentences += [problem.message for problem in error.problems]
+        return sentences
+
+    @property
+    def choices(self) -> list[dict[str, str]]:
+        """The formats for the page's cards."""
+        return [
+            {"value": name, "label": schema.label, "text": schema.summary}
+            for name, schema in formats.items()
+        ]

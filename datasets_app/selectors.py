@@ -1,0 +1,101 @@
+"""Reads: lists of data sets, pages of rows, findings grouped and one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from datasets_app.errors import NotReadyError
+from datasets_app.models import Dataset, DatasetVersion, Finding
+from datasets_app.rows_file import StoredRow, position_of, read_rows
+from maxft_site.web.context import ShellPart
+
+if TYPE_CHECKING:
+    from jobs.models import Run
+
+
+class CodeCount(NamedTuple):
+    """Findings of one kind: how many there are and an example of them."""
+
+    code: str
+    level: str
+    total: int
+    message: str
+    row: int | None
+    fix: str
+
+
+def newest_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
+    """The newest version of every data set that `user` sees, newest first."""
+    newer = DatasetVersion.objects.filter(
+        dataset=OuterRef("dataset"), number__gt=OuterRef("number")
+    )
+    visible = Dataset.objects.visible_to(user)
+    versions = DatasetVersion.objects.filter(~Exists(newer), dataset__in=visible)
+    return versions.select_related("dataset").order_by(F("created").desc(), "-pk")
+
+
+def search_versions(
+    user: User | AnonymousUser, words: str, status: str
+) -> QuerySet[DatasetVersion]:
+    """Of these, the ones whose name or file name holds `words`, in state `status` where given."""
+    versions = newest_versions(user)
+    if words:
+        versions = versions.filter(
+            Q(dataset__name__icontains=words) | Q(file_name__icontains=words)
+        )
+    return versions.filter(status=status) if status in DatasetVersion.Status.values else versions
+
+
+def ready_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
+    """What `user` may train on."""
+    visible = Dataset.objects.visible_to(user)
+    ready = DatasetVersion.objects.filter(status=DatasetVersion.Status.READY, dataset__in=visible)
+    return ready.select_related("dataset").order_by("-created", "-pk")
+
+
+def rows_page(version: DatasetVersion, offset: int, limit: int) -> list[StoredRow]:
+    """Rows that can be trained on, from the `offset`-th on."""
+    if not version.is_ready:
+        raise NotReadyError(
+            f"{version.dataset.name} has no rows to show: it is {version.get_status_display()}.",
+            "Wait for the check, or see what it found.",
+        )
+    return read_rows(version.check_folder, offset, limit)
+
+
+def offset_of_row(version: DatasetVersion, number: int) -> int:
+    """Where record `number` of the file, or the one after it, stands among the rows."""
+    return position_of(version.check_folder, number)
+
+
+def findings_of(version: DatasetVersion, code: str = "") -> QuerySet[Finding]:
+    findings = version.findings.order_by("row", "line", "pk")
+    return findings.filter(code=code) if code else findings
+
+
+def code_counts(version: DatasetVersion) -> list[CodeCount]:
+    """The kinds of findings of a version, problems first, then by number."""
+    counts: dict[str, Any] = version.facts.get("findings", {})
+    groups = []
+    for code, count in counts.items():
+        first = findings_of(version, code).first()
+        if first is not None:
+            groups.append(CodeCount(code, first.level, count, first.message, first.row, first.fix))
+    return sorted(groups, key=lambda group: (group.level != Finding.Level.BAD, -group.total))
+
+
+def runs_on(dataset: Dataset) -> Sequence[Run]:
+    """The runs that were, are or will be trained on any version of `dataset`."""
+    versions = dataset.versions.all()
+    return [
+        run for version in versions for run in version.runs.filter(deleted=None).order_by("-pk")
+    ]
+
+
+def shell_part(user: User) -> ShellPart:
+    """The number beside Datasets in the rail."""
+    return ShellPart(counts={"datasets": Dataset.objects.visible_to(user).count()})

@@ -1,0 +1,34 @@
+"""All writes to data sets."""
+
+from datasets_app.services.checks import check_again, queue_check, record_check, run_check
+from datasets_app.services.deletion import delete_dataset, purge_datasets, restore_dataset
+from datasets_app.services.imports import import_dataset, import_upload
+from datasets_app.services.mapping import set_mapping
+from datasets_app.services.samples import ensure_samples
+from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
+from datasets_app.services.uploads import (
+    append_to_upload,
+    discard_upload,
+    stage_file,
+    start_upload,
+)
+
+__all__ = [
+    "append_to_upload",
+    "check_again",
+    "delete_dataset",
+    "discard_upload",
+    "ensure_samples",
+    "import_dataset",
+    "import_upload",
+    "purge_datasets",
+    "queue_check",
+    "record_check",
+    "requeue_lost_checks",
+    "restore_dataset",
+    "run_check",
+    "set_mapping",
+    "stage_file",
+    "start_upload",
+    "sweep_uploads",
+]

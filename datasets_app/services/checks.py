@@ -1,0 +1,136 @@
+"""Checks of files: queued, run in a child process, recorded all at once or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import django_rq
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from redis.exceptions import RedisError
+from rq.exceptions import DuplicateJobError
+
+from datasets_app.check_process import Outcome, check_file
+from datasets_app.display import storable
+from datasets_app.models import DatasetVersion, Finding
+
+QUEUE = "light"
+TASK = "datasets_app.tasks.check_version"
+Status = DatasetVersion.Status
+logger = logging.getLogger(__name__)
+
+
+def job_id(version: DatasetVersion) -> str:
+    return f"check-{version.pk}-{version.check_number}"
+
+
+def queue_check(version: DatasetVersion) -> None:
+    """Ring for a worker after the commit. A bell that is not heard is rung again by the sweep."""
+
+    def ring() -> None:
+        try:
+            django_rq.get_queue(QUEUE).enqueue(
+                TASK, version.pk, version.check_number, job_id=job_id(version), unique=True
+            )
+        except DuplicateJobError:
+            logger.info("%s is queued already", job_id(version))
+        except RedisError as error:
+            logger.warning("%s waits for the queue: %s", job_id(version), error)
+
+    transaction.on_commit(ring)
+
+
+def check_again(version: DatasetVersion, **changes: Any) -> bool:
+    """Queue one more check of a version that was checked or whose check got lost.
+
+    False where somebody else was quicker.
+    """
+    mine = DatasetVersion.objects.filter(
+        pk=version.pk, status=version.status, check_number=version.check_number
+    )
+    changes |= {"status": Status.CHECKING, "progress": 0, "error": None}
+    with transaction.atomic():
+        if not mine.update(check_number=version.check_number + 1, **changes):
+            return False
+        version.refresh_from_db()
+        queue_check(version)
+    return True
+
+
+def run_check(*, version: DatasetVersion) -> None:
+    """Read the file and record what was found, unless a newer check has begun meanwhile."""
+    with alone(version) as is_alone:
+        if not is_alone or not wanted(version).exists():
+            return
+        stage = version.check_folder.with_suffix(".part")
+        shutil.rmtree(stage, ignore_errors=True)
+        task = {
+            "source": str(version.source_path),
+            "file_name": version.file_name,
+            "format": version.format,
+            "folder": str(stage),
+        }
+        outcome = check_file(task, lambda share: wanted(version).update(progress=share) > 0)
+        if outcome is not None and outcome.report is not None:
+            stage.replace(version.check_folder)
+        if outcome is None or not record_check(version=version, outcome=outcome):
+            shutil.rmtree(version.check_folder, ignore_errors=True)
+            logger.info("%s was overtaken by a newer check", job_id(version))
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def wanted(version: DatasetVersion) -> QuerySet[DatasetVersion]:
+    """The version, as long as exactly this check of it is awaited."""
+    return DatasetVersion.objects.filter(
+        pk=version.pk, check_number=version.check_number, status=Status.CHECKING
+    )
+
+
+@contextmanager
+def alone(version: DatasetVersion) -> Iterator[bool]:
+    """Whether no other process checks this version; the kernel frees the lock of a dead one."""
+    with (version.root / "check.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def record_failure(*, version: DatasetVersion) -> None:
+    """The check itself broke: say so, rather than let the version wait for ever."""
+    error = {
+        "code": "check_failed",
+        "message": "The check stopped because of a mistake in the site.",
+        "hint": "Check the file again; if it happens again, look into the worker's log.",
+    }
+    record_check(version=version, outcome=Outcome(error=error))
+
+
+def record_check(*, version: DatasetVersion, outcome: Outcome) -> bool:
+    """Store the result of a check with its findings. False where a newer one has begun."""
+    report = storable(outcome.report or {})
+    error = storable(outcome.error or report.pop("error", None))
+    status = report.pop("status", Status.INVALID)
+    with transaction.atomic():
+        changed = wanted(version).update(
+            **report, status=status, error=error, progress=1, checked=timezone.now()
+        )
+        if not changed:
+            return False
+        version.findings.all().delete()
+        Finding.objects.bulk_create(
+            (Finding(version=version, **finding) for finding in outcome.findings), batch_size=500
+        )
+    version.refresh_from_db()
+    for folder in version.root.glob("check-*"):
+        if folder != version.check_folder:
+            shutil.rmtree(folder, ignore_errors=True)
+    return True

@@ -1,0 +1,100 @@
+"""Files become data sets: stored under an id, then checked in the queue."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from datasets_app.display import display_name
+from datasets_app.errors import UploadOffsetError
+from datasets_app.models import Dataset, DatasetVersion, Upload
+from datasets_app.services.checks import queue_check
+from datasets_app.services.uploads import file_errors_told, locked
+
+NAME_CHARS = Dataset._meta.get_field("name").max_length or 120
+
+
+def import_dataset(
+    *,
+    owner: User | None,
+    name: str,
+    file_name: str,
+    path: Path,
+    folder: UUID | None = None,
+) -> DatasetVersion:
+    """Move the file at `path` in as a new data set; its check is queued on commit.
+
+    `folder` names the place where it lies; another call with the same one finds it taken.
+    """
+    folder = folder or uuid4()
+    shown = display_name(file_name)
+    size, digest = move_in(path, folder)
+    try:
+        with transaction.atomic():
+            dataset = Dataset.objects.create(
+                owner=owner, name=display_name(name or Path(shown).stem, NAME_CHARS)
+            )
+            version = DatasetVersion.objects.create(
+                dataset=dataset, folder=folder, file_name=shown, size_bytes=size, sha256=digest
+            )
+            queue_check(version)
+    except BaseException:
+        shutil.rmtree(Path(settings.DATASETS_DIR) / str(folder))
+        raise
+    return version
+
+
+def move_in(path: Path, folder: UUID) -> tuple[int, str]:
+    """Put the file at its place, complete or not at all; gives its size and SHA-256."""
+    root = Path(settings.DATASETS_DIR) / str(folder)
+    root.mkdir(mode=0o700, parents=True)
+    target = root / "source"
+    try:
+        with file_errors_told():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                os.fsync(file.fileno())
+            rename_or_copy(path, target)
+        target.chmod(0o400)
+    except BaseException:
+        shutil.rmtree(root)
+        raise
+    return target.stat().st_size, digest
+
+
+def rename_or_copy(path: Path, target: Path) -> None:
+    try:
+        path.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(path, target)
+        path.unlink()
+
+
+def import_upload(*, upload: Upload, name: str = "") -> DatasetVersion:
+    """Turn a complete upload into a data set."""
+    with locked(upload) as file:
+        received = file.tell()
+        if received != upload.size_bytes:
+            raise UploadOffsetError(
+                f"{received:,} of {upload.size_bytes:,} bytes have arrived.",
+                "Send the rest of the file first.",
+            )
+        version = import_dataset(
+            owner=upload.owner,
+            name=name,
+            file_name=upload.file_name,
+            path=upload.path,
+            folder=upload.pk,
+        )
+    upload.delete()
+    return version

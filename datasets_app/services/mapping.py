@@ -1,0 +1,89 @@
+"""Which column plays which part: stored as a format with its fields filled in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import Max
+from pydantic import ValidationError
+
+from datasets_app.errors import NotReadyError
+from datasets_app.models import DatasetVersion
+from datasets_app.services.checks import check_again, queue_check
+from maxaillm.dev.finetune.errors import ConfigError, Problem, UnknownComponentError
+from maxaillm.dev.finetune.formats import DataFormat, formats
+from maxaillm.dev.finetune.problems import problems_of
+
+Status = DatasetVersion.Status
+
+
+def set_mapping(*, version: DatasetVersion, format: Mapping[str, Any]) -> DatasetVersion:
+    """Read the file as `format` from now on; it is checked again.
+
+    A ready version never changes, because runs may have been trained on it: it gets a successor
+    with the same file. Raises ConfigError for columns that the file does not have.
+    """
+    chosen = parse_format(format, version.columns).model_dump()
+    if version.status == Status.READY:
+        return add_version(version, chosen)
+    if version.status == Status.CHECKING or not check_again(version, format=chosen):
+        raise NotReadyError(
+            f"{version.dataset.name} is being checked just now.", "Wait for the end of the check."
+        )
+    return version
+
+
+def parse_format(raw: Mapping[str, Any], columns: list[str]) -> DataFormat:
+    """The format that `raw` describes, with columns that exist, or all mistakes at once."""
+    name = str(raw.get("name", ""))
+    try:
+        schema = formats[name]
+    except UnknownComponentError as error:
+        raise ConfigError([Problem("name", error.message, name, ", ".join(formats))]) from error
+    try:
+        chosen = schema.model_validate(dict(raw))
+    except ValidationError as error:
+        raise ConfigError(problems_of(schema, error)) from error
+    given = chosen.model_dump(exclude={"name"})
+    wrong = [
+        column_problem(schema, field, column, columns, is_given=field in raw)
+        for field, column in given.items()
+        if isinstance(column, str) and column not in columns
+    ]
+    if wrong:
+        raise ConfigError(wrong)
+    return chosen
+
+
+def column_problem(
+    schema: type[DataFormat], field: str, column: str, columns: list[str], *, is_given: bool
+) -> Problem:
+    allowed = ", ".join(columns)
+    if is_given and column:
+        return Problem(field, f"There is no column named {column!r}.", column, allowed)
+    title = (schema.model_fields[field].title or field).lower()
+    return Problem(field, f"Choose the column with the {title}.", None, allowed)
+
+
+def add_version(version: DatasetVersion, chosen: dict[str, Any]) -> DatasetVersion:
+    """A successor with the same file, read as `chosen`."""
+    new = DatasetVersion(
+        dataset=version.dataset,
+        folder=uuid4(),
+        file_name=version.file_name,
+        size_bytes=version.size_bytes,
+        sha256=version.sha256,
+        format=chosen,
+    )
+    new.root.mkdir(mode=0o700, parents=True)
+    os.link(version.source_path, new.source_path)
+    with transaction.atomic():
+        newest = version.dataset.versions.aggregate(number=Max("number"))["number"]
+        new.number = newest + 1
+        new.save(force_insert=True)
+        queue_check(new)
+    return new

@@ -1,0 +1,78 @@
+"""What the keeper does for data sets from time to time: lost checks, abandoned files."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import django_rq
+from django.conf import settings
+from django.utils import timezone
+from redis.exceptions import RedisError
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+
+from datasets_app.models import DatasetVersion, Upload
+from datasets_app.services.checks import QUEUE, check_again, job_id
+from datasets_app.services.deletion import orphan_folders, purge_datasets
+from datasets_app.services.uploads import discard_upload
+
+ABANDONED = timedelta(hours=24)
+SILENT = timedelta(minutes=3)
+"""A worker tells of a running job every 30 seconds."""
+logger = logging.getLogger(__name__)
+
+
+def requeue_lost_checks() -> int:
+    """Queue the checks again that no job stands for any more; gives their number."""
+    waiting = DatasetVersion.objects.filter(status=DatasetVersion.Status.CHECKING)
+    try:
+        return sum(check_again(version) for version in waiting if not has_job(version))
+    except RedisError as error:
+        logger.warning("Lost checks wait for the queue: %s", error)
+        return 0
+
+
+def has_job(version: DatasetVersion) -> bool:
+    """Whether the queue still means to do, or is doing, the check of `version`."""
+    queue = django_rq.get_queue(QUEUE)
+    try:
+        job = Job.fetch(job_id(version), queue.connection, serializer=queue.serializer)
+    except NoSuchJobError:
+        return False
+    if job.get_status() == JobStatus.STARTED:
+        beat = job.last_heartbeat
+        return beat is not None and timezone.now() - beat < SILENT
+    return job.get_status() in {JobStatus.QUEUED, JobStatus.DEFERRED, JobStatus.SCHEDULED}
+
+
+def sweep_uploads() -> int:
+    """Discard uploads that nothing was added to for a day, and files without an owner."""
+    before = (timezone.now() - ABANDONED).timestamp()
+    swept = 0
+    for upload in Upload.objects.all():
+        if newest_touch(upload.path, upload.created.timestamp()) < before:
+            discard_upload(upload=upload)
+            swept += 1
+    known = {str(pk) for pk in Upload.objects.values_list("pk", flat=True)}
+    folder = Path(settings.UPLOADS_DIR)
+    files = list(folder.iterdir()) if folder.exists() else []
+    for path in [file for file in files if file.name not in known] + orphan_folders():
+        if newest_touch(path, before) < before:
+            remove(path)
+            swept += 1
+    return swept + purge_datasets()
+
+
+def newest_touch(path: Path, otherwise: float) -> float:
+    """When `path` was last written to, in seconds of the clock."""
+    return path.stat().st_mtime if path.exists() else otherwise
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
