@@ -39,6 +39,11 @@ class Conversation(models.Model):
         return reverse("jobs:conversation", args=[self.pk])
 
 
+class AnswerQuerySet(models.QuerySet["Answer"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(conversation__owner_id=user.pk) if user.pk else self.none()
+
+
 class Answer(models.Model):
     """One model's answer to one question of a conversation, with the options it was made with."""
 
@@ -64,6 +69,8 @@ class Answer(models.Model):
     """{prompt_tokens, completion_tokens, first_token_seconds, tokens_per_second, finish_reason,
     dropped_messages}"""
     created = models.DateTimeField(auto_now_add=True)
+
+    objects = AnswerQuerySet.as_manager()
 
     class Meta:
         ordering = ["turn", "column"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ADVANCED = {"advanced": True}
+ADVANCED: dict[str, Any] = {"advanced": True}
 StopWord = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -48,7 +48,7 @@ class SamplingOptions(BaseModel):
         [],
         max_length=4,
         title="Stop words",
-        description="The answer ends before the first of these. Separate by commas.",
+        description="The answer ends before the first of these. One a line.",
     )
     top_k: int | None = Field(
         None,

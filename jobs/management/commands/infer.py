@@ -1,0 +1,58 @@
+"""`manage.py infer`: the worker that answers with models, one a device."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import socket
+from argparse import ArgumentTypeError
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from jobs.inference import InferenceWorker
+from jobs.warm_models import WarmModels
+from maxaillm.dev.finetune.lifeline import end_with_parent
+
+
+def device_name(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", text):
+        raise ArgumentTypeError(f"{text!r} is none of auto, cpu, cuda, cuda:0 …")
+    return text
+
+
+class Command(BaseCommand):
+    help = "Answers the questions of the playground and of /v1/chat/completions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--device", type=device_name, default="auto")
+
+    def handle(self, *, device: str, **_options: Any) -> None:
+        end_with_parent(os.getppid())
+        set_environment()
+        lock = (settings.DATA_DIR / f"infer-{device}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"An inference worker for {device} runs already.") from None
+        worker = InferenceWorker(f"{socket.gethostname()}-{device}", WarmModels(device))
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            worker.stopping.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        worker.run()
+
+
+def set_environment() -> None:
+    """Before torch is imported: few threads, so that trainings keep theirs, and no network."""
+    threads = max(1, len(os.sched_getaffinity(0)) // 2)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
