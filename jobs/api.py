@@ -1,6 +1,12 @@
-"""The REST API: runs and models; data sets are mounted beside them."""
+"""The REST API: runs, models and data sets under one address."""
 
-from ninja import NinjaAPI
+from datasets_app.api import router as datasets
+from jobs.model_api import router as models
+from jobs.run_api import router as runs
+from maxft_site.web.api import make_api
 
-api = NinjaAPI(title="MaxFT", version="1", urls_namespace="api")
-openai_api = NinjaAPI(title="MaxFT, OpenAI-compatible", version="1", urls_namespace="openai")
+api = make_api("MaxFT", "api")
+api.add_router("/datasets", datasets)
+api.add_router("/runs", runs)
+api.add_router("/models", models)
+openai_api = make_api("MaxFT, OpenAI-compatible", "openai")

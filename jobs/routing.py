@@ -1,5 +1,9 @@
 """Addresses of the sockets."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from jobs.consumers import RunConsumer
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/runs/<int:pk>/", RunConsumer.as_asgi()),
+]

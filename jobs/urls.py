@@ -2,9 +2,28 @@
 
 from django.urls import URLPattern, path
 
-from jobs.views import home
+from jobs.views import home, models, queue, run_data, run_new, runs
 
 app_name = "jobs"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
+    path("train-sample/", home.train_sample, name="train-sample"),
+    path("queue/", queue.queue, name="queue"),
+    path("models/", models.models, name="models"),
+    path("models/<int:pk>/", models.model, name="model"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/new/", run_new.run_new, name="run-new"),
+    path("runs/new/tuning/", run_new.run_new_tuning, name="run-new-tuning"),
+    path("runs/new/preview/", run_new.run_new_preview, name="run-new-preview"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/parts/<slug:part>/", runs.run_part, name="run-part"),
+    path("runs/<int:pk>/charts/<slug:name>.json", run_data.run_chart, name="run-chart"),
+    path("runs/<int:pk>/charts/<slug:name>.csv", run_data.run_csv, name="run-csv"),
+    path("runs/<int:pk>/charts/<slug:name>/", run_data.run_table, name="run-table"),
+    path("runs/<int:pk>/log/", run_data.run_log, name="run-log"),
+    path("runs/<int:pk>/log.txt", run_data.run_log_file, name="run-log-file"),
+]
+urlpatterns += [
+    path(f"runs/<int:pk>/{verb}/", runs.run_act, {"verb": verb}, name=f"run-{verb}")
+    for verb in runs.ACTS
 ]

@@ -1,0 +1,185 @@
+"""The socket of a run page: told that something changed, it sends what its browser lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, ClassVar, TypedDict
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+
+from jobs.live import group_of_run
+from jobs.models import Run
+from jobs.selectors import EventItem, events_after
+
+NOT_FOUND, TOO_MANY, TOO_SLOW, BAD_FRAME, BROKEN = 4404, 4429, 4408, 4400, 1011
+FRAME_BYTES = 64 * 1024
+SOCKETS_PER_USER = 20
+BATCH = 500
+TICK_SECONDS = 5.0
+SEND_SECONDS = 10.0
+WITH_NUMBERS = {"log", "eval"}
+"""Kinds whose data curves need; of the others a page only wants to know that there is news."""
+
+
+class RunState(TypedDict):
+    status: str
+    last_seq: int
+
+
+class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """In: {"after": seq} on every (re)connect. Out: {"events": […], "last": seq, "status": …}."""
+
+    open_sockets: ClassVar[Counter[int]] = Counter()
+    """User -> sockets that this process holds for them."""
+    tick_seconds: ClassVar[float] = TICK_SECONDS
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.ticker: asyncio.Task[None] | None = None
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.ticker is not None:
+                self.ticker.cancel()
+                self.open_sockets[self.user.pk] -= 1
+
+    async def connect(self) -> None:
+        self.run_id: int = self.scope["url_route"]["kwargs"]["pk"]
+        self.user: User = self.scope["user"]
+        self.seen: int | None = None
+        self.status = ""
+        self.reading = asyncio.Lock()
+        if await self.state() is None:
+            return await self.close(NOT_FOUND)
+        if self.open_sockets[self.user.pk] >= SOCKETS_PER_USER:
+            return await self.close(TOO_MANY)
+        # Before anything is read: what is announced from here on is heard or found by a read.
+        await self.channel_layer.group_add(group_of_run(self.run_id), self.channel_name)
+        await self.accept()
+        self.open_sockets[self.user.pk] += 1
+        self.ticker = asyncio.create_task(self.tick())
+        return None
+
+    async def disconnect(self, code: int) -> None:
+        if self.ticker is not None:
+            await self.channel_layer.group_discard(group_of_run(self.run_id), self.channel_name)
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None
+    ) -> None:
+        after = newest_known(text_data or "")
+        if after is None:
+            return await self.close(BAD_FRAME)
+        self.seen = after
+        return await self.catch_up()
+
+    async def run_changed(self, message: dict[str, Any]) -> None:
+        """A hint from the channel layer; it may carry the events, or have come late or twice."""
+        async with self.reading:
+            if self.seen is None or message["last"] < self.seen:
+                return
+            events: list[EventItem] | None = message.get("events")
+            if events and message["first"] == self.seen + 1:
+                await self.deliver(events)
+                return
+        await self.catch_up()
+
+    async def tick(self) -> None:
+        """Hints can get lost and access can end: look for both, whatever the layer says."""
+        try:
+            while True:
+                await asyncio.sleep(self.tick_seconds)
+                await self.catch_up()
+        except Exception:
+            await self.close(BROKEN)  # the browser comes back and asks again
+            raise
+
+    async def catch_up(self) -> None:
+        """Send what the database has and the browser lacks."""
+        async with self.reading:
+            state = await self.state()
+            if state is None:
+                await self.close(NOT_FOUND)
+                return
+            if self.seen is None:
+                return
+            while state["last_seq"] > self.seen:
+                events = await database_sync_to_async(events_after)(self.run_id, self.seen, BATCH)
+                if not events:
+                    break
+                await self.deliver(events)
+            if state["status"] != self.status:
+                self.status = state["status"]
+                await self.say({"events": [], "last": self.seen, "status": self.status})
+
+    async def deliver(self, events: list[EventItem]) -> None:
+        for batch in frames(events):
+            self.seen = batch[-1]["seq"]
+            await self.say({"events": batch, "last": self.seen})
+
+    async def say(self, content: dict[str, Any]) -> None:
+        """Send one frame; who doesn't read is dropped, and replays when it comes back."""
+        text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+        try:
+            await asyncio.wait_for(self.send(text_data=text), SEND_SECONDS)
+        except TimeoutError:
+            await self.close(TOO_SLOW)
+
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def state(self) -> RunState | None:
+        """Where the run stands; None where this socket's user may not see it, or no longer."""
+        if not self.is_signed_in():
+            return None
+        runs = Run.objects.visible_to(self.user).filter(pk=self.run_id)
+        return runs.values("status", "last_seq").first()
+
+    def is_signed_in(self) -> bool:
+        """Read anew from the session's store: it may have ended while the socket was open."""
+        if not self.user.is_authenticated:
+            return False
+        key = self.scope["session"].session_key
+        session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+        user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
+        return (
+            user == self.user
+            and user.get_session_auth_hash() == session.get(HASH_SESSION_KEY)
+        )
+
+
+def newest_known(text: str) -> int | None:
+    """The seq of a frame {"after": 12}; None where it is anything else."""
+    if len(text) > FRAME_BYTES:
+        return None
+    try:
+        after = json.loads(text)["after"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return after if isinstance(after, int) and after >= 0 else None
+
+
+def frames(events: list[EventItem]) -> Iterator[list[dict[str, Any]]]:
+    """Events as JSON items, in batches that stay below FRAME_BYTES."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for event in events:
+        item = on_the_wire(event)
+        length = len(json.dumps(item))
+        if batch and size + length > FRAME_BYTES - 1024:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += length + 1
+    if batch:
+        yield batch
+
+
+def on_the_wire(event: EventItem) -> dict[str, Any]:
+    item = {name: event[name] for name in ("seq", "kind", "step", "time")}
+    return item | {"data": event["data"]} if event["kind"] in WITH_NUMBERS else item

@@ -1,0 +1,162 @@
+"""The form of a run: made from RunConfig, over what one user may choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.forms.boundfield import BoundField
+from django.http import QueryDict
+
+from datasets_app.models import DatasetVersion
+from datasets_app.selectors import ready_versions
+from jobs.models import LanguageModel
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import Problem
+from maxaillm.dev.finetune.methods import TuneMethod, methods
+from maxft_site.web.schema_forms import ComponentChoice, Option, SchemaForm, form_class
+
+MODEL, OTHER_MODEL, RATE = "model-name", "model-other", "training-learning_rate"
+run_form_class = cache(lambda: form_class(RunConfig))
+
+
+class RunForms:
+    """One form a section of a run; `config` is what they say together."""
+
+    def __init__(
+        self, user: User, data: QueryDict | None = None, initial: Mapping[str, Any] | None = None
+    ) -> None:
+        self.user = user
+        self.models = models_on_offer(user)
+        self.versions = versions_on_offer(user)
+        self.other = ""
+        if data is not None:
+            data = self.with_other_model(data)
+        self.form: SchemaForm = run_form_class()(data, initial=self.filled(initial or {}))
+        self.offer()
+
+    def with_other_model(self, data: QueryDict) -> QueryDict:
+        """A folder or a Hub name that was typed counts more than the list beside it."""
+        self.other = data.get(OTHER_MODEL, "").strip()
+        if not self.other:
+            return data
+        changed = data.copy()
+        changed[MODEL] = self.other
+        return changed
+
+    def filled(self, initial: Mapping[str, Any]) -> dict[str, Any]:
+        """`initial` with a model and a data set, so that the form can be sent as it is."""
+        filled = {name: value for name, value in initial.items()}
+        model = dict(filled.get("model") or {})
+        data = dict(filled.get("data") or {})
+        names = [model.name for model in self.models]
+        model.setdefault("name", names[0] if names else "")
+        if model["name"] not in names:
+            self.other = self.other or model["name"]
+        if self.versions:
+            data.setdefault("dataset", self.versions[0].dataset_id)
+        return filled | {"model": model, "data": data}
+
+    def offer(self) -> None:
+        """Show the user's own models and data sets as lists."""
+        names = [(model.name, model.name) for model in self.models]
+        if self.other and self.other not in dict(names):
+            names.append((self.other, self.other))
+        self.section("model").option("name").offer(names)
+        datasets = [
+            (version.dataset_id, f"{version}, {version.rows:,} rows") for version in self.versions
+        ]
+        self.section("data").option("dataset").offer(datasets or [("", "No dataset is ready")])
+
+    def section(self, name: str) -> SchemaForm:
+        return cast(SchemaForm, self.form.parts[name])
+
+    @property
+    def tuning(self) -> ComponentChoice | SchemaForm:
+        return cast("ComponentChoice | SchemaForm", self.form.parts["tuning"])
+
+    @property
+    def sections(self) -> dict[str, SchemaForm]:
+        return {name: self.section(name) for name in self.form.parts if name != "tuning"}
+
+    @property
+    def method(self) -> type[TuneMethod]:
+        """The chosen tuning method; the first where no such name is known."""
+        name = self.method_name
+        return methods[name] if name in methods else next(iter(methods.values()))
+
+    @property
+    def method_options(self) -> list[Option]:
+        return self.tuning.options if isinstance(self.tuning, ComponentChoice) else []
+
+    @property
+    def method_form(self) -> SchemaForm:
+        return self.tuning.form if isinstance(self.tuning, ComponentChoice) else self.tuning
+
+    @property
+    def method_name(self) -> str:
+        return self.tuning.chosen if isinstance(self.tuning, ComponentChoice) else ""
+
+    @property
+    def method_errors(self) -> list[str]:
+        return self.tuning.errors if isinstance(self.tuning, ComponentChoice) else []
+
+    @property
+    def dataset_field(self) -> BoundField:
+        return self.section("data")["dataset"]
+
+    @property
+    def model_field(self) -> BoundField:
+        return self.section("model")["name"]
+
+    @property
+    def name_field(self) -> BoundField:
+        return self.form["name"]
+
+    @property
+    def other_data_fields(self) -> list[BoundField]:
+        return [field for field in self.section("data").plain_fields if field.name != "dataset"]
+
+    @property
+    def rate_is_own(self) -> bool:
+        """Whether a learning rate was typed, which a change of method must not undo."""
+        return bool(self.section("training")["learning_rate"].value())
+
+    def is_valid(self) -> bool:
+        return self.form.is_valid()
+
+    @property
+    def config(self) -> RunConfig:
+        """After `is_valid`."""
+        return cast(RunConfig, self.form.value)
+
+    def add_problems(self, problems: list[Problem]) -> None:
+        self.form.add_problems(problems)
+
+    @property
+    def missing(self) -> list[str]:
+        """Labels of the fields that must be put right before the run can start."""
+        wrong = [str(field.label) for field in self.form.everything() if field.errors]
+        return list(dict.fromkeys(wrong)) or ([] if self.versions else ["Dataset"])
+
+
+def models_on_offer(user: User) -> list[LanguageModel]:
+    """Base models first, starters foremost, then tuned ones, newest first."""
+    visible = LanguageModel.objects.visible_to(user)
+    base = sorted(
+        visible.filter(kind="base"),
+        key=lambda model: (not model.name.startswith("starter/"), model.name),
+    )
+    return [*base, *visible.exclude(kind="base").order_by("-pk")]
+
+
+def versions_on_offer(user: User) -> list[DatasetVersion]:
+    """The newest ready version of each data set; the user's own before the samples."""
+    newest: dict[int, DatasetVersion] = {}
+    for version in ready_versions(user):
+        held = newest.get(version.dataset_id)
+        if held is None or held.number < version.number:
+            newest[version.dataset_id] = version
+    return sorted(newest.values(), key=lambda version: version.dataset.owner_id is None)

@@ -1,0 +1,52 @@
+"""The REST API of models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Field, Router, Schema
+from ninja.pagination import paginate
+
+from jobs import selectors
+from jobs.models import LanguageModel
+from maxft_site.web.api import Page
+
+router = Router(tags=["models"])
+
+
+class Ancestor(Schema):
+    id: int
+    name: str
+    kind: str
+
+
+class ModelOut(Schema):
+    id: int
+    name: str
+    kind: str = Field(description="base, adapter or full")
+    base: int | None = Field(None, alias="base_id")
+    run: int | None = Field(None, alias="run_id")
+    lineage: list[Ancestor] = Field(description="What it was made from, the oldest first.")
+    size_bytes: int
+    parameters: int
+    metrics: dict[str, Any]
+    created: datetime
+
+    @staticmethod
+    def resolve_lineage(model: LanguageModel) -> list[LanguageModel]:
+        return selectors.lineage_of(model)
+
+
+@router.get("", response=list[ModelOut], summary="Base and tuned models, newest first")
+@paginate(Page)
+def list_models(request: HttpRequest) -> QuerySet[LanguageModel]:
+    return selectors.models_of(request.user)
+
+
+@router.get("/{int:model_id}", response=ModelOut, summary="One model")
+def show_model(request: HttpRequest, model_id: int) -> LanguageModel:
+    return get_object_or_404(selectors.models_of(request.user), pk=model_id)

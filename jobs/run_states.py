@@ -1,0 +1,97 @@
+"""Runs' states in words, and what a user can do in each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jobs.models import ENDED, Run, Status
+
+
+class Look(NamedTuple):
+    """How a state is shown: the badge's colour and its word."""
+
+    badge: str
+    word: str
+    icon: str = ""
+
+
+LOOKS: dict[str, Look] = {
+    Status.DRAFT: Look("", "Draft", "edit"),
+    Status.QUEUED: Look("", "Queued"),
+    Status.STARTING: Look("active", "Starting"),
+    Status.RUNNING: Look("active", "Running"),
+    Status.SAVING: Look("active", "Saving"),
+    Status.PAUSING: Look("active", "Pausing"),
+    Status.PAUSED: Look("note", "Paused", "pause"),
+    Status.CANCELLING: Look("active", "Stopping"),
+    Status.SUCCEEDED: Look("ok", "Finished"),
+    Status.FAILED: Look("bad", "Failed"),
+    Status.CANCELLED: Look("stopped", "Stopped"),
+}
+PHASES: dict[str, tuple[str, str]] = {
+    "load": ("Load", "Loading"),
+    "tokenise": ("Tokenise", "Tokenising"),
+    "train": ("Train", "Training"),
+    "evaluate": ("Evaluate", "Evaluating"),
+    "save": ("Save", "Saving"),
+}
+"""The phases of a run in their order: as a step of the way, and as what goes on now."""
+
+
+def look_of(run: Run) -> Look:
+    if run.status == Status.RUNNING and run.phase in PHASES:
+        return Look("active", PHASES[run.phase][1])
+    if run.status == Status.CANCELLED and hasattr(run, "model"):
+        return Look("warn", "Stopped, saved", "save")
+    return LOOKS[run.status]
+
+
+class Action(NamedTuple):
+    """Something a user can do with a run. `states` are those in which it makes sense."""
+
+    verb: str
+    word: str
+    icon: str
+    states: frozenset[str]
+    kind: str = "plain"
+    question: str = ""
+    """Asked before it is done; {run} is the run."""
+
+    @property
+    def view(self) -> str:
+        return f"jobs:run-{self.verb}"
+
+
+WORKING = frozenset({Status.STARTING, Status.RUNNING})
+ACTIONS = (
+    Action("pause", "Pause", "pause", WORKING | {Status.QUEUED}),
+    Action("resume", "Resume", "play", frozenset({Status.PAUSED}), kind="primary"),
+    Action("save", "Stop and save", "save", WORKING),
+    Action("retry", "Retry", "again", ENDED),
+    Action(
+        "cancel",
+        "Stop…",
+        "stop",
+        WORKING | {Status.QUEUED, Status.PAUSED, Status.PAUSING, Status.SAVING},
+        kind="danger",
+        question="Stop {run}? Nothing of it is kept but its curves. “Stop and save” keeps a model.",
+    ),
+    Action(
+        "delete",
+        "Delete…",
+        "trash",
+        ENDED | {Status.DRAFT},
+        kind="danger",
+        question="Delete {run} with its checkpoints, its log and its tuned model?",
+    ),
+)
+"""In the order of the page: most likely first, destructive last."""
+
+
+def actions_for(run: Run) -> list[Action]:
+    named = str(run)
+    return [
+        action._replace(question=action.question.format(run=named))
+        for action in ACTIONS
+        if run.status in action.states
+    ]

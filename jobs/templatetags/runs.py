@@ -1,0 +1,71 @@
+"""Tags for runs: their badge, their method's name, their loss as a small line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django import template
+from django.utils import timezone
+
+from jobs.models import Run
+from jobs.run_states import look_of
+from maxaillm.dev.finetune.methods import methods
+from maxft_site.web.templatetags.ui import status_badge
+
+register = template.Library()
+
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 100, 24, 2
+
+
+@register.inclusion_tag("components/status_badge.html")
+def run_badge(run: Run) -> dict[str, str]:
+    look = look_of(run)
+    return status_badge(look.badge, look.word, look.icon)
+
+
+@register.filter
+def method_label(run: Run) -> str:
+    """The tuning method's name for people; as it stands where it is no longer installed."""
+    name = str(run.config.get("tuning", {}).get("name", ""))
+    return methods[name].label if name in methods else name
+
+
+@register.filter
+def rate(value: float) -> str:
+    """A learning rate as people write it: 0.0002 → 2e-4."""
+    mantissa, _, exponent = f"{value:.3e}".partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}" if value < 0.01 else f"{value:g}"
+
+
+@register.filter
+def elapsed(run: Run) -> timedelta | None:
+    """From the first attempt's beginning to the end, or to now."""
+    return (run.ended or timezone.now()) - run.started if run.started else None
+
+
+@register.filter
+def from_clock(seconds: float | None) -> datetime | None:
+    """Seconds since 1970 as a time."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+@register.filter
+def spark_path(values: Sequence[float]) -> str:
+    """The `d` of a line through the values, left to right; empty for fewer than two."""
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    height, span = SPARK_HEIGHT - 2 * SPARK_EDGE, (high - low) or 1.0
+    points = (
+        f"{SPARK_WIDTH * place / (len(values) - 1):.1f} "
+        f"{SPARK_EDGE + height * (high - value) / span:.1f}"
+        for place, value in enumerate(values)
+    )
+    return "M" + " ".join(points)
+
+
+@register.filter
+def item(mapping: dict[object, object], key: object) -> object:
+    """The value under a key that only a variable knows."""
+    return mapping.get(key)

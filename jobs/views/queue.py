@@ -1,0 +1,31 @@
+"""The queue: what runs, what waits, who works, what failed."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from jobs import selectors
+from jobs.models import Status
+from jobs.views.request import Request
+from jobs.workers import workers_up
+
+FAILED_SHOWN = 10
+
+
+@require_GET
+def queue(request: Request) -> HttpResponse:
+    runs = selectors.runs_of(request.user)
+    places = selectors.queue_positions()
+    waiting = runs.filter(status=Status.QUEUED).order_by("queued_at", "pk")
+    context = {
+        "running": runs.active(),
+        "waiting": [(places.get(run.pk), run) for run in waiting],
+        "paused": runs.filter(status=Status.PAUSED),
+        "failed": runs.filter(status=Status.FAILED)[:FAILED_SHOWN],
+        "workers": workers_up(),
+        "others": len(places) - len(waiting),
+    }
+    template = "jobs/_queue.html" if request.htmx else "jobs/queue.html"
+    return render(request, template, context)

@@ -1,0 +1,133 @@
+"""The page of a new run: a form, or the same run as text; a preview beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from datasets_app.models import Dataset
+from jobs.config_text import as_command, as_request, as_yaml, config_from_yaml
+from jobs.forms import RunForms
+from jobs.models import LanguageModel, Run
+from jobs.preview import preview
+from jobs.selectors import queue_positions
+from jobs.services.runs import create_run
+from jobs.views.request import Request
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import ConfigError, Problem
+
+TEXTS = ("yaml", "command", "api")
+VIEWS = {"form": "Form", "yaml": "YAML", "command": "Command", "api": "API"}
+
+
+@require_http_methods(["GET", "POST"])
+def run_new(request: Request) -> HttpResponse:
+    if request.method == "POST":
+        text = request.POST.get("yaml")
+        return posted_form(request) if text is None else posted_text(request, text)
+    initial = prefilled(request)
+    view = request.GET.get("view", "")
+    if view in TEXTS and initial:
+        config = RunConfig.parse(initial)
+        return show_text(request, view, as_yaml(config), config)
+    return show_form(request, RunForms(request.user, initial=initial))
+
+
+def posted_form(request: Request) -> HttpResponse:
+    """Start what the form says, or show it as text; mistakes come back at their fields."""
+    forms = RunForms(request.user, request.POST)
+    if not forms.is_valid():
+        return show_form(request, forms, status=422)
+    view = request.POST.get("show", "")
+    if view in TEXTS:
+        return show_text(request, view, as_yaml(forms.config), forms.config)
+    try:
+        return redirect(create_run(owner=request.user, config=forms.config))
+    except ConfigError as error:
+        forms.add_problems(error.problems)
+        return show_form(request, forms, status=422)
+
+
+def posted_text(request: Request, text: str) -> HttpResponse:
+    """The same from YAML that was pasted or carried along."""
+    view = request.POST.get("show", "")
+    try:
+        config = config_from_yaml(text)
+        if not view:
+            return redirect(create_run(owner=request.user, config=config))
+    except ConfigError as error:
+        return show_text(request, "yaml", text, problems=error.problems)
+    if view in TEXTS:
+        return show_text(request, view, text, config)
+    return show_form(request, RunForms(request.user, initial=config.model_dump(mode="json")))
+
+
+def prefilled(request: Request) -> dict[str, Any]:
+    """The values that the address asks for: those of another run, a data set, a model."""
+    initial: dict[str, Any] = {}
+    if clone := request.GET.get("clone"):
+        run = get_object_or_404(Run.objects.visible_to(request.user), pk=number(clone))
+        initial = dict(run.config)
+    if chosen := request.GET.get("dataset"):
+        dataset = get_object_or_404(Dataset.objects.visible_to(request.user), pk=number(chosen))
+        initial["data"] = initial.get("data", {}) | {"dataset": dataset.pk, "version": None}
+    if chosen := request.GET.get("model"):
+        models = LanguageModel.objects.visible_to(request.user)
+        model = get_object_or_404(models, pk=number(chosen))
+        initial["model"] = initial.get("model", {}) | {"name": model.name}
+    return initial
+
+
+def number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
+
+
+def show_form(request: Request, forms: RunForms, *, status: int = 200) -> HttpResponse:
+    context = {
+        "forms": forms,
+        "views": VIEWS.items(),
+        "preview": preview(forms, request.user) if forms.form.is_bound else None,
+        "ahead": len(queue_positions()),
+    }
+    return render(request, "jobs/run_new.html", context, status=status)
+
+
+def show_text(
+    request: Request,
+    view: str,
+    text: str,
+    config: RunConfig | None = None,
+    problems: Sequence[Problem] = (),
+) -> HttpResponse:
+    address = request.build_absolute_uri(reverse("api:runs"))
+    written = ""
+    if config is not None and view != "yaml":
+        written = as_command(config) if view == "command" else as_request(config, address)
+    context = {
+        "view": view,
+        "views": VIEWS.items(),
+        "yaml": text,
+        "written": written,
+        "problems": problems,
+    }
+    return render(request, "jobs/run_new_text.html", context, status=422 if problems else 200)
+
+
+@require_GET
+def run_new_tuning(request: Request) -> HttpResponse:
+    """The options of the method that was just chosen, and what goes with it."""
+    forms = RunForms(request.user, request.GET)
+    return render(request, "jobs/_run_tuning.html", {"forms": forms, "is_swap": True})
+
+
+@require_POST
+def run_new_preview(request: Request) -> HttpResponse:
+    """What would happen if the form were sent as it is now."""
+    forms = RunForms(request.user, request.POST)
+    context = {"preview": preview(forms, request.user), "ahead": len(queue_positions())}
+    return render(request, "jobs/_run_preview.html", context)

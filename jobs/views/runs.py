@@ -1,0 +1,174 @@
+"""The list of runs, the page of one, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from jobs import selectors
+from jobs.charts import charts_of
+from jobs.config_rows import config_rows
+from jobs.models import Run
+from jobs.run_log import tail_of
+from jobs.run_states import actions_for
+from jobs.run_status import status_panel
+from jobs.services import runs as services
+from jobs.views.request import Request
+from maxaillm.dev.finetune.methods import methods
+
+PER_PAGE = 20
+
+
+def visible_run(request: Request, pk: int) -> Run:
+    return get_object_or_404(selectors.runs_of(request.user), pk=pk)
+
+
+@require_GET
+def runs(request: Request) -> HttpResponse:
+    """All runs of the user; htmx asks for the rows alone, again and again."""
+    get = request.GET
+    chosen = selectors.RunFilter(
+        state=get.get("state", ""),
+        dataset=get.get("dataset", ""),
+        method=get.get("method", ""),
+        text=get.get("text", ""),
+    )
+    found = chosen.apply(selectors.runs_of(request.user))
+    page = Paginator(found, PER_PAGE).get_page(get.get("page"))
+    context = rows_context(page) | {"query": query_without_page(get)}
+    if request.htmx:
+        return render(request, "jobs/_run_rows.html", context)
+    counts = selectors.counts_by_state(request.user)
+    states = [("", "All", counts["all"])]
+    states += [(name, word, counts[name]) for name, (word, _) in selectors.STATES.items()]
+    choices = {
+        "chosen": chosen,
+        "states": states,
+        "counts": counts,
+        "datasets": selectors.datasets_of_runs(request.user),
+        "methods": [(name, method.label) for name, method in methods.items()],
+    }
+    return render(request, "jobs/runs.html", context | choices)
+
+
+def rows_context(page: Page[Run]) -> dict[str, Any]:
+    return {
+        "page": page,
+        "sparks": selectors.sparks(page.object_list),
+        "places": selectors.queue_positions(),
+    }
+
+
+def query_without_page(get: QueryDict) -> str:
+    kept = get.copy()
+    kept.pop("page", None)
+    return kept.urlencode()
+
+
+@require_GET
+def run(request: Request, pk: int) -> HttpResponse:
+    shown = visible_run(request, pk)
+    context: dict[str, Any] = {"run": shown, "charts": charts_of(shown), "tail": tail_of(shown)}
+    for part in PARTS.values():
+        context |= part(shown)
+    return render(request, "jobs/run.html", context)
+
+
+def header_part(run: Run) -> dict[str, Any]:
+    return {"actions": actions_for(run)}
+
+
+def status_part(run: Run) -> dict[str, Any]:
+    place = selectors.queue_positions().get(run.pk)
+    return {"panel": status_panel(run), "place": place}
+
+
+def results_part(run: Run) -> dict[str, Any]:
+    checkpoints = selectors.checkpoints_of(run)
+    return {
+        "samples": selectors.samples_of(run),
+        "checkpoints": checkpoints,
+        "measured": list(dict.fromkeys(name for row in checkpoints for name in row.scores)),
+        "best_step": next((row.step for row in checkpoints if row.is_best), None),
+    }
+
+
+def history_part(run: Run) -> dict[str, Any]:
+    return {
+        "config_rows": config_rows(run.parsed_config),
+        "transitions": run.transitions.order_by("-pk"),
+        "environment": selectors.environment_of(run),
+        "warnings": run.events.filter(kind="warning"),
+    }
+
+
+PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
+    "header": header_part,
+    "status": status_part,
+    "results": results_part,
+    "history": history_part,
+}
+"""Parts of a run page that htmx fetches again when something changed."""
+
+
+@require_GET
+def run_part(request: Request, pk: int, part: str) -> HttpResponse:
+    if part not in PARTS:
+        raise Http404
+    shown = visible_run(request, pk)
+    return render(request, f"jobs/_run_{part}.html", {"run": shown, **PARTS[part](shown)})
+
+
+@require_POST
+def run_act(request: Request, pk: int, verb: str) -> HttpResponse:
+    """Do one of ACTIONS; an illegal one ends in the middleware's sentence."""
+    done = ACTS[verb](visible_run(request, pk), request)
+    return redirect(done)
+
+
+def cancel(run: Run, request: Request) -> Any:
+    services.cancel_run(run=run, by=request.user, save=False)
+    return run
+
+
+def save(run: Run, request: Request) -> Any:
+    services.cancel_run(run=run, by=request.user, save=True)
+    return run
+
+
+def pause(run: Run, request: Request) -> Any:
+    services.pause_run(run=run, by=request.user)
+    return run
+
+
+def resume(run: Run, request: Request) -> Any:
+    services.resume_run(run=run, by=request.user)
+    return run
+
+
+def retry(run: Run, request: Request) -> Any:
+    again = services.retry_run(run=run, by=request.user)
+    messages.success(request, f"Run {again.pk} tries again what run {run.pk} was to do.")
+    return again
+
+
+def delete(run: Run, request: Request) -> Any:
+    services.delete_run(run=run, by=request.user)
+    messages.success(request, f"{run} is deleted.")
+    return "jobs:runs"
+
+
+ACTS: dict[str, Callable[[Run, Request], Any]] = {
+    "cancel": cancel,
+    "save": save,
+    "pause": pause,
+    "resume": resume,
+    "retry": retry,
+    "delete": delete,
+}

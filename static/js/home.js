@@ -1,0 +1,4 @@
+// Fetches itself every few seconds, politely.
+import { politePolls } from "./poll.js";
+
+politePolls();

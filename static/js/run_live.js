@@ -1,0 +1,132 @@
+// The run page: full history first, then what the socket says, drawn at most four times a second.
+import { Chart } from "./chart.js";
+import { follow } from "./socket.js";
+import { toastError } from "./toast.js";
+
+const DRAW_MS = 250;
+const PARTS_MS = 2000;
+const NEWS = { log: [], eval: ["run:results"], checkpoint: ["run:results"], sample: ["run:results"] };
+const MOVES = ["run:moved", "run:results"]; // any other kind of event says that the run moved on
+
+const page = document.getElementById("run");
+const view = { axis: "step", scale: "linear", smoothing: 0, scaleOf };
+const charts = [...page.querySelectorAll("[data-chart]")].map((box) => new Chart(box, view));
+let seen = Number(page.dataset.seq);
+let status = page.dataset.status;
+
+/** [step, epoch or tokens] pairs of the logged steps, for points that know only their step. */
+function scaleOf(place) {
+  const points = charts[0].traces.get("loss")?.points ?? new Map();
+  const pairs = [...points].map(([step, { extra }]) => [step, extra[place]]);
+  return pairs.filter(([, value]) => value !== null).sort(([a], [b]) => a - b);
+}
+
+/** Runs `work` soon, but not more often than every `ms`; the last call is never lost. */
+function throttled(work, ms) {
+  let timer = null;
+  let last = -Infinity;
+  return () => {
+    if (timer !== null) return;
+    timer = setTimeout(() => {
+      timer = null;
+      last = performance.now();
+      work();
+    }, Math.max(0, last + ms - performance.now()));
+  };
+}
+
+const stale = new Set();
+const draw = throttled(() => {
+  for (const chart of stale) chart.draw();
+  stale.clear();
+}, DRAW_MS);
+
+const wanted = new Set();
+const fetchParts = throttled(() => {
+  if (document.hidden) return;
+  for (const name of wanted) document.body.dispatchEvent(new CustomEvent(name));
+  wanted.clear();
+}, PARTS_MS);
+
+function want(...names) {
+  for (const name of names) wanted.add(name);
+  fetchParts();
+}
+
+function take(frame) {
+  seen = Math.max(seen, frame.last);
+  for (const event of frame.events) {
+    if (event.data) for (const chart of charts) if (chart.take(event)) stale.add(chart);
+    want("run:changed", "run:logged", ...(NEWS[event.kind] ?? MOVES));
+  }
+  if (frame.events.some(({ kind }) => kind === "resumed" || kind === "succeeded")) loadAll();
+  if (frame.status && frame.status !== status) {
+    status = frame.status;
+    want("run:changed", "run:logged", ...MOVES);
+  }
+  draw();
+}
+
+async function loadAll() {
+  try {
+    await Promise.all(charts.map((chart) => chart.load()));
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+function drawAll() {
+  for (const chart of charts) stale.add(chart);
+  draw();
+}
+
+/** A row of buttons of which one is pressed. */
+function watchSwitch(name) {
+  const group = page.querySelector(`[data-${name}]`);
+  group.addEventListener("click", ({ target }) => {
+    const pressed = target.closest("button");
+    if (!pressed) return;
+    for (const button of group.children) button.setAttribute("aria-pressed", button === pressed);
+    view[name] = pressed.value;
+    drawAll();
+  });
+}
+
+function watchSmoothing() {
+  const slider = page.querySelector("#smoothing");
+  slider.addEventListener("input", () => {
+    view.smoothing = Number(slider.value);
+    page.querySelector("output[for=smoothing]").textContent = view.smoothing.toFixed(2);
+    drawAll();
+  });
+}
+
+/** The log stays at its end while it is there; who reads further up is left alone. */
+function keepLogAtEnd() {
+  const log = () => document.getElementById("log");
+  let atEnd = true;
+  let top = 0;
+  const toEnd = () => (log().scrollTop = atEnd ? log().scrollHeight : top);
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.target.id !== "log") return;
+    top = log().scrollTop;
+    atEnd = top + log().clientHeight >= log().scrollHeight - 8;
+  });
+  document.addEventListener("htmx:afterSwap", toEnd);
+  toEnd();
+}
+
+page.querySelector("[data-needs-script]").hidden = false;
+page.addEventListener("htmx:sendError", (event) => event.stopPropagation()); // the socket says so
+watchSwitch("axis");
+watchSwitch("scale");
+watchSmoothing();
+keepLogAtEnd();
+document.addEventListener("theme-changed", drawAll);
+document.addEventListener("visibilitychange", () => document.hidden || fetchParts());
+follow(page.dataset.socket, {
+  after: () => seen,
+  onFrame: take,
+  onState: (connected) => (page.querySelector("[data-paused]").hidden = connected),
+});
+await loadAll();

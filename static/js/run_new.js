@@ -1,0 +1,60 @@
+// The form of a run: what will happen is worked out again after each change.
+import { send } from "./http.js";
+
+const WAIT_MS = 300;
+const form = document.getElementById("run-form");
+let timer = null;
+let asked = 0;
+
+/** Ask anew; of several answers under way only the newest counts. */
+async function refresh() {
+  const mine = ++asked;
+  const response = await send("POST", form.dataset.preview, { body: new FormData(form) });
+  if (!response.ok || mine !== asked) return;
+  const html = await response.text();
+  if (mine !== asked) return;
+  const preview = document.getElementById("preview");
+  const hadFocus = preview.contains(document.activeElement);
+  const open = preview.querySelector("details")?.open;
+  preview.innerHTML = html; // our own template, escaped by the server
+  const details = preview.querySelector("details");
+  if (details && open) details.open = true;
+  if (hadFocus) preview.querySelector("button")?.focus();
+}
+
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, WAIT_MS);
+}
+
+/** Put a value into the field of a path, as if it were typed. */
+function fill(path, value) {
+  const field = form.elements.namedItem(path.replaceAll(".", "-"));
+  if (!field) return;
+  if (field.type === "checkbox") field.checked = value === "true";
+  else field.value = value;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+form.addEventListener("input", later);
+form.addEventListener("change", later);
+form.addEventListener("htmx:afterSettle", later);
+form.addEventListener("click", (event) => {
+  const fix = event.target.closest("[data-fix]");
+  if (fix) fill(fix.dataset.fix, fix.dataset.value);
+  const rate = event.target.closest("[data-use-rate]");
+  if (!rate) return;
+  fill("training.learning_rate", "");
+  const word = document.createElement("span");
+  word.className = "field-rec";
+  word.textContent = rate.textContent.replace(/^\s*Use /, "Used: ");
+  rate.replaceWith(word);
+  form.elements["training-learning_rate"].focus();
+});
+form.addEventListener("submit", (event) => {
+  const disabled = event.submitter?.getAttribute("aria-disabled") === "true";
+  if (!disabled) return;
+  event.preventDefault();
+  (form.querySelector(".is-invalid") ?? event.submitter).focus();
+});
+refresh();

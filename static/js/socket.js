@@ -1,0 +1,38 @@
+// A socket that comes back: tells the server the last event it has, on every (re)connect.
+const SHORTEST_MS = 500;
+const LONGEST_MS = 20_000;
+const FINAL = new Set([4404, 4429]); // gone or not ours; too many open
+
+/**
+ * Follow a run. `after()` is the newest seq the page has; `onFrame` gets each parsed frame;
+ * `onState` hears true when connected and false while not.
+ */
+export function follow(path, { after, onFrame, onState }) {
+  let failures = 0;
+  let socket = null;
+
+  function connect() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(`${scheme}//${location.host}${path}`);
+    socket.onopen = () => {
+      failures = 0;
+      onState(true);
+      socket.send(JSON.stringify({ after: after() }));
+    };
+    socket.onmessage = ({ data }) => onFrame(JSON.parse(data));
+    socket.onclose = ({ code }) => {
+      onState(false);
+      if (!FINAL.has(code)) setTimeout(connect, pause(failures++));
+    };
+  }
+
+  addEventListener("pagehide", () => socket.close());
+  addEventListener("pageshow", (event) => event.persisted && connect());
+  connect();
+}
+
+/** Doubles with each failure; the jitter keeps many browsers from coming back at once. */
+function pause(failures) {
+  const longest = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** failures);
+  return longest * (0.5 + Math.random() / 2);
+}
