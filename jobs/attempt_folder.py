@@ -24,13 +24,19 @@ class Prepared(NamedTuple):
     """What was wrong with newer checkpoints, in words."""
 
 
+def make_folder(run: Run) -> RunFolder:
+    """The private folder of the run's attempt."""
+    folder = run.attempt_folder(run.attempt)
+    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def prepare(run: Run) -> Prepared:
-    """Make the folder of the run's attempt and find where it goes on.
+    """Write the attempt's configuration into its folder and find where it goes on.
 
     Raises DataError where the rows of its data set are gone.
     """
     folder = run.attempt_folder(run.attempt)
-    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = resolved_config(run)
     write_atomically(folder.config, config.model_dump_json(indent=1).encode())
     earlier = [run.attempt_folder(number).checkpoints for number in range(1, run.attempt)]

@@ -11,11 +11,12 @@ from typing import cast
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from jobs.attempt_folder import Prepared, prepare
+from jobs.attempt_folder import Prepared, make_folder, prepare
 from jobs.models import Run
 from jobs.services import attempts
 from jobs.services.ingest import FencedError, record_events
 from jobs.trainer import KILLED, Trainer, memory_limit_bytes
+from maxaillm.dev.finetune.attempt import hold_lock
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.events import ENDINGS, Event, JournalReader, StopAction
 
@@ -65,6 +66,11 @@ class Runner:
 
     def carry_out(self) -> None:
         signal.signal(signal.SIGTERM, self.leave)
+        root = make_folder(self.run)
+        with hold_lock(root.watch_lock):
+            self.make_attempt()
+
+    def make_attempt(self) -> None:
         try:
             prepared = prepare(self.run)
         except FineTuneError as error:

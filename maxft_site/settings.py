@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import stat
@@ -34,6 +35,15 @@ def secret_key(folder: Path) -> str:
         key = secrets.token_urlsafe(64)
         handle.write(key)
     return key
+
+
+def redis_socket(folder: Path) -> Path:
+    """Where the embedded Redis listens. Systems allow such a path some hundred bytes only."""
+    path = folder / "redis.sock"
+    if len(os.fsencode(path)) <= 100:
+        return path
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(f"/tmp/maxft-{os.getuid()}-{name}") / "redis.sock"
 
 
 DATA_DIR = Path(os.environ.get("MAXFT_DATA_DIR") or BASE_DIR / "var").resolve()
@@ -112,7 +122,7 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 8}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{DATA_DIR / 'redis.sock'}?db=0"
+REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{redis_socket(DATA_DIR)}?db=0"
 RQ_QUEUES = {
     name: {
         "URL": REDIS_URL,

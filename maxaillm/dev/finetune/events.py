@@ -77,6 +77,11 @@ class RunFolder(NamedTuple):
         return self.root / "lock"
 
     @property
+    def watch_lock(self) -> Path:
+        """Held by who watches the trainer, as `lock` is by the trainer itself."""
+        return self.root / "watch.lock"
+
+    @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 

@@ -1,0 +1,32 @@
+"""`manage.py serve`: pages, API and sockets by uvicorn."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import uvicorn
+from django.core.management.base import BaseCommand, CommandParser
+
+from maxaillm.dev.finetune.lifeline import end_with_parent
+
+SECONDS_FOR_OPEN_SOCKETS = 3
+
+
+class Command(BaseCommand):
+    help = "Serves the site; `up` starts it together with all that it needs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *, host: str, port: int, **_options: Any) -> None:
+        end_with_parent(os.getppid())
+        uvicorn.run(
+            "maxft_site.asgi:application",
+            host=host,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=SECONDS_FOR_OPEN_SOCKETS,
+        )

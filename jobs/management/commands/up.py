@@ -1,0 +1,191 @@
+"""`manage.py up`: the one command that starts everything and keeps it up."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+
+from datasets_app.services.samples import ensure_samples
+from jobs import embedded_redis
+from jobs.keeper import recover_after_crash
+from jobs.services.models import ensure_starters
+from jobs.supervisor import Program, Supervisor
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxft_site.settings import is_loopback
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+
+
+class Command(BaseCommand):
+    help = "Starts the site with all that it needs; Ctrl-C stops it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--workers", type=int, default=1, help="trainings at once")
+        parser.add_argument("--data-dir", type=Path, help="where everything is kept")
+        parser.add_argument("--no-browser", action="store_true")
+
+    def handle(self, *, host: str, port: int, workers: int, no_browser: bool, **_: Any) -> None:
+        logging.getLogger().setLevel(logging.WARNING)
+        try:
+            require_safety(host)
+            require_free_port(host, port)
+            with only_one(settings.DATA_DIR):
+                use_private_files(settings.DATA_DIR)
+                address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+                show = partial(self.show, opens_browser=not no_browser)
+                asyncio.run(run_site(address, host, port, workers, show))
+        except FineTuneError as error:
+            raise CommandError(f"{error.message} {error.hint}") from None
+
+    def show(self, address: str, *, opens_browser: bool) -> None:
+        self.stdout.write(f"MaxFT is at {address}")
+        self.stdout.flush()
+        if opens_browser and has_display():
+            webbrowser.open(address)
+
+
+async def run_site(address: str, host: str, port: int, workers: int, show: Any) -> None:
+    """Start what the site consists of, in order; return when it was told to stop."""
+    supervisor = Supervisor(settings.DATA_DIR / "logs", environment(workers))
+    supervisor.stop_on_signals()
+    try:
+        if not os.environ.get("REDIS_URL"):
+            await supervisor.start(redis_program())
+        await asyncio.to_thread(make_ready)
+        for program in programs(host, port, workers):
+            await supervisor.start(program)
+        if not supervisor.wants_to_stop.is_set():
+            show(address + await asyncio.to_thread(first_page))
+        await supervisor.wants_to_stop.wait()
+    finally:
+        await supervisor.end_all()
+
+
+def redis_program() -> Program:
+    path = embedded_redis.socket_of(settings.REDIS_URL)
+    embedded_redis.make_way(path)
+    folder = settings.DATA_DIR / "redis"
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+    async def is_ready() -> bool:
+        return embedded_redis.answers(path)
+
+    return Program("redis", embedded_redis.command(path, folder), is_ready, leaves_last=True)
+
+
+def programs(host: str, port: int, workers: int) -> Iterator[Program]:
+    async def serves() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(
+                None if host in {"0.0.0.0", "::"} else host,
+                port,
+            )
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    for number in range(1, workers + 1):
+        yield Program(f"worker-training-{number}", [*MANAGE, "worker", "training"])
+    yield Program("worker-light", [*MANAGE, "worker", "light"])
+    yield Program("infer", [*MANAGE, "infer"])
+    yield Program("keeper", [*MANAGE, "keeper"])
+    yield Program("web", [*MANAGE, "serve", "--host", host, "--port", str(port)], serves)
+
+
+def make_ready() -> None:
+    """Bring database, starter models and samples up to date; settle what a crash left."""
+    call_command("migrate", verbosity=0)
+    ensure_starters()
+    ensure_samples()
+    recover_after_crash()
+    connections.close_all()
+
+
+def first_page() -> str:
+    """Where the first visitor makes the owner's account; the home page where there is one."""
+    from maxft_site.web import setup_token
+
+    token = setup_token.make(settings.DATA_DIR)
+    connections.close_all()
+    return f"/setup/?token={token}" if token else "/"
+
+
+def environment(workers: int) -> dict[str, str]:
+    """What the programs are started with: trainings share the processor between them."""
+    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
+    return {"OMP_NUM_THREADS": str(threads), **os.environ}
+
+
+def use_private_files(folder: Path) -> None:
+    """What this process and its children write is private, and temporary files lie here too."""
+    os.umask(0o077)
+    for name in ("logs", "tmp"):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    os.environ["TMPDIR"] = str(folder / "tmp")
+
+
+def require_safety(host: str) -> None:
+    if settings.DEBUG and host not in LOOPBACK:
+        raise FineTuneError(
+            "With MAXFT_DEBUG=1 the site is only served to this machine.",
+            "Leave it out, or use --host 127.0.0.1.",
+        )
+    if not is_loopback(settings.REDIS_URL) and "@" not in settings.REDIS_URL:
+        raise FineTuneError(
+            "REDIS_URL names a Redis of another machine without a password.",
+            "Whoever reaches it could start trainings: set one, redis://:PASSWORD@HOST:PORT.",
+        )
+
+
+def require_free_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            message = f"The site can't be served on {host}:{port}: {error.strerror}."
+            raise FineTuneError(message, "Choose another --port.") from None
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the data directory. Raises FineTuneError where a running site holds it."""
+    with (folder / "up.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise FineTuneError(
+                f"MaxFT already runs on {folder} (process {file.read().strip()}).",
+                "Stop that one first, or choose another --data-dir.",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def has_display() -> bool:
+    return sys.platform == "darwin" or any(
+        os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
