@@ -78,7 +78,7 @@ class Check:
             self.tell_bad(line, code, message, snippet, fix)
             return
         row, line, notes = record
-        if row.keys() - self.columns.keys() and len(self.columns) < MAX_COLUMNS:
+        if len(self.columns) < MAX_COLUMNS and not row.keys() <= self.columns.keys():
             self.columns.update(dict.fromkeys(row))
         for note in notes:
             self.warn(self.seen, line, *note)

@@ -77,7 +77,7 @@ class Decoder:
             return BadRecord(line, "too_many_columns", message, source[start:snippet_end])
         if self.is_dirty(source, start, end):
             row = clean(row, notes)
-        return Record(row, line, tuple(sorted(notes)))
+        return Record(row, line, tuple(sorted(notes)) if notes else ())
 
     def is_dirty(self, source: str, start: int, end: int) -> bool:
         if source.find("\\u", start, end) >= 0 and DIRTY_ESCAPE.search(source, start, end):

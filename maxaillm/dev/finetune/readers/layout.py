@@ -65,12 +65,13 @@ def guess_table(head: str, suffix: str) -> Sample | None:
 def best_quoting(head: str, delimiter: str) -> Sample:
     """Whether quotation marks hold cells together, or are letters like any other.
 
-    TSV files mostly do without quoting: there they only count where all of them add up.
+    In CSV they are letters only where many rows make no sense otherwise. TSV files mostly do
+    without quoting: there they only count where all of them add up.
     """
     plain = sample_of(head, Layout(delimiter, has_quotes=False))
     quoting = sample_of(head, Layout(delimiter, has_quotes=True))
     if delimiter != "\t":
-        return plain if plain.score > quoting.score else quoting
+        return plain if plain.score > quoting.score + 0.05 else quoting
     has_quoted_cells = any(any(map(is_quoted, row)) for row in plain.rows)
     return quoting if has_quoted_cells and [] not in quoting.rows else plain
 
