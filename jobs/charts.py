@@ -27,7 +27,7 @@ class Chart(NamedTuple):
     traces: tuple[Trace, ...]
     unit: str = ""
     format: str = ".4~g"
-    """How values are written, in d3's language."""
+    """How values are written, in d3's language; empty: as Plotly likes."""
 
 
 LOSS = Chart(
@@ -45,7 +45,7 @@ CHARTS = (
         "learning_rate",
         "Learning rate",
         (Trace("learning_rate", "learning rate"),),
-        format=".3~e",
+        format="",
     ),
     Chart("grad_norm", "Gradient norm", (Trace("grad_norm", "gradient norm"),)),
     Chart(
@@ -100,7 +100,7 @@ def scatter(chart: Chart, trace: Trace, points: Sequence[Point]) -> Any:
         line={"color": trace.color, "width": 1.8},
         marker={"color": trace.color, "size": 6},
         connectgaps=False,
-        hovertemplate=f"%{{y:{chart.format}}} {chart.unit}<extra>{trace.label}</extra>",
+        hovertemplate=f"%{{y:{chart.format or '.3~g'}}} {chart.unit}<extra>{trace.label}</extra>",
     )
 
 
@@ -125,5 +125,5 @@ def layout(chart: Chart) -> dict[str, Any]:
         },
         "uirevision": "kept",
         "xaxis": axis | {"showgrid": False, "nticks": 6, "tickformat": ",~g"},
-        "yaxis": axis | {"nticks": 5, "tickformat": chart.format, "rangemode": "normal"},
+        "yaxis": axis | {"nticks": 5, "tickformat": chart.format, "exponentformat": "e"},
     }

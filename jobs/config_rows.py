@@ -9,14 +9,17 @@ from pydantic import BaseModel
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.registry import Component
 
+IN_THE_HEADER = frozenset({"model.name", "data.dataset", "data.version"})
+"""Shown with their names at the top of the page."""
+
 
 class Row(NamedTuple):
-    """One option. `default` is None where it has none."""
+    """One option. `default` is empty where it has none."""
 
     path: str
     title: str
     value: str
-    default: str | None
+    default: str
     differs: bool
 
 
@@ -38,7 +41,7 @@ def rows_of(path: str, model: BaseModel) -> list[Row]:
     rows = []
     for name, info in type(model).model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        if extra.get("hidden") or not info.title:
+        if extra.get("hidden") or not info.title or f"{path}.{name}" in IN_THE_HEADER:
             continue
         value = getattr(model, name)
         default = None if info.is_required() else info.get_default(call_default_factory=True)
@@ -47,7 +50,7 @@ def rows_of(path: str, model: BaseModel) -> list[Row]:
                 path=f"{path}.{name}",
                 title=info.title,
                 value=words(value, extra.get("unit")),
-                default=None if info.is_required() else words(default, extra.get("unit")),
+                default="" if default in (None, [], "") else words(default, extra.get("unit")),
                 differs=info.is_required() or value != default,
             )
         )

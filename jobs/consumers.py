@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 
 from jobs.live import group_of_run
 from jobs.models import Run
@@ -41,44 +41,51 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """User -> sockets that this process holds for them."""
     tick_seconds: ClassVar[float] = TICK_SECONDS
 
+    user: User | AnonymousUser
+    ticker: asyncio.Task[None] | None = None
+    is_counted = False
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.ticker: asyncio.Task[None] | None = None
         try:
             await super().__call__(scope, receive, send)
         finally:
             if self.ticker is not None:
                 self.ticker.cancel()
-                self.open_sockets[self.user.pk] -= 1
+            if self.is_counted:
+                self.open_sockets[self.user.pk or 0] -= 1
 
     async def connect(self) -> None:
         self.run_id: int = self.scope["url_route"]["kwargs"]["pk"]
-        self.user: User = self.scope["user"]
+        self.user = self.scope["user"]
         self.seen: int | None = None
         self.status = ""
         self.reading = asyncio.Lock()
         if await self.state() is None:
-            return await self.close(NOT_FOUND)
-        if self.open_sockets[self.user.pk] >= SOCKETS_PER_USER:
-            return await self.close(TOO_MANY)
+            await self.close(NOT_FOUND)
+        elif self.open_sockets[self.user.pk or 0] >= SOCKETS_PER_USER:
+            await self.close(TOO_MANY)
+        else:
+            await self.begin()
+
+    async def begin(self) -> None:
+        self.open_sockets[self.user.pk or 0] += 1
+        self.is_counted = True
         # Before anything is read: what is announced from here on is heard or found by a read.
         await self.channel_layer.group_add(group_of_run(self.run_id), self.channel_name)
         await self.accept()
-        self.open_sockets[self.user.pk] += 1
         self.ticker = asyncio.create_task(self.tick())
-        return None
 
     async def disconnect(self, code: int) -> None:
-        if self.ticker is not None:
+        if self.is_counted:
             await self.channel_layer.group_discard(group_of_run(self.run_id), self.channel_name)
 
-    async def receive(
-        self, text_data: str | None = None, bytes_data: bytes | None = None
-    ) -> None:
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         after = newest_known(text_data or "")
         if after is None:
-            return await self.close(BAD_FRAME)
+            await self.close(BAD_FRAME)
+            return
         self.seen = after
-        return await self.catch_up()
+        await self.catch_up()
 
     async def run_changed(self, message: dict[str, Any]) -> None:
         """A hint from the channel layer; it may carry the events, or have come late or twice."""
@@ -142,15 +149,14 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def is_signed_in(self) -> bool:
         """Read anew from the session's store: it may have ended while the socket was open."""
-        if not self.user.is_authenticated:
+        if self.user.is_anonymous:
             return False
         key = self.scope["session"].session_key
         session = import_module(settings.SESSION_ENGINE).SessionStore(key)
         user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
-        return (
-            user == self.user
-            and user.get_session_auth_hash() == session.get(HASH_SESSION_KEY)
-        )
+        if user is None or user.pk != self.user.pk:
+            return False
+        return bool(user.get_session_auth_hash() == session.get(HASH_SESSION_KEY))
 
 
 def newest_known(text: str) -> int | None:

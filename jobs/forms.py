@@ -48,7 +48,7 @@ class RunForms:
 
     def filled(self, initial: Mapping[str, Any]) -> dict[str, Any]:
         """`initial` with a model and a data set, so that the form can be sent as it is."""
-        filled = {name: value for name, value in initial.items()}
+        filled = dict(initial)
         model = dict(filled.get("model") or {})
         data = dict(filled.get("data") or {})
         names = [model.name for model in self.models]

@@ -178,9 +178,7 @@ def resume_run(request: HttpRequest, run_id: int) -> Status[Run]:
     return Status(202, run_of(request, run_id))
 
 
-@router.post(
-    "/{int:run_id}/retry", response={202: RunOut}, summary="The same again, as a new run"
-)
+@router.post("/{int:run_id}/retry", response={202: RunOut}, summary="The same again, as a new run")
 @idempotent
 def retry_run(request: HttpRequest, run_id: int) -> Status[Run]:
     return Status(202, services.retry_run(run=run_of(request, run_id), by=owner_of(request)))

@@ -10,7 +10,9 @@ from jobs.models import Run
 TAIL_BYTES = 256 * 1024
 TAIL_LINES = 400
 LINE_LENGTH = 2000
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]"
+)
 """Terminal colours, other control characters, and marks that turn the reading direction."""
 
 

@@ -148,8 +148,8 @@ def best_stat(run: Run, best: Event | None) -> Stat | None:
 
 def pace(run: Run) -> str:
     """How long a step takes, from the newest steps' times, evaluation included."""
-    newest = run.events.filter(kind="log").order_by("-step").values_list("step", "time")[:50]
-    points = list(newest)
+    newest = run.events.filter(kind="log", step__isnull=False).order_by("-step")[:50]
+    points = [(event.step or 0, event.time) for event in newest]
     if len(points) < 2 or points[0][0] == points[-1][0]:
         return ""
     (step, time), (first_step, first_time) = points[0], points[-1]

@@ -13,6 +13,7 @@ from django.db.models import Count, Q, QuerySet
 
 from datasets_app.models import Dataset
 from jobs.models import ACTIVE, Event, LanguageModel, Run, Status
+from jobs.models.run import RunQuerySet
 
 AnyUser = User | AnonymousUser
 SPARK_POINTS = 28
@@ -29,7 +30,7 @@ class EventItem(TypedDict):
 def events_after(run: Run | int, seq: int, limit: int) -> list[EventItem]:
     """The next events of a run, at most `limit`, in order of seq."""
     rows = Event.objects.filter(run=run, seq__gt=seq).order_by("seq")
-    return list(rows.values("seq", "kind", "step", "time", "data")[:limit])  # type: ignore[arg-type]
+    return list(rows.values("seq", "kind", "step", "time", "data")[:limit])
 
 
 STATES: dict[str, tuple[str, Q]] = {
@@ -49,7 +50,7 @@ class RunFilter(NamedTuple):
     method: str = ""
     text: str = ""
 
-    def apply(self, runs: QuerySet[Run]) -> QuerySet[Run]:
+    def apply(self, runs: RunQuerySet) -> RunQuerySet:
         if self.state in STATES:
             runs = runs.filter(STATES[self.state][1])
         if self.dataset.isdecimal():
@@ -61,7 +62,7 @@ class RunFilter(NamedTuple):
         return runs
 
 
-def runs_of(user: AnyUser) -> QuerySet[Run]:
+def runs_of(user: AnyUser) -> RunQuerySet:
     """All runs of `user`, newest first, with what lists show of them."""
     related = ("dataset__dataset", "base_model", "model")
     return Run.objects.visible_to(user).select_related(*related).order_by("-pk")
@@ -101,7 +102,7 @@ def spark_steps(run: Run) -> list[int]:
 class Sample(NamedTuple):
     """One prompt and what the model answered to it, step by step; step 0 is the base model."""
 
-    index: int
+    number: int
     prompt: str
     answers: list[tuple[int, str]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -63,7 +63,7 @@ def run_csv(request: Request, pk: int, name: str) -> HttpResponse:
     return response
 
 
-def rows_of(series: dict[str, Sequence[Point]]) -> Iterator[tuple[str, Point]]:
+def rows_of(series: Mapping[str, Sequence[Point]]) -> Iterator[tuple[str, Point]]:
     return ((metric, point) for metric, points in series.items() for point in points)
 
 

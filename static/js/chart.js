@@ -117,11 +117,13 @@ export class Chart {
   }
 }
 
-const written = (value, format) => {
-  if (format.includes("e")) return value.toExponential(1).replace("e+", "e");
-  if (format.includes("s")) return `${(value / 1e9).toFixed(value < 1e10 ? 2 : 1)} GB`;
-  return value.toLocaleString("en", { maximumSignificantDigits: value >= 1000 ? 6 : 4, maximumFractionDigits: value >= 1000 ? 0 : 4 });
-};
+/** A value in words: its size decides how many figures are worth reading. */
+function written(value, format) {
+  const size = Math.abs(value);
+  if (format.includes("s")) return size < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
+  if (size > 0 && size < 1e-3) return value.toExponential(1).replace("e+", "e");
+  return value.toLocaleString("en", size >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 });
+}
 
 /** Exponential moving average, its start corrected as Adam corrects its own; gaps stay gaps. */
 function ema(values, weight) {

@@ -62,6 +62,7 @@ function take(frame) {
   if (frame.events.some(({ kind }) => kind === "resumed" || kind === "succeeded")) loadAll();
   if (frame.status && frame.status !== status) {
     status = frame.status;
+    page.querySelector("[data-announce]").textContent = `This run is now ${status}.`;
     want("run:changed", "run:logged", ...MOVES);
   }
   draw();
