@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Self, cast
 from uuid import UUID
 
@@ -204,7 +204,7 @@ def is_lost(generation: UUID) -> bool:
         return not alive or not client.hexists(OWNERS, str(generation))
 
 
-async def follow(generation: UUID, after: str = "0") -> AsyncIterator[Piece]:
+async def follow(generation: UUID, after: str = "0") -> AsyncGenerator[Piece, None]:
     """The pieces behind `after` as they come, up to `end` or `lost`. Safe to leave at any time."""
     client: Client = async_connection()
     last_sign = time.monotonic()

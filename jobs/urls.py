@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from jobs.views import home, models, queue, run_data, run_new, runs
+from jobs.views import home, models, playground, queue, run_data, run_new, runs
 
 app_name = "jobs"
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,13 @@ urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue, name="queue"),
     path("models/", models.models, name="models"),
     path("models/<int:pk>/", models.model, name="model"),
+    path("playground/", playground.playground, name="playground"),
+    path("playground/<int:pk>/", playground.conversation, name="conversation"),
+    path("playground/<int:pk>/stop/", playground.conversation_stop, name="conversation-stop"),
+    path("playground/<int:pk>/delete/", playground.conversation_delete, name="conversation-delete"),
+    path("playground/answers/<uuid:pk>/", playground.answer, name="answer"),
+    path("playground/answers/<uuid:pk>/again/", playground.answer_again, name="answer-again"),
+    path("playground/answers/<uuid:pk>/stream/", playground.answer_stream, name="answer-stream"),
     path("runs/", runs.runs, name="runs"),
     path("runs/new/", run_new.run_new, name="run-new"),
     path("runs/new/tuning/", run_new.run_new_tuning, name="run-new-tuning"),

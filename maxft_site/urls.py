@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from jobs.api import api, openai_api
+from jobs.api import api
+from jobs.openai_api import openai_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jobs.urls")),
@@ -13,3 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", openai_api.urls),
     path("admin/", admin.site.urls),
 ]
+handler404 = "maxft_site.web.views.errors.not_found"
+handler500 = "maxft_site.web.views.errors.server_error"

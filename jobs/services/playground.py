@@ -33,6 +33,26 @@ def start_conversation(
     )
 
 
+def open_talk(
+    *,
+    owner: User,
+    models: Sequence[LanguageModel],
+    system_prompt: str,
+    question: str,
+    options: SamplingOptions,
+) -> Conversation:
+    """Start a talk with its first question; where that can't be asked there is no talk."""
+    conversation = start_conversation(
+        owner=owner, models=models, title=question, system_prompt=system_prompt
+    )
+    try:
+        ask(conversation=conversation, question=question, options=options)
+    except FineTuneError:
+        conversation.delete()
+        raise
+    return conversation
+
+
 def shorten(text: str, length: int = 80) -> str:
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
@@ -167,6 +187,12 @@ def edit_and_resend(
     except FineTuneError:
         Answer.objects.bulk_create(later)
         raise
+
+
+def stop_conversation(*, conversation: Conversation) -> None:
+    """Stop every answer of a talk that is being made or waits."""
+    for answer in conversation.answers.filter(status=STREAMING):
+        stop_answer(answer=answer)
 
 
 def stop_answer(*, answer: Answer) -> None:

@@ -51,8 +51,9 @@ class Command(BaseCommand):
 
 def set_environment() -> None:
     """Before torch is imported: few threads, so that trainings keep theirs, and no network."""
-    threads = max(1, len(os.sched_getaffinity(0)) // 2)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    allowed = int(os.environ.get("OMP_NUM_THREADS") or share)
+    os.environ["OMP_NUM_THREADS"] = str(min(share, allowed))
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

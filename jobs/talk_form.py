@@ -1,0 +1,103 @@
+"""The playground's form: who answers, under which system prompt, what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+
+from jobs.models import Conversation, LanguageModel
+from jobs.services.playground import QUESTION_LIMIT
+from maxaillm.model.sampling import SamplingOptions
+from maxft_site.web.schema_forms import form_class
+
+SYSTEM_LIMIT = 8000
+OptionsForm = form_class(SamplingOptions, prefix="options")
+
+
+class TalkForm(forms.Form):
+    """A message with what surrounds it."""
+
+    model = forms.ChoiceField(label="Left model")
+    beside = forms.ChoiceField(label="Right model", required=False)
+    system_prompt = forms.CharField(
+        label="System prompt",
+        required=False,
+        max_length=SYSTEM_LIMIT,
+        help_text="What the model is told before the talk. Both models get it.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    question = forms.CharField(
+        label="Message", max_length=QUESTION_LIMIT, strip=False, widget=forms.Textarea
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        visible = LanguageModel.objects.visible_to(user).order_by("-created")
+        self.visible = {str(model.pk): model for model in visible}
+        self.offer("model", [])
+        self.offer("beside", [("", "No second model")])
+
+    def offer(self, name: str, first: list[Any]) -> None:
+        """Tuned models come first: they are what one is here for."""
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        groups: dict[str, list[Any]] = {"Tuned": [], "Base": []}
+        for pk, model in self.visible.items():
+            groups["Base" if model.kind == "base" else "Tuned"].append((pk, model.name))
+        field.choices = [*first, *((title, found) for title, found in groups.items() if found)]
+
+    @property
+    def models(self) -> list[LanguageModel]:
+        chosen = (self.cleaned_data["model"], self.cleaned_data["beside"])
+        return [self.visible[pk] for pk in chosen if pk]
+
+    @property
+    def shown(self) -> list[LanguageModel | None]:
+        """Left and right model as the page shows them now."""
+        newest = sorted(self.visible.values(), key=lambda model: model.kind == "base")
+        left = self.visible.get(str(self["model"].value())) or next(iter(newest), None)
+        return [left, self.visible.get(str(self["beside"].value()))]
+
+
+class TalkForms:
+    """The page's two forms, filled from what was sent, the talk, or the address."""
+
+    def __init__(
+        self, data: Any, *, user: User, talk: Conversation | None, wish: Mapping[str, str]
+    ) -> None:
+        self.talk = TalkForm(data, user=user, initial=start_of(talk, user, wish))
+        last = talk.answers.order_by("turn").last() if talk else None
+        kept = last.options if last and "defaults" not in wish else None
+        self.options = OptionsForm(data, initial=kept)
+
+    def are_valid(self) -> bool:
+        return all([self.talk.is_valid(), self.options.is_valid()])
+
+    @property
+    def sampling(self) -> SamplingOptions:
+        assert isinstance(self.options.value, SamplingOptions)
+        return self.options.value
+
+    @property
+    def first_problem(self) -> str:
+        """What is wrong, in one sentence for a script."""
+        for form in (self.talk, self.options):
+            for name, errors in (form.errors or {}).items():
+                return f"{form[name].label}: {errors[0]}" if name in form.fields else str(errors[0])
+        return ""
+
+
+def start_of(talk: Conversation | None, user: User, wish: Mapping[str, str]) -> dict[str, Any]:
+    """The talk as it is; a new one with `?model=ID&beside=ID`, or `beside=base`."""
+    if talk is not None:
+        return {"model": talk.left_id, "beside": talk.right_id, "system_prompt": talk.system_prompt}
+    visible = LanguageModel.objects.visible_to(user)
+    wished = wish.get("model", "")
+    model = visible.filter(pk=wished).first() if wished.isdecimal() else None
+    beside = wish.get("beside", "")
+    if beside == "base":
+        return {"model": model and model.pk, "beside": model and model.base_id}
+    return {"model": model and model.pk, "beside": beside if beside.isdecimal() else None}

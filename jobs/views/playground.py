@@ -1,0 +1,221 @@
+"""The playground: talks with one model or two side by side, answers as they are written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.shortcuts import aget_object_or_404, get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from jobs import generation
+from jobs.models import Answer, Conversation, LanguageModel
+from jobs.services import playground as services
+from jobs.stream_limit import StreamLimit
+from jobs.talk_form import TalkForms
+from jobs.views.request import Request
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxft_site.web.errors import status_of
+
+TALKS_PER_PAGE = 12
+STREAMING = Answer.Status.STREAMING
+ENTRY_ID = re.compile(r"\d{1,15}-\d{1,10}")
+
+
+class Turn(NamedTuple):
+    """A question and its answers, left first."""
+
+    number: int
+    question: str
+    answers: list[Answer]
+
+
+def turns_of(talk: Conversation) -> list[Turn]:
+    answers = talk.answers.select_related("model")
+    grouped = ((number, list(found)) for number, found in groupby(answers, lambda a: a.turn))
+    return [Turn(number, found[0].question, found) for number, found in grouped]
+
+
+def visible_talk(request: Request, pk: int) -> Conversation:
+    return get_object_or_404(Conversation.objects.visible_to(request.user), pk=pk)
+
+
+def visible_answer(request: Request, pk: UUID) -> Answer:
+    found = Answer.objects.visible_to(request.user).select_related("model", "conversation")
+    return get_object_or_404(found, pk=pk)
+
+
+@require_http_methods(["GET", "POST"])
+def playground(request: Request) -> HttpResponse:
+    """A new talk: `?model=ID&beside=base` chooses with whom."""
+    forms = TalkForms(request.POST or None, user=request.user, talk=None, wish=request.GET.dict())
+    if request.method == "GET":
+        return show(request, None, forms)
+    if not forms.are_valid():
+        return refuse(request, None, forms, None)
+    try:
+        talk = services.open_talk(
+            owner=request.user,
+            models=forms.talk.models,
+            system_prompt=forms.talk.cleaned_data["system_prompt"],
+            question=forms.talk.cleaned_data["question"],
+            options=forms.sampling,
+        )
+    except FineTuneError as error:
+        return refuse(request, None, forms, error)
+    return redirect(talk)
+
+
+@require_http_methods(["GET", "POST"])
+def conversation(request: Request, pk: int) -> HttpResponse:
+    """A talk; POST asks the next question, or with `edit=TURN` another one in place of that."""
+    talk = visible_talk(request, pk)
+    forms = TalkForms(request.POST or None, user=request.user, talk=talk, wish=request.GET.dict())
+    if request.method == "GET":
+        return show(request, talk, forms)
+    if not forms.are_valid():
+        return refuse(request, talk, forms, None)
+    question, edited = forms.talk.cleaned_data["question"], edited_turn(request)
+    services.choose(
+        conversation=talk,
+        models=forms.talk.models,
+        system_prompt=forms.talk.cleaned_data["system_prompt"],
+    )
+    try:
+        if edited is None:
+            answers = services.ask(conversation=talk, question=question, options=forms.sampling)
+        else:
+            answers = services.edit_and_resend(
+                conversation=talk, turn=edited, question=question, options=forms.sampling
+            )
+    except FineTuneError as error:
+        return refuse(request, talk, forms, error)
+    if request.htmx and edited is None:
+        turn = Turn(answers[0].turn, question, answers)
+        return render(request, "jobs/_turn.html", {"turn": turn, "talk": talk})
+    return redirect(talk)
+
+
+def edited_turn(request: Request) -> int | None:
+    wish = request.GET.get("edit", "")
+    return int(wish) if wish.isdecimal() and len(wish) < 10 else None
+
+
+def show(
+    request: Request,
+    talk: Conversation | None,
+    forms: TalkForms,
+    *,
+    error: FineTuneError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    talks = Conversation.objects.visible_to(request.user).select_related("left", "right")
+    turns, edited = turns_of(talk) if talk else [], edited_turn(request)
+    if edited is not None and not forms.talk.is_bound:
+        forms.talk.initial["question"] = next(
+            (turn.question for turn in turns if turn.number == edited), ""
+        )
+    context: dict[str, Any] = {
+        "talk": talk,
+        "forms": forms,
+        "turns": turns,
+        "edited": edited,
+        "is_streaming": any(a.status == STREAMING for turn in turns for a in turn.answers),
+        "page": Paginator(talks.order_by("-updated"), TALKS_PER_PAGE).get_page(
+            request.GET.get("page")
+        ),
+        "has_models": LanguageModel.objects.visible_to(request.user).exists(),
+        "error": error,
+    }
+    return render(request, "jobs/playground.html", context, status=status)
+
+
+def refuse(
+    request: Request, talk: Conversation | None, forms: TalkForms, error: FineTuneError | None
+) -> HttpResponse:
+    """Say why a message was not sent: to a script as JSON, else on the page beside the message."""
+    status = status_of(error) if error else 422
+    if not request.htmx:
+        return show(request, talk, forms, error=error, status=status)
+    said = error.as_json() if error else {"message": forms.first_problem, "hint": ""}
+    return JsonResponse({"error": said}, status=status)
+
+
+@require_POST
+def conversation_stop(request: Request, pk: int) -> HttpResponse:
+    talk = visible_talk(request, pk)
+    services.stop_conversation(conversation=talk)
+    return HttpResponse(status=204) if request.htmx else redirect(talk)
+
+
+@require_POST
+def conversation_delete(request: Request, pk: int) -> HttpResponse:
+    services.delete_conversation(conversation=visible_talk(request, pk))
+    return redirect("jobs:playground")
+
+
+@require_GET
+def answer(request: Request, pk: UUID) -> HttpResponse:
+    """One answer as a part of the page."""
+    return render(request, "jobs/_answer.html", {"answer": visible_answer(request, pk)})
+
+
+@require_POST
+def answer_again(request: Request, pk: UUID) -> HttpResponse:
+    """Let the same model answer again, with the options that the page has now."""
+    old = visible_answer(request, pk)
+    talk = old.conversation
+    forms = TalkForms(request.POST, user=request.user, talk=talk, wish={})
+    if not forms.options.is_valid():
+        return refuse(request, talk, forms, None)
+    try:
+        new = services.regenerate(answer=old, options=forms.sampling)
+    except FineTuneError as error:
+        return refuse(request, talk, forms, error)
+    return render(request, "jobs/_answer.html", {"answer": new}) if request.htmx else redirect(talk)
+
+
+streams = StreamLimit(20)
+
+
+async def answer_stream(request: Request, pk: UUID) -> HttpResponseBase:
+    """Server-sent events of one answer; a browser that lost the connection names its last event.
+
+    Events fit better than a socket here: the browser reconnects and says where it was by itself,
+    a session and `visible_to` guard it like any page, and the API's stream is the same code.
+    """
+    user = await request.auser()
+    shown = await aget_object_or_404(Answer.objects.visible_to(user), pk=pk)
+    user_id = user.pk or 0
+    if streams.is_reached(user_id):
+        return HttpResponse("Too many open streams.", status=429, headers={"Retry-After": "5"})
+    last = request.headers.get("Last-Event-ID", "")
+    pieces = answer_events(shown, last if ENTRY_ID.fullmatch(last) else "0", user_id)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(pieces, content_type="text/event-stream", headers=headers)
+
+
+async def answer_events(shown: Answer, after: str, user_id: int) -> AsyncIterator[str]:
+    if shown.status != STREAMING:
+        yield event("end", "")
+        return
+    with streams.counted(user_id):
+        async with aclosing(generation.follow(shown.pk, after)) as pieces:
+            async for piece in pieces:
+                if piece.kind == "quiet":
+                    yield ": nothing yet\n\n"
+                else:
+                    data = "" if piece.kind == "end" else piece.data
+                    yield event(piece.kind, data, piece.id)
+
+
+def event(kind: str, data: str, entry_id: str = "") -> str:
+    name = f"id: {entry_id}\n" if entry_id else ""
+    return f"{name}event: {kind}\ndata: {json.dumps(data)}\n\n"
