@@ -10,6 +10,7 @@ Needs npm; nobody but a maintainer who raises a version runs it. After raising P
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -23,32 +24,15 @@ SOURCE_MAP = re.compile(rb"\n?/[/*]# sourceMappingURL=\S+( \*/)?\s*$")
 
 
 class Package(NamedTuple):
+    """A line of static/vendor/packages.json, which the page Settings reads too."""
+
     name: str
     version: str
+    licence: str
     sha256: str
     """Of the archive that the registry serves."""
     files: dict[str, str]
     """Path in the archive → name in static/vendor/."""
-
-
-PACKAGES = [
-    Package(
-        "bootstrap",
-        "5.3.9",
-        "06bdf78289c3c12ea99d40df84eedf6278c724c73eebf38f11f3a65b44ec8c94",
-        {
-            "dist/css/bootstrap.min.css": "bootstrap.min.css",
-            "dist/js/bootstrap.bundle.min.js": "bootstrap.bundle.min.js",
-            "LICENSE": "bootstrap-LICENSE",
-        },
-    ),
-    Package(
-        "plotly.js-basic-dist-min",
-        "4.1.1",
-        "ea907f854b6cec4f6a2fa71540ec019a21ed2c61e6a109ddd5c072103a96eed0",
-        {"plotly-basic.min.js": "plotly-basic.min.js", "LICENSE": "plotly-LICENSE"},
-    ),
-]
 
 
 def fetch(package: Package, folder: Path) -> dict[str, bytes]:
@@ -71,7 +55,8 @@ def fetch(package: Package, folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     check_only = "--check" in sys.argv[1:]
-    for package in PACKAGES:
+    packages = json.loads((VENDOR / "packages.json").read_text())
+    for package in (Package(**line) for line in packages):
         with tempfile.TemporaryDirectory() as folder:
             files = fetch(package, Path(folder))
         for name, content in files.items():

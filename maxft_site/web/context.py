@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 
 class RunningWork(NamedTuple):
@@ -39,7 +41,7 @@ class Gauge(NamedTuple):
     total: int
 
 
-Provider = Callable[[User], ShellPart]
+Provider = Callable[["User"], ShellPart]
 providers: list[Provider] = []
 
 
@@ -58,7 +60,7 @@ class Shell:
     @cached_property
     def parts(self) -> list[ShellPart]:
         user = self.user
-        return [provider(user) for provider in providers] if isinstance(user, User) else []
+        return [provider(user) for provider in providers] if user.is_authenticated else []
 
     @cached_property
     def counts(self) -> dict[str, int]:

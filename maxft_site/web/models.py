@@ -1,4 +1,4 @@
-"""API tokens, answers kept for repeated requests, and the token of the first visit."""
+"""API tokens, answers kept for repeated requests, tries to sign in."""
 
 from __future__ import annotations
 
@@ -71,3 +71,17 @@ class IdempotentReply(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class SignInTry(models.Model):
+    """A try to sign in that did not succeed (yet): what the limits count."""
+
+    account = models.CharField(max_length=150)
+    address = models.CharField(max_length=45)
+    time = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["address", "time"])]
+
+    def __str__(self) -> str:
+        return f"{self.account} from {self.address}"

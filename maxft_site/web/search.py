@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.contrib.auth.models import User
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class Hit(NamedTuple):
@@ -24,7 +25,7 @@ class Group(NamedTuple):
 
 
 LIMIT = 20
-Finder = Callable[[User, str, int], Sequence[Hit]]
+Finder = Callable[["User", str, int], Sequence[Hit]]
 finders: dict[str, Finder] = {}
 
 

@@ -1,14 +1,21 @@
-"""Addresses of signing in, the first visit, settings and search."""
+"""Addresses of signing in, the first visit, settings, search and health."""
 
-from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from maxft_site.web.views import search, settings
+from maxft_site.web.views import accounts, health, search, settings
 
 app_name = "web"
 urlpatterns: list[URLPattern] = [
-    path("login/", auth.LoginView.as_view(template_name="web/login.html"), name="login"),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("login/", accounts.SignIn.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("setup/", accounts.setup, name="setup"),
+    path("admin/login/", login_not_required(accounts.admin_sign_in)),
     path("search/", search.search, name="search"),
     path("settings/", settings.settings_page, name="settings"),
+    path("settings/password/", accounts.ChangePassword.as_view(), name="password"),
+    path("settings/keys/", settings.token_new, name="token-new"),
+    path("settings/keys/<int:pk>/revoke/", settings.token_revoke, name="token-revoke"),
+    path("healthz", health.health, name="health"),
 ]

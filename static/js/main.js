@@ -1,11 +1,13 @@
 // The first module of every page: wires the frame, then loads the page's own module (data-module).
 import { watchConfirms } from "./confirm.js";
+import { watchCopy } from "./copy.js";
 import { watchTheme } from "./theme_switch.js";
 import { toast, watchNotices } from "./toast.js";
 
 watchTheme();
 watchNotices();
 watchConfirms();
+watchCopy();
 watchHtmx();
 
 const name = document.body.dataset.module;

@@ -1,0 +1,65 @@
+"""Forms of accounts and keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.forms import (
+    AuthenticationForm,
+    BaseUserCreationForm,
+    PasswordChangeForm,
+)
+from django.contrib.auth.models import User
+
+if TYPE_CHECKING:
+    CreationForm = BaseUserCreationForm[User]
+else:
+    CreationForm = BaseUserCreationForm
+
+PASSWORD_HELP = "At least 8 characters; no common word, not only digits."
+
+
+class SignInForm(AuthenticationForm):
+    """User name and password."""
+
+    error_messages = {
+        "invalid_login": "This user name and password don't go together.",
+        "inactive": "This account is locked.",
+    }
+
+
+class OwnerForm(CreationForm):
+    """The first account of a site."""
+
+    class Meta:
+        model = User
+        fields = ("username",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].help_text = "Letters, digits and @ . + - _"
+        self.fields["password1"].help_text = PASSWORD_HELP
+        self.fields["password2"].label = "Password again"
+        self.fields["password2"].help_text = ""
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002
+        self.instance.is_staff = self.instance.is_superuser = True
+        return super().save(commit=commit)
+
+
+class NewPasswordForm(PasswordChangeForm):
+    """Old password, new password twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].label = "Present password"
+        self.fields["new_password1"].help_text = PASSWORD_HELP
+        self.fields["new_password2"].label = "New password again"
+        self.fields["new_password2"].help_text = ""
+
+
+class TokenForm(forms.Form):
+    """The name of a new key, by which its owner knows it again."""
+
+    name = forms.CharField(max_length=100, help_text="What it is for, such as “nightly runs”.")

@@ -1,0 +1,36 @@
+"""`manage.py create_token USERNAME`: print a new API key once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from maxft_site.web.models import ApiToken
+
+
+class Command(BaseCommand):
+    help = "Print a new API key of USERNAME; the account is made if there is none."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", default="command line", help="what the key is for")
+
+    def handle(self, *args: Any, username: str, name: str, **options: Any) -> None:
+        user = User.objects.filter(username=username).first() or self.made(username)
+        if not user.is_active:
+            raise CommandError(f"The account {username!r} is locked.")
+        self.stdout.write(ApiToken.issue(user, name[:100]))
+
+    def made(self, username: str) -> User:
+        """An account that can call the API and can't sign in."""
+        user = User(username=username)
+        user.set_unusable_password()
+        try:
+            user.full_clean()
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        user.save()
+        return user
