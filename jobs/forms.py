@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, cast
 
 from django.contrib.auth.models import User
+from django.forms import CheckboxSelectMultiple
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
@@ -126,6 +127,19 @@ class RunForms:
 
     def is_valid(self) -> bool:
         return self.form.is_valid()
+
+    def as_if_sent(self) -> RunForms:
+        """The form as a browser would send it unchanged."""
+        data = QueryDict(mutable=True)
+        for field in self.form.everything():
+            value = field.value()
+            if isinstance(value, list) and isinstance(field.field.widget, CheckboxSelectMultiple):
+                data.setlist(field.html_name, value)
+            elif value not in (None, False):
+                data[field.html_name] = field.field.prepare_value(value)
+        if self.method_name:
+            data["tuning-name"] = self.method_name
+        return RunForms(self.user, data)
 
     @property
     def config(self) -> RunConfig:

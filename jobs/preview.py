@@ -1,33 +1,135 @@
-"""What a run would do, beside its form: memory, steps, time, and what should be put right."""
+"""What a run would do, before it is started: memory, steps, time, and what to put right."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
+from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
-from jobs.forms import RunForms
+from jobs.machine import machine
+from jobs.models import LanguageModel
+from jobs.preview_findings import Finding, findings_of
+from jobs.services.models import check_source
 from jobs.services.runs import ready_version
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
+from maxaillm.dev.finetune.estimate import Estimate, estimate
+
+MEMORY_PARTS = {
+    "weights": "Weights",
+    "activations": "Activations",
+    "optimizer": "Optimiser",
+    "gradients": "Gradients",
+}
+
+
+class MeterPart(NamedTuple):
+    """A piece of the memory bar; `x` and `width` in percent of its length."""
+
+    word: str
+    size_bytes: int
+    x: str
+    width: str
+
+
+class Meter(NamedTuple):
+    """What is needed, part by part, against what the machine has."""
+
+    parts: list[MeterPart]
+    limit_x: str
+    needed_x: str
+    over_bytes: int
 
 
 class Preview(NamedTuple):
+    """`missing` names the fields that must be put right before the run can start."""
+
     missing: list[str]
-    """Fields that must be put right before the run can start."""
     config: RunConfig | None = None
     version: DatasetVersion | None = None
+    estimate: Estimate | None = None
+    findings: tuple[Finding, ...] = ()
+    disk_free: int = 0
+    error: FineTuneError | None = None
+    """Why there is no estimate."""
 
     @property
     def effective_batch(self) -> int:
-        if self.config is None:
+        training = self.config.training if self.config else None
+        if training is None:
             return 0
-        training = self.config.training
         return training.per_device_train_batch_size * training.gradient_accumulation_steps
 
+    @property
+    def meter(self) -> Meter | None:
+        return meter(self.estimate) if self.estimate else None
 
-def preview(forms: RunForms, user: User) -> Preview:
-    """Estimates what the form says; of a form with mistakes, only what they are."""
-    if not forms.is_valid() or forms.missing:
-        return Preview(missing=forms.missing)
-    return Preview([], forms.config, ready_version(user, forms.config))
+    @property
+    def trained_share(self) -> float:
+        if self.estimate is None or not self.estimate.total_parameters:
+            return 0.0
+        return self.estimate.trainable_parameters / self.estimate.total_parameters
+
+
+def preview_run(config: RunConfig, user: User) -> Preview:
+    """Raises ConfigError where data set or model can't be used by `user`."""
+    version = ready_version(user, config)
+    if version is None:
+        message = "There is no such data set that is ready."
+        raise ConfigError([Problem("data.dataset", message, config.data.dataset, "one of yours")])
+    resolved = with_files(config, source_of(config.model.name, user), version)
+    now = machine()
+    free = now.disk_total - now.disk_used
+    try:
+        found = estimate(resolved, version.rows)
+    except FineTuneError as error:
+        return Preview([], config, version, disk_free=free, error=error)
+    findings = findings_of(resolved, version.rows, found, free)
+    return Preview([], config, version, found, tuple(findings), free)
+
+
+def source_of(name: str, user: User) -> str:
+    """What the engine opens for a model's name. Nothing is written, unlike when a run starts."""
+    known = LanguageModel.objects.visible_to(user).filter(name=name).first()
+    if known is not None:
+        return known.source
+    try:
+        check_source(name)
+    except FineTuneError as error:
+        raise ConfigError([Problem("model.name", error.message, name, error.hint)]) from None
+    return name
+
+
+def with_files(config: RunConfig, source: str, version: DatasetVersion) -> RunConfig:
+    data = config.data.model_copy(
+        update={"dataset": None, "version": None, "train_file": str(version.rows_path)}
+    )
+    model = config.model.model_copy(update={"name": source})
+    return config.model_copy(update={"data": data, "model": model})
+
+
+def meter(found: Estimate) -> Meter:
+    """The bar spans what is needed or what there is, whichever is more, and a little."""
+    needed, there = found.memory_bytes.total, found.available_bytes
+    length = 1.06 * max(needed, there)
+    sizes = {word: getattr(found.memory_bytes, name) for name, word in MEMORY_PARTS.items()}
+    sizes["Libraries and reserve"] = max(0, needed - sum(sizes.values()))
+    parts, x = [], 0.0
+    for word, size in sizes.items():
+        width = 100 * size / length
+        parts.append(MeterPart(word, size, f"{x:.2f}%", f"{width:.2f}%"))
+        x += width
+    over = max(0, needed - there)
+    return Meter(parts, f"{100 * there / length:.2f}%", f"{100 * needed / length:.2f}%", over)
+
+
+def as_json(preview: Preview) -> dict[str, JsonValue]:
+    """The API's answer. Figures that can't be known are null; a finding says why."""
+    if preview.estimate is not None:
+        figures: dict[str, Any] = preview.estimate.as_json()
+        return figures | {"findings": [finding.as_json() for finding in preview.findings]}
+    unknown: dict[str, JsonValue] = dict.fromkeys(Estimate._fields)
+    error = preview.error.as_json() if preview.error else {}
+    return unknown | {"findings": [{"level": "warn", **error}]}

@@ -15,6 +15,7 @@ from ninja.pagination import paginate
 from jobs import selectors
 from jobs.charts import charts_of
 from jobs.models import Run
+from jobs.preview import as_json, preview_run
 from jobs.series import MAX_POINTS, columns_of, read_series
 from jobs.services import runs as services
 from maxaillm.dev.finetune.config import RunConfig
@@ -90,6 +91,21 @@ class SeriesOut(Schema):
     time: list[float]
 
 
+class EstimateOut(Schema):
+    trainable_parameters: int | None
+    total_parameters: int | None
+    steps: int | None
+    tokens: int | None
+    memory_bytes: dict[str, int] | None = Field(
+        description="weights, optimizer, gradients, activations, total"
+    )
+    available_bytes: int | None
+    fits: bool | None
+    seconds: float | None
+    disk_bytes: int | None
+    findings: list[dict[str, Any]]
+
+
 class CancelIn(Schema):
     save: bool = Field(False, description="Keep the model as it is when the run stops.")
 
@@ -122,6 +138,14 @@ def create_run(request: HttpRequest, config: Body) -> Status[Run]:
     """The body is a RunConfig; all its mistakes come back at once, as 422."""
     run = services.create_run(owner=owner_of(request), config=RunConfig.parse(config))
     return Status(201, run)
+
+
+@router.post(
+    "/estimate", response=EstimateOut, summary="What a run would need", openapi_extra=TAKES_CONFIG
+)
+def estimate_run(request: HttpRequest, config: Body) -> dict[str, Any]:
+    """Nothing is started. What can't be known is null, and a finding says why."""
+    return as_json(preview_run(RunConfig.parse(config), owner_of(request)))
 
 
 @router.get("", response=list[RunOut], summary="All runs, newest first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +37,12 @@ def rate(value: float) -> str:
     """A learning rate as people write it: 0.0002 → 2e-4."""
     mantissa, _, exponent = f"{value:.3e}".partition("e")
     return f"{float(mantissa):g}e{int(exponent)}" if value < 0.01 else f"{value:g}"
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """For a data- attribute, where Django escapes it."""
+    return json.dumps(value)
 
 
 @register.filter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -14,7 +15,7 @@ from datasets_app.models import Dataset
 from jobs.config_text import as_command, as_request, as_yaml, config_from_yaml
 from jobs.forms import RunForms
 from jobs.models import LanguageModel, Run
-from jobs.preview import preview
+from jobs.preview import Preview, preview_run
 from jobs.selectors import queue_positions
 from jobs.services.runs import create_run
 from jobs.views.request import Request
@@ -91,10 +92,22 @@ def show_form(request: Request, forms: RunForms, *, status: int = 200) -> HttpRe
     context = {
         "forms": forms,
         "views": VIEWS.items(),
-        "preview": preview(forms, request.user) if forms.form.is_bound else None,
+        "preview": preview(forms, request.user),
         "ahead": len(queue_positions()),
     }
     return render(request, "jobs/run_new.html", context, status=status)
+
+
+def preview(forms: RunForms, user: User) -> Preview:
+    """What the form would do, or which of its fields must be put right first."""
+    if not forms.form.is_bound:
+        forms = forms.as_if_sent()
+    if forms.is_valid() and not forms.missing:
+        try:
+            return preview_run(forms.config, user)
+        except ConfigError as error:
+            forms.add_problems(error.problems)
+    return Preview(missing=forms.missing)
 
 
 def show_text(

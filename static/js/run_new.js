@@ -31,8 +31,9 @@ function later() {
 function fill(path, value) {
   const field = form.elements.namedItem(path.replaceAll(".", "-"));
   if (!field) return;
-  if (field.type === "checkbox") field.checked = value === "true";
-  else field.value = value;
+  if (field.type === "checkbox") field.checked = value;
+  else field.value = value ?? "";
+  field.closest("details")?.setAttribute("open", "");
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
@@ -41,10 +42,10 @@ form.addEventListener("change", later);
 form.addEventListener("htmx:afterSettle", later);
 form.addEventListener("click", (event) => {
   const fix = event.target.closest("[data-fix]");
-  if (fix) fill(fix.dataset.fix, fix.dataset.value);
+  for (const [path, value] of Object.entries(JSON.parse(fix?.dataset.fix ?? "{}"))) fill(path, value);
   const rate = event.target.closest("[data-use-rate]");
   if (!rate) return;
-  fill("training.learning_rate", "");
+  fill("training.learning_rate", null);
   const word = document.createElement("span");
   word.className = "field-rec";
   word.textContent = rate.textContent.replace(/^\s*Use /, "Used: ");

@@ -1,0 +1,112 @@
+"""What is wrong or doubtful with a run before it starts, each with a change that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.estimate import Estimate, estimate
+from maxft_site.web.templatetags.ui import duration, sig, size
+
+HIGH_RATE, LOW_RATE = 10, 0.02
+"""Times the recommended learning rate: outside, runs mostly diverge or stand still."""
+FEW_STEPS = 10
+
+
+class Fix(NamedTuple):
+    """A change of options, in words, and what it does."""
+
+    word: str
+    effect: str
+    changes: dict[str, JsonValue]
+    """Path -> value."""
+
+
+class Finding(NamedTuple):
+    level: str
+    title: str
+    text: str
+    fixes: tuple[Fix, ...] = ()
+
+    def as_json(self) -> dict[str, JsonValue]:
+        fixes: list[JsonValue] = [dict(fix._asdict()) for fix in self.fixes]
+        return {**self._asdict(), "fixes": fixes}
+
+
+def findings_of(config: RunConfig, rows: int, found: Estimate, disk_free: int) -> list[Finding]:
+    return [
+        *memory_findings(config, rows, found),
+        *rate_findings(config),
+        *other_findings(found, disk_free),
+    ]
+
+
+def memory_findings(config: RunConfig, rows: int, found: Estimate) -> Iterator[Finding]:
+    if found.fits:
+        return
+    needed, there = size(found.memory_bytes.total), size(found.available_bytes)
+    fixes = tuple(fix for fix in memory_fixes(config, rows, found) if fix)
+    text = "The changes below keep the effective batch." if fixes else "Choose a smaller model."
+    yield Finding("bad", f"Needs {needed} of {there}", text, fixes)
+
+
+def memory_fixes(config: RunConfig, rows: int, found: Estimate) -> Iterator[Fix | None]:
+    if not config.model.gradient_checkpointing:
+        changes: dict[str, JsonValue] = {"model.gradient_checkpointing": True}
+        yield fix("Use gradient checkpointing", changes, config, rows, found)
+    training = config.training
+    batch = training.per_device_train_batch_size
+    if batch % 2 == 0:
+        steps = 2 * training.gradient_accumulation_steps
+        changes = {
+            "training.per_device_train_batch_size": batch // 2,
+            "training.gradient_accumulation_steps": steps,
+        }
+        yield fix(f"Batch {batch // 2}, accumulation {steps}", changes, config, rows, found)
+
+
+def fix(
+    word: str, changes: dict[str, JsonValue], config: RunConfig, rows: int, found: Estimate
+) -> Fix | None:
+    """The change with what it would need; None where it would not help."""
+    after = estimate(changed(config, changes), rows)
+    if after.memory_bytes.total >= found.memory_bytes.total:
+        return None
+    return Fix(word, size(after.memory_bytes.total), changes)
+
+
+def changed(config: RunConfig, changes: Mapping[str, JsonValue]) -> RunConfig:
+    data = config.model_dump(mode="json")
+    for path, value in changes.items():
+        section, _, option = path.partition(".")
+        data[section][option] = value
+    return RunConfig.parse(data)
+
+
+def rate_findings(config: RunConfig) -> Iterator[Finding]:
+    recommended, chosen = config.tuning.recommended_learning_rate, config.learning_rate
+    use = Fix(
+        f"Use {sig(recommended)}",
+        f"recommended for {config.tuning.label}",
+        {"training.learning_rate": None},
+    )
+    if chosen > HIGH_RATE * recommended:
+        text = "The loss may jump or stop being a number."
+        yield Finding("warn", f"Learning rate {sig(chosen)} is very high", text, (use,))
+    elif chosen < LOW_RATE * recommended:
+        yield Finding("warn", f"Learning rate {sig(chosen)} is very low", "Little moves.", (use,))
+
+
+def other_findings(found: Estimate, disk_free: int) -> Iterator[Finding]:
+    if found.disk_bytes > disk_free:
+        text = f"The run writes about {size(found.disk_bytes)}; {size(disk_free)} are free."
+        yield Finding("bad", "The disk is too full", text)
+    if found.steps < FEW_STEPS:
+        text = "So few change little. More epochs or a smaller batch give more steps."
+        yield Finding("warn", f"Only {found.steps} steps", text)
+    if found.seconds and found.seconds > 24 * 3600:
+        text = "Checkpoints keep what is done; a GPU is many times faster."
+        yield Finding("", f"Takes about {duration(found.seconds)}", text)
