@@ -58,7 +58,7 @@ def check(task: dict[str, Any]) -> dict[str, Any]:
     with RowsWriter(Path(task["folder"])) as writer:
 
         def keep(number: int, example: Example) -> None:
-            writer.add(number, example.model_dump(exclude_none=True))
+            writer.add(number, example)
             listener.tell_progress()
 
         report = validate(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left
-from collections.abc import Mapping
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+
+from maxaillm.dev.finetune.formats import Example
 
 ROWS, INDEX = "rows.jsonl", "rows.index"
 ENTRY = Struct("<QQ")
@@ -51,8 +52,8 @@ class RowsWriter:
                 file.flush()
                 os.fsync(file.fileno())
 
-    def add(self, number: int, example: Mapping[str, Any]) -> None:
-        line = json.dumps(example, separators=(",", ":")).encode() + b"\n"
+    def add(self, number: int, example: Example) -> None:
+        line = example.model_dump_json(exclude_none=True).encode() + b"\n"
         self.rows.write(line)
         self.index.write(ENTRY.pack(self.offset, number))
         self.offset += len(line)
