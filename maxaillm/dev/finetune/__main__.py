@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -11,13 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from maxaillm.dev.finetune.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.checkpoints import MANIFEST, Checkpoint, newest_verified
-from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config_file import read_config
-from maxaillm.dev.finetune.errors import CheckpointError, FineTuneError
-from maxaillm.dev.finetune.events import write_atomically
+from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
 from maxaillm.dev.finetune.model_folder import is_hub_name
 from maxaillm.dev.finetune.progress import ProgressLine, print_error, print_json
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
@@ -41,32 +41,116 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m maxaillm.dev.finetune", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    train = commands.add_parser("train", help="tune a model")
-    train.set_defaults(command=run_training)
-    train.add_argument("config", type=Path, help="RunConfig as YAML or JSON")
-    train.add_argument("overrides", nargs="*", metavar="section.option=value")
+
+    train = add(commands, "train", run_training, "tune a model")
+    add_config(train)
     train.add_argument("--folder", type=Path, help="where the run keeps its things")
     train.add_argument("--resume", type=Path, help="a checkpoint, or a folder of them")
-    train.add_argument("--json", action="store_true", help="events as JSON lines")
+
+    add_config(add(commands, "estimate", run_estimate, "what a run will need"))
+    add_config(add(commands, "validate", run_validation, "check configuration and data file"))
+
+    evaluate = add(commands, "evaluate", run_evaluation, "measure a model on a data file")
+    add_model(evaluate)
+    evaluate.add_argument("data", type=Path, help="rows that the model has not seen")
+    evaluate.add_argument("--max-length", type=int, default=512)
+
+    generate = add(commands, "generate", run_generation, "let a model answer")
+    add_model(generate)
+    generate.add_argument("prompt")
+    generate.add_argument("--max-new-tokens", type=int, default=256)
+    generate.add_argument("--temperature", type=float, default=0.7)
+    generate.add_argument("--seed", type=int)
     return top
+
+
+def add(commands: Any, name: str, command: Any, help_text: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(name, help=help_text)
+    made.set_defaults(command=command)
+    made.add_argument("--json", action="store_true", help="JSON, for programs")
+    return made
+
+
+def add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", type=Path, help="RunConfig as YAML or JSON")
+    command.add_argument("overrides", nargs="*", metavar="section.option=value")
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", help="a starter model, a folder or a Hub name")
+    command.add_argument("--base", help="the base of an adapter, where it does not name it")
 
 
 def run_training(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.overrides)
-    stay_off_the_network(config)
+    stay_off_the_network(config.model.name)
     root = args.folder or Path("runs") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     show = print_json if args.json or not sys.stdout.isatty() else ProgressLine()
     with Attempt(root, show) as attempt, release_on_signal(attempt):
-        write_atomically(attempt.folder.config, config.model_dump_json(indent=1).encode())
         resume = find_checkpoint(args.resume, attempt) if args.resume else None
         MaxHuggingFaceFineTuning(config, attempt).run(resume)
 
 
-def stay_off_the_network(config: RunConfig) -> None:
+def run_estimate(args: argparse.Namespace) -> None:
+    from maxaillm.dev.finetune.estimate import estimate
+
+    print_facts(estimate(read_config(args.config, args.overrides)).as_json(), args)
+
+
+def run_validation(args: argparse.Namespace) -> None:
+    """Raises ConfigError, or DataError where the file is not ready to be trained on."""
+    from maxaillm.dev.finetune.validate import validate
+
+    config = read_config(args.config, args.overrides)
+    if not config.data.train_file:
+        raise DataError("No training file is given.", "Set data.train_file.")
+    findings: list[dict[str, Any]] = []
+    report = validate(
+        config.data.train_file, on_finding=lambda found: findings.append(found.model_dump())
+    )
+    print_facts(report.model_dump(mode="json") | {"findings": findings}, args)
+    if report.error:
+        raise DataError(report.error.message, report.error.hint)
+
+
+def run_evaluation(args: argparse.Namespace) -> None:
+    stay_off_the_network(args.model)
+    from maxaillm.dev.finetune.hf.evaluate import evaluate_file
+    from maxaillm.model.llm import MaxHuggingFaceLLM
+
+    llm = MaxHuggingFaceLLM(args.model, max_length=args.max_length, base=args.base)
+    print_facts(evaluate_file(llm.model, llm.tokenizer, args.data, llm.max_length), args)
+
+
+def run_generation(args: argparse.Namespace) -> None:
+    stay_off_the_network(args.model)
+    from maxaillm.model.llm import MaxHuggingFaceLLM
+    from maxaillm.model.sampling import SamplingOptions
+
+    llm = MaxHuggingFaceLLM(args.model, max_length=args.max_new_tokens + 2048, base=args.base)
+    options = SamplingOptions(
+        temperature=args.temperature, max_new_tokens=args.max_new_tokens, seed=args.seed
+    )
+    for piece in llm.stream(args.prompt, options):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+def print_facts(facts: dict[str, Any], args: argparse.Namespace) -> None:
+    if args.json or not sys.stdout.isatty():
+        sys.stdout.write(json.dumps(facts, allow_nan=False) + "\n")
+        return
+    for name, value in facts.items():
+        text = f"{value:,}" if isinstance(value, int | float) else json.dumps(value)
+        sys.stdout.write(f"{name:22} {text}\n")
+
+
+def stay_off_the_network(model_name: str) -> None:
     """Set before the libraries are imported, which read it once. A Hub name needs the network."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if not is_hub_name(config.model.name):
+    if not is_hub_name(model_name):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune.attempt import Attempt, StopRequestedError
+from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.checkpoints import Checkpoint
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.events import StopAction
+from maxaillm.dev.finetune.events import StopAction, write_atomically
 
 
 class MaxFineTuningBase(ABC):
@@ -23,6 +23,8 @@ class MaxFineTuningBase(ABC):
 
     def run(self, resume: Checkpoint | None = None) -> None:
         """Load, tokenise, train, evaluate, save; the journal says how it ends."""
+        config = self.config.model_dump_json(indent=1)
+        write_atomically(self.attempt.folder.config, config.encode())
         self.attempt.tell("stage", name="load")
         self.load()
         train_dataset, eval_dataset = self.prepare_data()
@@ -78,5 +80,3 @@ class MaxFineTuningBase(ABC):
             "Load the saved folder with maxaillm.model.llm.MaxHuggingFaceLLM.",
         )
 
-
-__all__ = ["MaxFineTuningBase", "StopRequestedError"]

@@ -54,9 +54,10 @@ def save_tuned(
 
 
 def base_name(config: RunConfig) -> str:
-    """The base as it was named; of a folder only its own name, which tells nothing private."""
+    """The base as it was named; of a folder only its last part, which tells nothing private
+    and, written as a path, is not taken for a name on the Hub."""
     name = config.model.name
-    return Path(name).expanduser().resolve().name if is_path(name) else name
+    return f"./{Path(name).expanduser().resolve().name}" if is_path(name) else name
 
 
 def card(config: RunConfig, base: str, summary: dict[str, Any]) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
 
 from maxaillm.dev.finetune.config import RunConfig
@@ -57,6 +63,18 @@ class TokenTrainer(Trainer):  # type: ignore[misc]
         self.grad_norm = float(norm)
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
         return norm
+
+    def go_on(self, checkpoint: Path | None, steps: int) -> None:
+        """Train from the start or from `checkpoint`; nothing is left to do after the last step."""
+        if checkpoint is None:
+            self.train()
+            return
+        state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        if state.global_step < steps:
+            self.train(resume_from_checkpoint=str(checkpoint))
+        else:
+            self.state = state
+            self._load_from_checkpoint(str(checkpoint))
 
     def take_step(self) -> tuple[float, int]:
         """Mean loss of the learned tokens and number of tokens since the last call."""
@@ -118,11 +136,3 @@ def training_arguments(
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # else several GPUs become nn.DataParallel
     return arguments
-
-
-def count_steps(config: RunConfig, sequences: int) -> int:
-    """Optimizer steps of the whole run, counted as the Trainer does."""
-    training = config.training
-    batches = ceil(sequences / training.per_device_train_batch_size)
-    an_epoch = max(1, ceil(batches / training.gradient_accumulation_steps))
-    return training.max_steps or ceil(training.num_train_epochs * an_epoch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,10 @@ from pydantic import JsonValue
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_bytes
 from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
 from maxaillm.dev.finetune.examples import read_examples
 from maxaillm.dev.finetune.methods import Plan
-from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     tokenizer: Tokenizer
     device: torch.device
     base_folder: Path
+    final_scores: dict[str, JsonValue]
     is_loaded = False
 
     def load(self) -> None:
@@ -66,7 +66,6 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     ) -> tuple[Sequences, Sequences | None]:
         """Read, tokenise, hold out, pack. Raises DataError where nothing can be learned."""
         from maxaillm.dev.finetune.hf.collate import Sequences
-        from maxaillm.dev.finetune.hf.trainer import count_steps
 
         self.load()
         data, seed = self.config.data, self.config.training.seed
@@ -162,7 +161,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             resuming.check_belongs(resume, facts, self.attempt)
         collator = Collator(train_dataset.rows, pad, packed=packed)
         trainer = make_trainer(self.config, model, train_dataset, collator, staging, self.precision)
-        self.measured = eval_dataset
+        self.measured, self.final_scores = eval_dataset, {}
         self.callback = callbacks.RunCallback(
             self.config,
             self.attempt,
@@ -174,7 +173,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
         with disk_full_said(), out_of_memory_said(self.config):
-            trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
+            trainer.go_on(resume.folder if resume else None, self.steps)
         self.callback.restore_best()
         return trainer
 
@@ -214,23 +213,15 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.attempt.tell("eval", self.callback.step_of_model, **self.final_scores)
         return self.final_scores
 
-    def scores(self, model: Any) -> dict[str, JsonValue]:
+    def scores(self, model: PreTrainedModel) -> dict[str, JsonValue]:
         """eval_loss over all held-out tokens, and the metrics that are made of it."""
-        from maxaillm.dev.finetune.hf.collate import Collator, eval_batches
-        from maxaillm.dev.finetune.hf.token_loss import measure
+        from maxaillm.dev.finetune.hf.evaluate import scores_on
 
         if self.measured is None:
             return {}
-        began = time.monotonic()
-        pad = int(self.tokenizer.pad_token_id or 0)
-        collator = Collator(self.measured.rows, pad, packed=self.measured.packed)
+        pad, names = int(self.tokenizer.pad_token_id or 0), self.config.evaluation.metrics
         size = self.config.training.per_device_train_batch_size
-        loss = measure(model, eval_batches(self.measured, collator, size))
-        scores: dict[str, JsonValue] = {"eval_loss": loss.total / loss.tokens}
-        for name in self.config.evaluation.metrics:
-            scores[name] = metrics[name](name=name).from_token_loss(loss)
-        rows = len(self.measured.rows)
-        return scores | {"rows": rows, "seconds": time.monotonic() - began}
+        return scores_on(model, self.measured, pad, size, names)
 
     def save_model(self, trainer: TokenTrainer, path: str | Path | None = None) -> Path:
         """A whole folder: weights or adapter, tokenizer, chat template, settings, card."""

@@ -1,0 +1,47 @@
+"""Measures a model on held-out rows: the loss over all their tokens and what is made of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as SequenceOf
+from pathlib import Path
+
+from pydantic import JsonValue
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from maxaillm.dev.finetune.examples import read_examples
+from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
+from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
+from maxaillm.dev.finetune.hf.token_loss import measure
+from maxaillm.dev.finetune.hf.tokenise import Encoder, require_rows
+from maxaillm.dev.finetune.metrics import metrics
+
+BATCH = 8
+
+
+def scores_on(
+    model: PreTrainedModel,
+    sequences: Sequences,
+    pad_token_id: int,
+    batch_size: int,
+    names: SequenceOf[str],
+) -> dict[str, JsonValue]:
+    """eval_loss, the named metrics, how many rows there were and how long it took."""
+    began = time.monotonic()
+    collator = Collator(sequences.rows, pad_token_id, packed=sequences.packed)
+    loss = measure(model, eval_batches(sequences, collator, batch_size))
+    scores: dict[str, JsonValue] = {"eval_loss": loss.total / loss.tokens}
+    for name in names:
+        scores[name] = metrics[name](name=name).from_token_loss(loss)
+    return scores | {"rows": len(sequences.rows), "seconds": time.monotonic() - began}
+
+
+def evaluate_file(
+    model: PreTrainedModel, tokenizer: Tokenizer, path: Path, width: int
+) -> dict[str, JsonValue]:
+    """Every metric of a model on the answers in a data file."""
+    found = Encoder(tokenizer, "answers", width).encode(read_examples(path))
+    require_rows(found, path.name)
+    sequences = Sequences(found.rows, packed=keeps_rows_apart(model), width=width)
+    return scores_on(model, sequences, int(tokenizer.pad_token_id or 0), BATCH, list(metrics))
