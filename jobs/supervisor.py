@@ -20,8 +20,6 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 30.0
 """A process that lived so long is restarted as quickly as at first."""
-LEAVE_SECONDS = 16.0
-"""So long trainings may take to save; then everything that is left is killed."""
 READY_SECONDS = 60.0
 LOG_BYTES = 5_000_000
 
@@ -34,6 +32,8 @@ class Program(NamedTuple):
     name: str
     argv: Sequence[str]
     is_ready: IsReady | None = None
+    leave_seconds: float = 5.0
+    """So long it may take to leave; then it is killed."""
     leaves_last: bool = False
     """Others need it while they leave."""
 
@@ -45,9 +45,9 @@ class Supervisor:
     def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
         self.logs, self.env = logs, env
         self.running: dict[str, asyncio.subprocess.Process] = {}
+        self.programs: dict[str, Program] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.wants_to_stop = asyncio.Event()
-        self.lasting: set[str] = set()
 
     def stop_on_signals(self) -> None:
         """The first asks all to leave, the second does not wait for them."""
@@ -57,7 +57,8 @@ class Supervisor:
 
     def stop(self) -> None:
         if self.wants_to_stop.is_set():
-            self.signal_all(signal.SIGKILL, self.running)
+            for name in self.running:
+                self.signal(name, signal.SIGKILL)
         self.wants_to_stop.set()
 
     async def start(self, program: Program) -> None:
@@ -65,8 +66,7 @@ class Supervisor:
 
         Raises FineTuneError where it is not in time.
         """
-        if program.leaves_last:
-            self.lasting.add(program.name)
+        self.programs[program.name] = program
         task = asyncio.create_task(self.keep_up(program))
         self.tasks.add(task)
         if program.is_ready is None:
@@ -119,26 +119,28 @@ class Supervisor:
     async def end_all(self) -> None:
         """Everybody leaves; those that others need leave last; who does not leave is killed."""
         self.wants_to_stop.set()
-        await self.end(LEAVE_SECONDS, set(self.running) - self.lasting)
-        await self.end(2.0, self.lasting & set(self.running))
+        for is_last in (False, True):
+            leaving = [p for p in self.programs.values() if p.leaves_last == is_last]
+            await asyncio.gather(*map(self.end, leaving))
         await asyncio.gather(*self.tasks)
 
-    async def end(self, seconds: float, names: set[str]) -> None:
-        leaving = {name: self.running[name] for name in names}
-        self.signal_all(signal.SIGTERM, leaving)
-        waits = [asyncio.create_task(process.wait()) for process in leaving.values()]
-        if waits:
-            await asyncio.wait(waits, timeout=seconds)
-        self.signal_all(signal.SIGKILL, leaving)
-        await asyncio.gather(*waits)
+    async def end(self, program: Program) -> None:
+        process = self.running.get(program.name)
+        if process is None:
+            return
+        self.signal(program.name, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), program.leave_seconds)
+        self.signal(program.name, signal.SIGKILL)
+        await process.wait()
 
-    @staticmethod
-    def signal_all(
-        number: signal.Signals, processes: Mapping[str, asyncio.subprocess.Process]
-    ) -> None:
-        for process in processes.values():
-            with contextlib.suppress(ProcessLookupError):
-                if number == signal.SIGKILL:
-                    os.killpg(process.pid, number)
-                elif process.returncode is None:
-                    process.send_signal(number)
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Signal a program; to kill it means all of its group."""
+        process = self.running.get(name)
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)

@@ -29,6 +29,8 @@ from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.settings import is_loopback
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+TRAININGS_SECONDS = 16.0
+"""So long trainings may take to save when the site is stopped."""
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
 
@@ -104,7 +106,8 @@ def programs(host: str, port: int, workers: int) -> Iterator[Program]:
         return True
 
     for number in range(1, workers + 1):
-        yield Program(f"worker-training-{number}", [*MANAGE, "worker", "training"])
+        name, argv = f"worker-training-{number}", [*MANAGE, "worker", "training"]
+        yield Program(name, argv, leave_seconds=TRAININGS_SECONDS)
     yield Program("worker-light", [*MANAGE, "worker", "light"])
     yield Program("infer", [*MANAGE, "infer"])
     yield Program("keeper", [*MANAGE, "keeper"])
