@@ -28,6 +28,10 @@ class SignInForm(AuthenticationForm):
         "inactive": "This account is locked.",
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
+
 
 class OwnerForm(CreationForm):
     """The first account of a site."""
@@ -38,6 +42,7 @@ class OwnerForm(CreationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
         self.fields["username"].help_text = "Letters, digits and @ . + - _"
         self.fields["password1"].help_text = PASSWORD_HELP
         self.fields["password2"].label = "Password again"
@@ -62,4 +67,8 @@ class NewPasswordForm(PasswordChangeForm):
 class TokenForm(forms.Form):
     """The name of a new key, by which its owner knows it again."""
 
-    name = forms.CharField(max_length=100, help_text="What it is for, such as “nightly runs”.")
+    name = forms.CharField(
+        max_length=100,
+        label="What the new key is for",
+        widget=forms.TextInput({"placeholder": "nightly runs"}),
+    )

@@ -92,6 +92,14 @@ def size(number: float | None) -> str:
 
 
 @register.filter
+def bytes_of(used: float, total: float) -> str:
+    """17600000000 of 24000000000 → 17.6 of 24.0 GB."""
+    figure, _, unit = size(total).partition(" ")
+    step = UNITS.index(unit) if unit in UNITS else 0
+    return f"{used / 1000**step:,.{1 if step else 0}f} of {figure} {unit}"
+
+
+@register.filter
 def duration(value: float | timedelta | None) -> str:
     """Seconds or a timedelta → 0.4 s, 12 s, 19 min, 2 h 5 min, 3 d 4 h."""
     if value is None:
@@ -99,7 +107,7 @@ def duration(value: float | timedelta | None) -> str:
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if seconds < 9.95:
         return f"{max(seconds, 0):.1f} s"
-    if seconds < 89.5:
+    if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     if minutes < 60:
@@ -120,7 +128,8 @@ def ago(moment: datetime | None) -> str | SafeString:
     if abs(seconds) < 45:
         words = "just now"
     else:
-        words = f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(-seconds)}"
+        far = duration(max(abs(seconds), 60))
+        words = f"{far} ago" if seconds > 0 else f"in {far}"
     absolute = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), absolute, words

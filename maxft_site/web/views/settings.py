@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from maxaillm import __version__
 from maxft_site.web.about import libraries, stored
@@ -20,10 +20,12 @@ def settings_page(request: HttpRequest) -> HttpResponse:
     return show(request, TokenForm())
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @never_cache
 def token_new(request: HttpRequest) -> HttpResponse:
     """Make a key and show it in this one answer, which nothing keeps."""
+    if request.method == "GET":
+        return redirect("web:settings")
     form = TokenForm(request.POST)
     if not form.is_valid():
         return show(request, form, status=422)
