@@ -86,6 +86,8 @@ class Supervisor:
         while not self.wants_to_stop.is_set():
             began = loop.time()
             process = await self.spawn(program)
+            if self.wants_to_stop.is_set():
+                self.signal(program.name, signal.SIGKILL)
             status = await process.wait()
             del self.running[program.name]
             if self.wants_to_stop.is_set():
