@@ -71,9 +71,10 @@ def best_quoting(head: str, delimiter: str) -> Sample:
     plain = sample_of(head, Layout(delimiter, has_quotes=False))
     quoting = sample_of(head, Layout(delimiter, has_quotes=True))
     if delimiter != "\t":
-        return plain if plain.score > quoting.score + 0.05 else quoting
-    has_quoted_cells = any(any(map(is_quoted, row)) for row in plain.rows)
-    return quoting if has_quoted_cells and [] not in quoting.rows else plain
+        is_senseless = quoting.rows.count([]) > max(5, len(quoting.rows) // 20)
+        return plain if is_senseless and plain.score > quoting.score else quoting
+    opens_cells = any(cell.startswith('"') for row in plain.rows for cell in row)
+    return quoting if opens_cells and [] not in quoting.rows else plain
 
 
 def sample_of(head: str, layout: Layout) -> Sample:

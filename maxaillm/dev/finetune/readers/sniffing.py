@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.readers.plain_text import COLUMNS, read_plain_text
 from maxaillm.dev.finetune.readers.records import Records
 from maxaillm.dev.finetune.readers.tables import column_names, read_table
 
-HEAD_CHARS = 2**19
+HEAD_CHARS = 2**18
 BLANKS = " \t\r\n"
 LINES_SUFFIXES = {".jsonl", ".ndjson"}
 OPENS_JSON = re.compile(r'\[\s*[\[{"]|\{\s*"')
