@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, File, Form, Query, Router, Schema, Status
+from ninja import Body, Field, File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from ninja.pagination import paginate
 
@@ -113,7 +113,7 @@ def show_dataset(request: HttpRequest, dataset_id: int) -> DatasetVersion:
     summary="Say which column is which; the file is checked again",
 )
 def map_columns(
-    request: HttpRequest, dataset_id: int, format: dict[str, Any]
+    request: HttpRequest, dataset_id: int, format: Body[dict[str, Any]]
 ) -> Status[DatasetVersion]:
     """The body is a format with its columns, such as
     `{"name": "prompt_completion", "prompt": "question", "completion": "answer"}`.

@@ -62,6 +62,7 @@ def render_tab(
         "tab": tab,
         "codes": code_counts(version),
         "is_own": version.dataset.owner_id == request.user.pk,
+        "train_url": f"{reverse('jobs:run-new')}?{urlencode({'dataset': version.dataset_id})}",
     }
     return render(request, f"datasets_app/dataset_{tab}.html", frame | context)
 

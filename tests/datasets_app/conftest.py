@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
+from datasets_app import check_child
+from datasets_app.check_process import Outcome
 from datasets_app.models import DatasetVersion
 from datasets_app.services import import_dataset
 from tests.conftest import FakeQueue
@@ -36,6 +39,20 @@ def upload(alice: User, queue: FakeQueue, tmp_path: Path) -> Importer:
         return version
 
     return do
+
+
+@pytest.fixture
+def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks run in this process: quicker, where the child's limits don't matter."""
+
+    def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Outcome:
+        outcome = Outcome()
+        told = {"finding": outcome.findings.append, "progress": on_progress}
+        monkeypatch.setattr(check_child, "tell", lambda kind, content: told[kind](content))
+        outcome.report = check_child.check(task)
+        return outcome
+
+    monkeypatch.setattr("datasets_app.services.checks.check_file", check_file)
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""Saying which column is which, on the page and by the service."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from datasets_app.forms import MappingForm
+from datasets_app.services import set_mapping
+from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.formats import formats
+from tests.conftest import FakeQueue
+from tests.datasets_app.conftest import Importer
+
+pytestmark = pytest.mark.usefixtures("checked_here")
+
+UNKNOWN = "question_text,reply_text,id\n" + "".join(f"Why {i}?,So {i}.,{i}\n" for i in range(30))
+
+
+def test_unknown_columns_ask_for_a_mapping(upload: Importer, alice_client: Client) -> None:
+    version = upload(UNKNOWN, "faq.csv")
+    assert (version.status, version.rows, version.format) == ("needs_mapping", 0, None)
+    assert version.columns == ["question_text", "reply_text", "id"]
+    page = alice_client.get(version.dataset.get_absolute_url()).content.decode()
+    assert version.error["message"] in page.replace("&#x27;", "'")
+    mapping = alice_client.get(f"{version.dataset.get_absolute_url()}mapping/").content.decode()
+    assert "Why 0?" in mapping
+    assert mapping.count("<select") == 3
+
+
+def test_the_page_says_what_is_missing_and_then_checks(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    version = upload(UNKNOWN, "faq.csv")
+    url = f"{version.dataset.get_absolute_url()}mapping/"
+    half = {"format": "prompt_completion", "of": "prompt_completion", "column-0": "prompt"}
+    live = alice_client.get(url, half, headers={"HX-Request": "true"}).content.decode()
+    assert "Choose the column with the completion." in live
+    assert "<html" not in live
+    twice = alice_client.post(url, half | {"column-1": "prompt"})
+    assert twice.status_code == 422
+    assert "Two columns are chosen as prompt." in twice.content.decode()
+
+    done = alice_client.post(url, half | {"column-1": "completion"})
+    assert done.status_code == 302
+    queue.work()
+    version.refresh_from_db()
+    assert (version.status, version.rows, version.bad_rows) == ("ready", 30, 0)
+    assert version.format["completion"] == "reply_text"
+    assert version.findings.count() == 0
+
+
+@pytest.mark.parametrize("name", sorted(formats))
+def test_every_format_has_its_form(name: str, upload: Importer, alice_client: Client) -> None:
+    version = upload(UNKNOWN, "faq.csv")
+    form = MappingForm(version, {"format": name})
+    assert form.name == name
+    assert any(part.is_required for part in form.parts)
+    assert all(part.title and part.help for part in form.parts)
+    page = alice_client.get(f"{version.dataset.get_absolute_url()}mapping/", {"format": name})
+    assert formats[name].label in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("format", "path"),
+    [
+        ({"name": "nonsense"}, "name"),
+        ({}, "name"),
+        ({"name": "prompt_completion", "prompt": "nope", "completion": "id"}, "prompt"),
+        ({"name": "prompt_completion", "prompt": "id"}, "completion"),
+        ({"name": "text", "text": "id", "weight": 3}, "weight"),
+    ],
+)
+def test_impossible_mappings_name_the_mistake(
+    format: dict[str, object], path: str, upload: Importer
+) -> None:
+    version = upload(UNKNOWN, "faq.csv")
+    with pytest.raises(ConfigError) as failure:
+        set_mapping(version=version, format=format)
+    assert path in [problem.path for problem in failure.value.problems]
+
+
+def test_a_ready_version_gets_a_successor(upload: Importer, queue: FakeQueue) -> None:
+    version = upload()
+    new = set_mapping(
+        version=version,
+        format={"name": "prompt_completion", "prompt": "completion", "completion": "prompt"},
+    )
+    queue.work()
+    new.refresh_from_db()
+    version.refresh_from_db()
+    assert (version.number, version.status, version.rows_path.exists()) == (1, "ready", True)
+    assert (new.number, new.status, new.rows) == (2, "ready", 25)
+    assert new.sha256 == version.sha256
+    assert version.dataset.newest == new
