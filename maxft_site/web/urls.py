@@ -2,7 +2,9 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
+from django.templatetags.static import static
 from django.urls import URLPattern, path
+from django.views.generic import RedirectView
 
 from maxft_site.web.views import accounts, health, search, settings
 
@@ -18,4 +20,5 @@ urlpatterns: list[URLPattern] = [
     path("settings/keys/", settings.token_new, name="token-new"),
     path("settings/keys/<int:pk>/revoke/", settings.token_revoke, name="token-revoke"),
     path("healthz", health.health, name="health"),
+    path("favicon.ico", login_not_required(RedirectView.as_view(url=static("img/favicon.svg")))),
 ]

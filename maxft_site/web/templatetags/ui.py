@@ -10,7 +10,7 @@ from django.forms import CheckboxInput, Select, Widget
 from django.forms.boundfield import BoundField
 from django.template.context import RequestContext
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -49,10 +49,7 @@ def rail_link(
     context: RequestContext, view: str, icon: str, word: str, count: int | None = None
 ) -> dict[str, object]:
     """A link of the main navigation, marked where the page lies under it."""
-    try:
-        address = reverse(view)
-    except NoReverseMatch:
-        return {}
+    address = reverse(view)
     path = context["request"].path
     current = path == address or (address != "/" and path.startswith(address))
     return {"address": address, "icon": icon, "word": word, "count": count, "current": current}
