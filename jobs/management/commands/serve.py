@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from maxaillm.dev.finetune.lifeline import end_with_parent
@@ -28,5 +29,7 @@ class Command(BaseCommand):
             port=port,
             log_level="warning",
             server_header=False,
+            # Else whoever connects could claim any address, and the limit on sign-ins counts them.
+            proxy_headers=settings.SERVED_BY_HTTPS,
             timeout_graceful_shutdown=SECONDS_FOR_OPEN_SOCKETS,
         )
