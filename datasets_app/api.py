@@ -43,6 +43,7 @@ class DatasetOut(Schema):
     encoding: str
     progress: float
     findings: dict[str, int] = Field(alias="facts.findings", default_factory=dict)
+    splits: dict[str, int] = Field(alias="facts.splits", default_factory=dict)
     error: dict[str, Any] | None
     created: datetime
     checked: datetime | None

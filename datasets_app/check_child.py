@@ -115,6 +115,7 @@ def fields_of(report: Report, listener: Listener) -> dict[str, Any]:
         "facts": {
             "findings": dict(listener.codes),
             "labels": report.labels,
+            "splits": report.splits,
             "guess": report.format if is_guess else None,
         },
     }

@@ -9,6 +9,7 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.formats import DataFormat, Example
 from maxaillm.dev.finetune.readers import BadRecord, open_records
 from maxaillm.dev.finetune.recognition import format_of, sample_of
+from maxaillm.dev.finetune.splits import SplitColumn
 
 HINT = "`validate` lists every mistake of the file."
 
@@ -20,13 +21,16 @@ def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterato
     leaves rows out in silence is worse than none.
     """
     records = open_records(path)
-    data_format = format or format_of(sample_of(records))
+    sample = sample_of(records)
+    data_format, split_column = format or format_of(sample), SplitColumn(sample)
     for number, record in enumerate(records, start=1):
         if isinstance(record, BadRecord):
             message = f"Row {number}, line {record.line} of the file: {record.message}"
             raise DataError(message, record.fix or HINT, code=record.code)
-        problem = data_format.check(record.row)
+        problem = data_format.check(record.row) or split_column.problem(record.row)
         if problem is not None:
             message = f"Row {number}, line {record.line} of the file: {problem.message}"
             raise DataError(message, problem.fix or HINT, code=problem.code)
-        yield data_format.to_example(record.row)
+        example = data_format.to_example(record.row)
+        split = split_column.of(record.row)
+        yield example.model_copy(update={"split": split}) if split else example

@@ -58,6 +58,8 @@ class Report(BaseModel):
     """The first rows, every cell as a short text."""
     labels: dict[str, int] = {}
     """Classes and how many rows each has; only of labelled data."""
+    splits: dict[str, int] = {}
+    """Rows that can be trained on, by the part of the data set that the file puts them in."""
     kind: str = ""
     encoding: str = ""
     delimiter: str | None = None

@@ -15,6 +15,7 @@ from maxaillm.dev.finetune.formats.text import PlainText
 from maxaillm.dev.finetune.labels import LabelCount
 from maxaillm.dev.finetune.readers import BadRecord, Record, Records, open_records
 from maxaillm.dev.finetune.recognition import NeedsMappingError, format_of, sample_of
+from maxaillm.dev.finetune.splits import SplitColumn
 
 LONG_CHARS = 1_000_000
 SHOWN_ROWS = 20
@@ -43,7 +44,7 @@ def validate(
         records = open_records(path, name=name)
         sample = sample_of(records)
         data_format = format or (format_of(sample) if sample else UNREAD)
-        check = Check(data_format, on_row, on_finding)
+        check = Check(data_format, SplitColumn(sample), on_row, on_finding)
         for note in records.notes:
             check.warn(None, None, *note)
         for record in records:
@@ -60,10 +61,13 @@ class Check:
     def __init__(
         self,
         data_format: DataFormat,
+        split_column: SplitColumn,
         on_row: Callable[[int, Example], object],
         on_finding: Callable[[Finding], object],
     ) -> None:
-        self.format, self.on_row, self.on_finding = data_format, on_row, on_finding
+        self.format, self.split_column = data_format, split_column
+        self.on_row, self.on_finding = on_row, on_finding
+        self.splits: Counter[str] = Counter()
         self.seen = self.bad_rows = 0
         self.codes: Counter[str] = Counter()
         self.columns: dict[str, None] = {}
@@ -82,11 +86,14 @@ class Check:
             self.columns.update(dict.fromkeys(row))
         for note in notes:
             self.warn(self.seen, line, *note)
-        problem = self.format.check(row)
+        problem = self.format.check(row) or self.split_column.problem(row)
         if problem is not None:
             self.tell_bad(line, problem.code, problem.message, row, problem.fix)
             return
         example = self.format.to_example(row)
+        if (split := self.split_column.of(row)) is not None:
+            example = example.model_copy(update={"split": split})
+        self.splits[split or "train"] += 1
         self.look_at(example, line)
         self.on_row(self.seen, example)
 
@@ -148,6 +155,7 @@ class Check:
             columns=[shown(column) for column in records.columns or self.columns],
             sample=shown_rows(sample),
             labels=self.labels.rows,
+            splits=dict(self.splits),
             kind=records.kind,
             encoding=records.encoding,
             delimiter=records.delimiter,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from maxaillm.dev.finetune.cells import Role, Row, RowProblem, Turn
 from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.splits import Split
 
 __all__ = [
     "Conversation",
@@ -39,10 +40,16 @@ class Message(BaseModel):
     weight: float | None = None
 
 
-class Conversation(BaseModel):
-    """Turns that end with an assistant's; what it says is what is learned."""
+class Part(BaseModel):
+    """What all examples have: the part of the data set that the file put them in, if any."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    split: Split | None = None
+
+
+class Conversation(Part):
+    """Turns that end with an assistant's; what it says is what is learned."""
+
     messages: list[Message]
 
     @classmethod
@@ -56,17 +63,15 @@ class Conversation(BaseModel):
         return cls.model_validate({"messages": messages})  # in one go: a third of the time
 
 
-class Text(BaseModel):
+class Text(Part):
     """A document; every token is learned."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     text: str
 
 
-class Labelled(BaseModel):
+class Labelled(Part):
     """A text and its class."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     text: str
     label: str
 
