@@ -151,10 +151,11 @@ def test_checkpoint_of_another_run_is_refused(
 
 
 def test_last_two_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
     for step in (1, 2, 3, 4, 5):
-        (tmp_path / f"step-{step:07d}").mkdir()
-    prune(tmp_path, best_step=2)
-    assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["2", "4", "5"]
+        (folder / f"step-{step:07d}").mkdir(parents=True)
+    prune(folder, best_step=2)
+    assert sorted(path.name[-1] for path in folder.iterdir()) == ["2", "4", "5"]
 
 
 def test_full_disk_ends_the_run_and_keeps_the_last_checkpoint(

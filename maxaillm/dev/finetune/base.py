@@ -79,4 +79,3 @@ class MaxFineTuningBase(ABC):
             "This provider does not serve models itself.",
             "Load the saved folder with maxaillm.model.llm.MaxHuggingFaceLLM.",
         )
-

@@ -134,11 +134,11 @@ def local_folder(name: str) -> Path:
 
 
 def rows_of(config: RunConfig, folder: Path, count: int | None) -> Rows:
-    from maxaillm.dev.finetune.examples import read_examples
+    from maxaillm.dev.finetune.running_text import read_documents
 
     if not config.data.train_file:
         raise DataError("No training file is given.", "Set data.train_file.")
-    examples = read_examples(config.data.train_file)
+    examples = read_documents(config.data.train_file)
     tokens = token_counter(folder)
     sample = [tokens(example) for example in islice(examples, SAMPLED_ROWS)]
     if not sample:

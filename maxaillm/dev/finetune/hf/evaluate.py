@@ -10,12 +10,12 @@ from pydantic import JsonValue
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.examples import read_examples
 from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
 from maxaillm.dev.finetune.hf.token_loss import measure
 from maxaillm.dev.finetune.hf.tokenise import Encoder, require_rows
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.running_text import read_documents
 
 BATCH = 8
 
@@ -41,7 +41,7 @@ def evaluate_file(
     model: PreTrainedModel, tokenizer: Tokenizer, path: Path, width: int
 ) -> dict[str, JsonValue]:
     """Every metric of a model on the answers in a data file."""
-    found = Encoder(tokenizer, "answers", width).encode(read_examples(path))
+    found = Encoder(tokenizer, "answers", width).encode(read_documents(path))
     require_rows(found, path.name)
     sequences = Sequences(found.rows, packed=keeps_rows_apart(model), width=width)
     return scores_on(model, sequences, int(tokenizer.pad_token_id or 0), BATCH, list(metrics))

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
 
-from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.errors import FineTuneError, ModelError
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder
 
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
@@ -67,7 +67,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 def choose_pad_token(tokenizer: Tokenizer) -> str:
     """A token that is not EOS where there is one, so that EOS keeps its one meaning."""
-    unused = [tokenizer.unk_token, *(t for t in tokenizer.all_special_tokens if "pad" in t.lower())]
+    padding = [token for token in sorted(tokenizer.get_added_vocab()) if "pad" in token.lower()]
+    unused = [*padding, tokenizer.unk_token]
     distinct = [token for token in unused if token and token != tokenizer.eos_token]
     chosen = next(iter(distinct), tokenizer.eos_token)
     if chosen is None:
@@ -101,11 +102,12 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:
-    """fp32, bf16 or fp16. On a CPU `auto` is fp32: bf16 without AMX is four times slower."""
+    """fp32, bf16 or fp16. On a CPU `auto` is fp32: bf16 without AMX is four times slower, and
+    fp16 does not train there."""
+    if device.type != "cuda" and wanted in {"auto", "fp16"}:
+        return "fp32"
     if wanted != "auto":
         return wanted
-    if device.type != "cuda":
-        return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 
@@ -123,6 +125,15 @@ def require_room(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
         raise ModelError(
             f"The tokenizer has {len(tokenizer)} tokens and the model only {known}.",
             "The folder mixes two models: download it again.",
+        )
+
+
+def require_single_process() -> None:
+    """Raises FineTuneError under a launcher: each process would train the whole run alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise FineTuneError(
+            "Training by several processes is not supported.",
+            "Start it without torchrun or accelerate launch.",
         )
 
 

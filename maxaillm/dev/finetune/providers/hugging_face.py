@@ -12,8 +12,8 @@ from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_b
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.examples import read_examples
 from maxaillm.dev.finetune.methods import Plan
+from maxaillm.dev.finetune.running_text import read_documents
 from maxaillm.dev.finetune.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -43,9 +43,14 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         if self.is_loaded:
             return
+        loading.require_single_process()
         loading.set_threads()
         self.device = loading.choose_device()
         self.precision = loading.choose_precision(self.config.model.precision, self.device)
+        if self.config.model.precision not in {"auto", self.precision}:
+            self.attempt.warn(
+                f"There is no {self.config.model.precision} on this device: {self.precision} it is."
+            )
         folder = self.base_folder = loading.fetch(self.config.model.name)
         self.tokenizer = loading.load_tokenizer(folder)
         dtype = loading.weights_dtype(self.precision, frozen=self.config.tuning.keeps_base)
@@ -101,7 +106,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from maxaillm.dev.finetune.hf import tokenise
 
         encoder = tokenise.Encoder(self.tokenizer, self.config.data.train_on, self.width)
-        found = encoder.encode(read_examples(path), self.attempt.check_stop)
+        found = encoder.encode(read_documents(path), self.attempt.check_stop)
         tokenise.require_rows(found, path.name)
         if found.cut:
             self.attempt.warn(

@@ -1,0 +1,52 @@
+"""A text file whose lines are wrapped, such as a book: its lines belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from maxaillm.dev.finetune.examples import read_examples
+from maxaillm.dev.finetune.formats import Example, Text
+from maxaillm.dev.finetune.readers import BadRecord, Record, open_records
+
+WRAPPED_CHARS = 200
+"""Lines of a text that was wrapped for reading are shorter than this, all of them."""
+SAMPLED_LINES = 500
+DOCUMENT_CHARS = 20_000
+"""About so much makes one document; it ends at an empty line."""
+
+
+def read_documents(path: str | Path) -> Iterator[Example]:
+    """The examples of a file; of a wrapped text, documents of many lines instead of lines.
+
+    A line alone would be learned without what it goes on from. Raises DataError.
+    """
+    records = open_records(path)
+    if records.kind == "text" and is_wrapped(list(islice(records, SAMPLED_LINES))):
+        yield from joined(record for record in records if isinstance(record, Record))
+    else:
+        yield from read_examples(path)
+
+
+def is_wrapped(sample: Sequence[Record | BadRecord]) -> bool:
+    """Whether these are short lines with empty lines between paragraphs; a list has none."""
+    lines = [record for record in sample if isinstance(record, Record)]
+    if len(lines) < len(sample) or not lines:
+        return False
+    has_paragraphs = lines[-1].line - lines[0].line >= len(lines)
+    return has_paragraphs and max(len(line.row["text"]) for line in lines) <= WRAPPED_CHARS
+
+
+def joined(lines: Iterator[Record]) -> Iterator[Text]:
+    text, last = "", 0
+    for record in lines:
+        is_paragraph = record.line > last + 1
+        if is_paragraph and len(text) >= DOCUMENT_CHARS:
+            yield Text(text=text)
+            text = ""
+        separator = "" if not text else "\n\n" if is_paragraph else "\n"
+        text += separator + record.row["text"]
+        last = record.line
+    if text:
+        yield Text(text=text)
