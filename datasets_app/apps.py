@@ -8,7 +8,8 @@ class DatasetsConfig(AppConfig):
     verbose_name = "Data sets"
 
     def ready(self) -> None:
-        from datasets_app.selectors import shell_part
-        from maxft_site.web import context
+        from datasets_app.selectors import find_datasets, shell_part
+        from maxft_site.web import context, search
 
         context.register(shell_part)
+        search.register("Datasets", find_datasets)

@@ -12,6 +12,7 @@ from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion, Finding
 from datasets_app.rows_file import StoredRow, position_of, read_rows
 from maxft_site.web.context import ShellPart
+from maxft_site.web.search import Hit
 
 if TYPE_CHECKING:
     from jobs.models import Run
@@ -99,3 +100,11 @@ def runs_on(dataset: Dataset) -> Sequence[Run]:
 def shell_part(user: User) -> ShellPart:
     """The number beside Datasets in the rail."""
     return ShellPart(counts={"datasets": Dataset.objects.visible_to(user).count()})
+
+
+def find_datasets(user: User, words: str, limit: int) -> list[Hit]:
+    """For the search of the top bar."""
+    return [
+        Hit(version.dataset.name, version.file_name, version.dataset.get_absolute_url())
+        for version in search_versions(user, words, "")[:limit]
+    ]

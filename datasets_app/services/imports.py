@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Max
 
 from datasets_app.display import display_name
 from datasets_app.errors import UploadOffsetError
@@ -29,27 +30,39 @@ def import_dataset(
     file_name: str,
     path: Path,
     folder: UUID | None = None,
+    successor_to: Dataset | None = None,
 ) -> DatasetVersion:
     """Move the file at `path` in as a new data set; its check is queued on commit.
 
     `folder` names the place where it lies; another call with the same one finds it taken.
+    With `successor_to` it becomes the next version of that data set.
     """
     folder = folder or uuid4()
     shown = display_name(file_name)
     size, digest = move_in(path, folder)
     try:
         with transaction.atomic():
-            dataset = Dataset.objects.create(
+            dataset = successor_to or Dataset.objects.create(
                 owner=owner, name=display_name(name or Path(shown).stem, NAME_CHARS)
             )
             version = DatasetVersion.objects.create(
-                dataset=dataset, folder=folder, file_name=shown, size_bytes=size, sha256=digest
+                dataset=dataset,
+                number=next_number(dataset),
+                folder=folder,
+                file_name=shown,
+                size_bytes=size,
+                sha256=digest,
             )
             queue_check(version)
     except BaseException:
         shutil.rmtree(Path(settings.DATASETS_DIR) / str(folder))
         raise
     return version
+
+
+def next_number(dataset: Dataset) -> int:
+    newest: int | None = dataset.versions.aggregate(number=Max("number"))["number"]
+    return (newest or 0) + 1
 
 
 def move_in(path: Path, folder: UUID) -> tuple[int, str]:

@@ -8,12 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import Max
 from pydantic import ValidationError
 
 from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion
 from datasets_app.services.checks import check_again, queue_check
+from datasets_app.services.imports import next_number
 from maxaillm.dev.finetune.errors import ConfigError, Problem, UnknownComponentError
 from maxaillm.dev.finetune.formats import DataFormat, formats
 from maxaillm.dev.finetune.problems import problems_of
@@ -82,8 +82,7 @@ def add_version(version: DatasetVersion, chosen: dict[str, Any]) -> DatasetVersi
     new.root.mkdir(mode=0o700, parents=True)
     os.link(version.source_path, new.source_path)
     with transaction.atomic():
-        newest = version.dataset.versions.aggregate(number=Max("number"))["number"]
-        new.number = newest + 1
+        new.number = next_number(version.dataset)
         new.save(force_insert=True)
         queue_check(new)
     return new

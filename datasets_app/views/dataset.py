@@ -21,6 +21,8 @@ from datasets_app.services import check_again, delete_dataset, restore_dataset
 
 ROWS_PER_PAGE = 10
 FINDINGS_PER_PAGE = 50
+PASSING_ERRORS = {"killed", "too_slow", "too_complex", "not_written", "check_failed"}
+"""What was the machine's fault rather than the file's, so that another check may help."""
 
 
 def visible_version(request: HttpRequest, pk: int) -> DatasetVersion:
@@ -72,7 +74,8 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
     """The rows, ten at a time; `row` leads to the page with that record of the file."""
     version = visible_version(request, pk)
     if not version.is_ready:
-        return render_tab(request, version, "state")
+        may_pass = (version.error or {}).get("code") in PASSING_ERRORS
+        return render_tab(request, version, "state", may_pass=may_pass)
     number = request.GET.get("page")
     wanted = request.GET.get("row", "")
     if wanted.isdecimal() and len(wanted) < 16:

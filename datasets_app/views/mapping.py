@@ -13,7 +13,7 @@ from datasets_app.models import DatasetVersion
 from datasets_app.services import set_mapping
 from datasets_app.views.dataset import own_version
 
-CELL_CHARS = 160
+CELL_CHARS = 200
 SHOWN_ROWS = 5
 
 

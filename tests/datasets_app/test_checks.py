@@ -175,3 +175,15 @@ def test_the_sample_is_there_for_everybody_once(bob: User, queue: FakeQueue) -> 
     assert list(ready_versions(bob)) == [first]
     queue.work()  # the queued check finds it done
     assert not Finding.objects.filter(level="bad").exists()
+
+
+def test_a_new_sample_is_a_new_version(
+    bob: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ensure_samples()
+    newer = tmp_path / "guide.jsonl"
+    newer.write_text(QUESTIONS)
+    monkeypatch.setattr("datasets_app.services.samples.SAMPLE_TRAIN", newer)
+    second = ensure_samples()
+    assert (second.dataset, second.number, second.rows) == (first.dataset, 2, 25)
+    assert ensure_samples() == second
