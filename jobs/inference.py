@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -111,20 +111,28 @@ class InferenceWorker:
     def run(self) -> None:
         """Work until `stopping` is set."""
         with self.beating():
+            self.bear_without_redis(self.look_after)
             self.models.prepare()
             while not self.stopping.is_set():
-                try:
-                    self.step()
-                except redis.ConnectionError as error:
-                    logger.warning("Redis can't be reached: %s", error)
-                    self.stopping.wait(1)
-        self.client.zrem(generation.WORKERS, self.name)
+                self.bear_without_redis(self.step)
+        self.bear_without_redis(lambda: self.client.zrem(generation.WORKERS, self.name))
+
+    def bear_without_redis(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except redis.ConnectionError as error:
+            logger.warning("Redis can't be reached: %s", error)
+            self.stopping.wait(1)
+
+    def look_after(self) -> None:
+        """End what nobody works on: at the start what a predecessor left, then now and again."""
+        if time.monotonic() - self.swept > SWEEP_SECONDS or not self.swept:
+            sweep(self.client, self.name)
+            self.swept = time.monotonic()
 
     def step(self) -> None:
         """Answer the next request, or look after what lies around while there is none."""
-        if time.monotonic() - self.swept > SWEEP_SECONDS or not self.swept:
-            self.swept = time.monotonic()
-            sweep(self.client, self.name)
+        self.look_after()
         found = self.client.blmove(
             generation.WAITING, generation.running_key(self.name), CLAIM_SECONDS, "LEFT", "RIGHT"
         )

@@ -9,6 +9,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
+from maxaillm.dev.finetune.model_folder import is_path
+
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
@@ -57,6 +59,11 @@ class LanguageModel(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("jobs:model", args=[self.pk])
+
+    @property
+    def short_name(self) -> str:
+        """The name as people say it: of a folder its last part."""
+        return self.name.rstrip("/").rpartition("/")[2] if is_path(self.name) else self.name
 
     @property
     def source(self) -> str:

@@ -2,99 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import openai
 import pytest
-import redis
 
-from jobs import generation
-from tests.redis_server import RedisServer, running_redis
-from tests.site_process import ROOT, free_port
+from tests.served_api import ServedApi, served_api, wait_until
 
-SEED = """
-from django.contrib.auth.models import User
-from jobs.models import LanguageModel
-from maxft_site.web.models import ApiToken
-alice, bob = (User.objects.create_user(name) for name in ("alice", "bob"))
-LanguageModel.objects.create(name={folder!r}, kind="base", size_bytes=1)
-LanguageModel.objects.create(name="bobs", kind="full", owner=bob)
-LanguageModel.objects.create(name="/gone", kind="base")
-print(ApiToken.issue(alice, "tests"))
-"""
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
-class Served(NamedTuple):
-    url: str
-    key: str
-    model: str
-    redis: RedisServer
-
-    @property
-    def client(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=self.key, max_retries=0)
-
-    def running(self) -> int:
-        with redis.Redis.from_url(self.redis.url) as client:
-            return int(client.hlen(generation.OWNERS))
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("site")
-    port = free_port()
-    with running_redis() as server:
-        env = os.environ | {"MAXFT_DATA_DIR": str(folder), "REDIS_URL": server.url}
-        env["OMP_NUM_THREADS"] = "1"
-        manage = [sys.executable, "manage.py"]
-        options = {"cwd": ROOT, "env": env}
-        subprocess.run([*manage, "migrate", "-v0"], check=True, **options)
-        code = SEED.format(folder=str(llama_folder))
-        done = subprocess.run(
-            [*manage, "shell", "-v0", "-c", code],
-            check=True, capture_output=True, text=True, **options,
-        )  # fmt: skip
-        web = ["-m", "uvicorn", "maxft_site.asgi:application", "--port", str(port)]
-        log = (folder / "log.txt").open("w")
-        processes = [
-            subprocess.Popen(command, stdout=log, stderr=log, **options)
-            for command in ([*manage, "infer", "--device", "cpu"], [sys.executable, *web])
-        ]
-        made = Served(
-            f"http://127.0.0.1:{port}", done.stdout.split()[-1], str(llama_folder), server
-        )
-        try:
-            wait_until(lambda: answers(f"{made.url}/login/"))
-            made.client.chat.completions.create(model=made.model, messages=HELLO, max_tokens=1)
-            yield made
-        finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(20)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code < 500
-    except httpx.TransportError:
-        return False
+def served(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Iterator[ServedApi]:
+    with served_api(tmp_path_factory.mktemp("site"), llama_folder) as api:
+        yield api
 
 
 def test_models_are_listed(served):
@@ -168,7 +92,7 @@ def test_hanging_up_stops_the_answer(served, stream):
     else:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(url, json=body, headers=headers, timeout=0.3)
-    wait_until(lambda: not served.running(), 10)
+    wait_until(lambda: not served.is_busy(), 10)
 
 
 def test_one_answer_at_a_time(served):
