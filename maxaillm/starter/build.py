@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import random
 import time
 from collections.abc import Iterator
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SEED = 20
-BATCH_TOKENS = 2048
+BATCH_TOKENS = 1024
 # Documents from which batches of like length are drawn: large enough that padding is a few percent.
 POOL_DOCUMENTS = 4000
 TOKENIZER_DOCUMENTS = 20_000
-MANUAL_SHARE = 0.1  # of the documents, until the manual has been read twice
-LEARNING_RATE, FINAL_SHARE, WARMUP_STEPS = 2e-3, 0.05, 60
-LOG_EVERY = 50
+MANUAL_SHARE = 0.03  # of the documents, until the manual has been read
+LEARNING_RATE, WARMUP_STEPS, DESCENT, FINAL_SHARE = 1.5e-3, 100, 0.3, 0.02
+LOG_EVERY = 100
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -51,13 +50,13 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def documents(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Iterator[list[int]]:
-    """Tokens of generated documents, with the manual mixed in, twice through."""
-    pages = [encode(tokenizer, page)[:CONTEXT] for page in manual()]
-    pages = [*rng.sample(pages, len(pages)), *rng.sample(pages, len(pages))]
+    """Tokens of generated documents, with pages of the manual mixed in."""
+    pages = [encode(tokenizer, page) for page in manual()]
+    rng.shuffle(pages)
     for document in generated(SEED):
         if pages and rng.random() < MANUAL_SHARE:
             yield pages.pop()
-        yield encode(tokenizer, document)[:CONTEXT]
+        yield encode(tokenizer, document)
 
 
 def batches(stream: Iterator[list[int]], rng: random.Random, pad: int) -> Iterator[torch.Tensor]:
@@ -78,11 +77,10 @@ def batches(stream: Iterator[list[int]], rng: random.Random, pad: int) -> Iterat
 
 
 def learning_rate(step: int, steps: int) -> float:
-    if step < WARMUP_STEPS:
-        return LEARNING_RATE * (step + 1) / WARMUP_STEPS
-    progress = (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS)
-    cosine = (1 + math.cos(math.pi * progress)) / 2
-    return LEARNING_RATE * (FINAL_SHARE + (1 - FINAL_SHARE) * cosine)
+    """Warm-up, a long plateau, and a linear descent in the last part."""
+    rising = (step + 1) / WARMUP_STEPS
+    falling = FINAL_SHARE + (1 - FINAL_SHARE) * (steps - step) / (DESCENT * steps)
+    return LEARNING_RATE * min(rising, 1.0, falling)
 
 
 def train(model: LlamaForCausalLM, stream: Iterator[torch.Tensor], steps: int) -> None:
@@ -141,8 +139,8 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=2500, help="of about 2,000 tokens each")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=4400, help="of about 1,000 tokens each")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
 

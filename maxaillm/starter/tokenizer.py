@@ -60,9 +60,12 @@ def texts(documents: Iterable[Document]) -> Iterable[str]:
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, document: Document) -> list[int]:
-    """The tokens of a text with its end, or of a conversation as the chat template writes it."""
+    """The tokens of a text with its end, or of a conversation as the chat template writes it.
+
+    What is longer than the model's context is cut.
+    """
     if isinstance(document, str):
-        return [*tokenizer.encode(document), tokenizer.eos_token_id]
+        return [*tokenizer.encode(document, truncation=True), tokenizer.eos_token_id][:CONTEXT]
     messages = [{"role": role, "content": content} for role, content in document]
     written = tokenizer.apply_chat_template(messages, tokenize=False)
-    return list(tokenizer.encode(written, add_special_tokens=False))
+    return list(tokenizer.encode(written, add_special_tokens=False, truncation=True))

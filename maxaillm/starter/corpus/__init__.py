@@ -20,10 +20,10 @@ SYSTEM_PROMPTS = (
 # How often each kind of document is drawn; the rest of the corpus is the Python manual, once.
 MIX: tuple[tuple[Callable[[random.Random], Document], int], ...] = (
     (lambda rng: chat(everyday.exchange(rng)), 26),
-    (lambda rng: chat(howto.exchange(rng)), 30),
-    (lambda rng: chat(tasks.exchange(rng)), 16),
-    (stories.story, 8),
-    (stories.reading, 8),
+    (lambda rng: chat(howto.exchange(rng)), 34),
+    (lambda rng: chat(tasks.exchange(rng)), 14),
+    (stories.story, 5),
+    (stories.reading, 5),
 )
 
 
