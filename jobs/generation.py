@@ -100,6 +100,13 @@ class BusyError(FineTuneError):
     status = 429
 
 
+class QueueAwayError(FineTuneError):
+    """Nobody can be asked now."""
+
+    code = "queue_away"
+    status = 503
+
+
 def request_key(generation: UUID | str) -> str:
     return f"infer:{generation}:request"
 
@@ -140,8 +147,8 @@ def submit(requests: Sequence[Request], *, user_id: int) -> None:
         with connection() as client:
             client.transaction(enter, OWNERS)
     except redis.ConnectionError as error:
-        raise FineTuneError(
-            f"The queue of the inference worker can't be reached: {error}", "Try again in a minute."
+        raise QueueAwayError(
+            "The queue of the inference worker can't be reached.", "Try again in a minute."
         ) from error
 
 

@@ -29,7 +29,9 @@ class ChatMessage(BaseModel):
 
     def as_message(self) -> Message:
         parts = self.content if isinstance(self.content, list) else []
-        text = self.content if isinstance(self.content, str) else "".join(p.text for p in parts)
+        said = self.content if isinstance(self.content, str) else "".join(p.text for p in parts)
+        # A lone surrogate is valid in JSON's escapes, but no text.
+        text = said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         role: Any = "system" if self.role == "developer" else self.role
         return Message(role=role, content=text)
 

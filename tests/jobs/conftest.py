@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from jobs.inference import InferenceWorker
-from jobs.models import LanguageModel
+from jobs.models import LanguageModel, Run
 from jobs.warm_models import WarmModels
 from tests.redis_server import RedisServer, running_redis
-from tests.tiny import make_llama
+from tests.tiny import make_llama, save_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,25 @@ def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def base(db: None, llama_folder: Path) -> LanguageModel:
     """A common base model."""
     return LanguageModel.objects.create(name=str(llama_folder), kind="base", size_bytes=10**6)
+
+
+@pytest.fixture
+def adapter(alice: User, base: LanguageModel) -> LanguageModel:
+    """What a run made of `base`: an adapter that changes much."""
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    run = Run.objects.create(owner=alice, name="tuned", config={}, base_model=base)
+    torch.manual_seed(1)
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=64, init_lora_weights=False)
+    model = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(base.name), config)
+    folder = run.attempt_folder(1).model
+    model.save_pretrained(folder)
+    save_tokenizer(folder)
+    return LanguageModel.objects.create(
+        owner=alice, name="tuned #1", kind="adapter", base=base, run=run, attempt=1
+    )
 
 
 @pytest.fixture(scope="session")

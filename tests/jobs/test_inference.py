@@ -36,8 +36,10 @@ def request_for(model, text="Hello", options=GREEDY):
     return Request(id=uuid4(), model=model.pk, messages=messages, options=options)
 
 
-def test_the_streamed_text_is_the_stored_one(alice, base, worker):
-    [answer] = ask(alice, base)
+def test_the_streamed_text_is_the_stored_one(alice, base, worker, monkeypatch):
+    monkeypatch.setattr("jobs.inference.FLUSH_SECONDS", 0)
+    options = SamplingOptions(temperature=2, top_p=1, max_new_tokens=60, seed=1)
+    [answer] = ask(alice, base, options=options)
     worker.step()
 
     pieces = pieces_of(answer.pk)
@@ -45,8 +47,9 @@ def test_the_streamed_text_is_the_stored_one(alice, base, worker):
     streamed = "".join(piece.data for piece in pieces if piece.kind == "text")
     outcome = Outcome.model_validate_json(pieces[-1].data)
     assert (answer.status, answer.text) == ("done", streamed)
-    assert outcome.text == streamed != ""
-    assert answer.usage["completion_tokens"] == 12
+    assert outcome.text == streamed
+    assert len(streamed.encode()) > len(streamed) > 20, "characters of several bytes"
+    assert answer.usage["completion_tokens"] == 60
     assert answer.usage["finish_reason"] == "length"
     assert answer.usage["prompt_tokens"] > 10
     assert answer.usage["first_token_seconds"] >= 0
@@ -120,6 +123,18 @@ def test_time_is_limited(alice, base, worker, monkeypatch):
     worker.step()
     answer.refresh_from_db()
     assert (answer.status, answer.usage["finish_reason"]) == ("done", "time")
+
+
+def test_adapters_are_laid_on_the_warm_base(alice, base, adapter, worker):
+    texts = []
+    for model in (base, adapter, base, adapter):
+        [answer] = ask(alice, model)
+        worker.step()
+        answer.refresh_from_db()
+        assert answer.status == "done", answer.error
+        texts.append(answer.text)
+    assert texts[0] == texts[2] != texts[1] == texts[3]
+    assert [*worker.models.warm] == [base.name]
 
 
 def test_one_question_at_a_time(alice, bob, base, worker):

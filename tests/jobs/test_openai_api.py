@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,15 @@ def test_errors_have_their_shape(served, change, error, code):
     assert caught.value.body["message"]
     with pytest.raises(openai.APIError):
         list(served.client.chat.completions.create(**ask, stream=True))
+
+
+def test_odd_characters_are_no_trouble(served):
+    body = {"model": served.model, "messages": HELLO, "max_tokens": 1}
+    raw = json.dumps(body).replace("Hello", "\\ud800 \\u0000 🌹")
+    headers = {"Authorization": f"Bearer {served.key}", "Content-Type": "application/json"}
+    url = f"{served.url}/v1/chat/completions"
+    assert httpx.post(url, content=raw, headers=headers, timeout=60).status_code == 200
+    assert httpx.post(url, content=raw[:-1], headers=headers).json()["error"]["message"]
 
 
 def test_a_key_is_needed(served):
