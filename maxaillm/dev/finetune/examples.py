@@ -7,9 +7,9 @@ from pathlib import Path
 
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.formats import DataFormat, Example
-from maxaillm.dev.finetune.readers import BadRecord, open_records
+from maxaillm.dev.finetune.readers import BadRecord, Record, open_records
 from maxaillm.dev.finetune.recognition import format_of, sample_of
-from maxaillm.dev.finetune.splits import SplitColumn
+from maxaillm.dev.finetune.splits import Split, SplitColumn, split_of
 
 HINT = "`validate` lists every mistake of the file."
 
@@ -34,3 +34,12 @@ def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterato
         example = data_format.to_example(record.row)
         split = split_column.of(record.row)
         yield example.model_copy(update={"split": split}) if split else example
+
+
+def has_split(path: str | Path, split: Split) -> bool:
+    """Whether the file at `path` puts a row into `split`."""
+    records = open_records(path)
+    if not SplitColumn(sample_of(records)).is_marker:
+        return False
+    rows = (record.row for record in records if isinstance(record, Record))
+    return any(split_of(row) == split for row in rows)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from maxaillm.dev.finetune.cells import Row, RowProblem, is_mostly
 
 Split = Literal["train", "validation", "test"]
 
+EVERY_SPLIT: tuple[Split | None, ...] = (None, *get_args(Split))
 COLUMN = "split"
 NAMES: dict[str, Split] = {
     "train": "train",

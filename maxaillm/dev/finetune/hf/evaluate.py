@@ -10,11 +10,12 @@ from pydantic import JsonValue
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from maxaillm.dev.finetune.hf.answers import answer_rows
 from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
 from maxaillm.dev.finetune.hf.token_loss import measure
-from maxaillm.dev.finetune.hf.tokenise import Encoder, require_rows
-from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.hf.tokenise import Encoder, TokenRows, require_rows
+from maxaillm.dev.finetune.metrics import AnswerMetric, Metric, TokenLossMetric, metrics
 from maxaillm.dev.finetune.running_text import read_documents
 
 BATCH = 8
@@ -27,14 +28,33 @@ def scores_on(
     batch_size: int,
     names: SequenceOf[str],
 ) -> dict[str, JsonValue]:
-    """eval_loss, the named metrics, how many rows there were and how long it took."""
+    """eval_loss, the named metrics made of it, how many rows there were and how long it took."""
     began = time.monotonic()
     collator = Collator(sequences.rows, pad_token_id, packed=sequences.packed)
     loss = measure(model, eval_batches(sequences, collator, batch_size))
     scores: dict[str, JsonValue] = {"eval_loss": loss.total / loss.tokens}
-    for name in names:
-        scores[name] = metrics[name](name=name).from_token_loss(loss)
+    for metric in chosen(names):
+        if isinstance(metric, TokenLossMetric):
+            scores[metric.name] = metric.from_token_loss(loss)
     return scores | {"rows": len(sequences.rows), "seconds": time.monotonic() - began}
+
+
+def answer_scores(
+    model: PreTrainedModel, tokenizer: Tokenizer, rows: TokenRows, names: SequenceOf[str]
+) -> dict[str, JsonValue]:
+    """The named metrics that are made of answers; empty where no row asks anything."""
+    metrics_of_answers = [metric for metric in chosen(names) if isinstance(metric, AnswerMetric)]
+    answered = answer_rows(model, tokenizer, rows) if metrics_of_answers else []
+    if not answered:
+        return {}
+    scores: dict[str, JsonValue] = {
+        metric.name: metric.from_answers(answered) for metric in metrics_of_answers
+    }
+    return scores | {"answered_rows": len(answered)}
+
+
+def chosen(names: SequenceOf[str]) -> list[Metric]:
+    return [metrics[name](name=name) for name in names]
 
 
 def evaluate_file(
@@ -44,4 +64,5 @@ def evaluate_file(
     found = Encoder(tokenizer, "answers", width).encode(read_documents(path))
     require_rows(found, path.name)
     sequences = Sequences(found.rows, packed=keeps_rows_apart(model), width=width)
-    return scores_on(model, sequences, int(tokenizer.pad_token_id or 0), BATCH, list(metrics))
+    scores = scores_on(model, sequences, int(tokenizer.pad_token_id or 0), BATCH, list(metrics))
+    return scores | answer_scores(model, tokenizer, found.rows, list(metrics))

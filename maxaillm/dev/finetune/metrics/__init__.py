@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from maxaillm.dev.finetune.registry import Component, Registry
@@ -16,14 +17,33 @@ class TokenLoss(NamedTuple):
     tokens: int
 
 
+class Answered(NamedTuple):
+    """What a model answered to a held-out row, and what the row says."""
+
+    answer: str
+    reference: str
+
+
 class Metric(Component, ABC):
     """A figure that says how good a model is on held-out rows."""
 
     higher_is_better: ClassVar[bool]
 
+
+class TokenLossMetric(Metric):
+    """A figure made of the loss, which every evaluation measures anyway."""
+
     @abstractmethod
     def from_token_loss(self, loss: TokenLoss) -> float:
         """The figure of an evaluation set."""
+
+
+class AnswerMetric(Metric):
+    """A figure made of answers, which cost a generation a row: measured before and after."""
+
+    @abstractmethod
+    def from_answers(self, answered: Sequence[Answered]) -> float:
+        """The figure of the answers to at least one row."""
 
 
 metrics: Registry[Metric] = Registry("metric", package=__name__)

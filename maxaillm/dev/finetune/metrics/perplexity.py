@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import exp
 from typing import ClassVar, Literal
 
-from maxaillm.dev.finetune.metrics import Metric, TokenLoss, metrics
+from maxaillm.dev.finetune.metrics import TokenLoss, TokenLossMetric, metrics
 
 
 @metrics.register
-class Perplexity(Metric):
+class Perplexity(TokenLossMetric):
     """exp(summed token loss / tokens); 1 is certainty, the vocabulary size is guessing."""
 
     label: ClassVar[str] = "Perplexity"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_b
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
+from maxaillm.dev.finetune.examples import has_split
 from maxaillm.dev.finetune.methods import Plan
 from maxaillm.dev.finetune.running_text import read_documents
+from maxaillm.dev.finetune.splits import EVERY_SPLIT, Split
 from maxaillm.dev.finetune.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -77,10 +80,12 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         source, held_source = train_file or data.train_file, validation_file or data.validation_file
         if not source:
             raise DataError("No training file is given.", "Set data.train_file.")
-        found = self.tokenise(Path(source))
+        found = self.tokenise(Path(source), {None, "train"})
         rows, held = found.rows, None
         if held_source:
             held = self.tokenise(Path(held_source)).rows
+        elif has_split(source, "validation"):
+            held = self.tokenise(Path(source), {"validation"}).rows
         elif data.validation_share and len(rows) > 1:
             rows, held = rows.hold_out(data.validation_share, seed)
         else:
@@ -102,11 +107,13 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             return train, None
         return train, Sequences(held, packed=packed, width=self.width)
 
-    def tokenise(self, path: Path) -> Tokenised:
+    def tokenise(self, path: Path, splits: Container[Split | None] = EVERY_SPLIT) -> Tokenised:
+        """The rows of a file that it puts into one of `splits`; None: into no split by name."""
         from maxaillm.dev.finetune.hf import tokenise
 
         encoder = tokenise.Encoder(self.tokenizer, self.config.data.train_on, self.width)
-        found = encoder.encode(read_documents(path), self.attempt.check_stop)
+        examples = (example for example in read_documents(path) if example.split in splits)
+        found = encoder.encode(examples, self.attempt.check_stop)
         tokenise.require_rows(found, path.name)
         if found.cut:
             self.attempt.warn(
@@ -194,8 +201,10 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         )
         if resume:
             self.attempt.tell("resumed", resume.step, checkpoint=resume.folder.name)
-        else:
-            self.sample(model, 0)
+            return
+        self.sample(model, 0)
+        if self.measured is not None:  # the base model, to compare the tuned one with
+            self.attempt.tell("eval", 0, **self.scores(model), **self.answer_scores(model))
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
@@ -214,7 +223,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         if self.measured is None:
             return {}
         self.attempt.tell("stage", name="evaluate")
-        self.final_scores = self.scores(trainer.model)
+        self.final_scores = self.scores(trainer.model) | self.answer_scores(trainer.model)
         self.attempt.tell("eval", self.callback.step_of_model, **self.final_scores)
         return self.final_scores
 
@@ -227,6 +236,15 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         pad, names = int(self.tokenizer.pad_token_id or 0), self.config.evaluation.metrics
         size = self.config.training.per_device_train_batch_size
         return scores_on(model, self.measured, pad, size, names)
+
+    def answer_scores(self, model: PreTrainedModel) -> dict[str, JsonValue]:
+        """The metrics that cost a generation a row."""
+        from maxaillm.dev.finetune.hf.evaluate import answer_scores
+
+        if self.measured is None:
+            return {}
+        names = self.config.evaluation.metrics
+        return answer_scores(model, self.tokenizer, self.measured.rows, names)
 
     def save_model(self, trainer: TokenTrainer, path: str | Path | None = None) -> Path:
         """A whole folder: weights or adapter, tokenizer, chat template, settings, card."""
