@@ -97,8 +97,10 @@ def capital_city(rng: random.Random) -> list[Turn]:
     country, city = rng.choice(CAPITALS)
     country = country.replace("_", " ")
     if rng.random() < 0.25:
-        forms = ("In which country is {}?", "Where is {}?", "{} is the capital of which country?")
-        return ask(phrase(rng, forms, city), f"{city} is the capital of {country}.")
+        other_way = (
+            "In which country is {}?", "Where is {}?", "{} is the capital of which country?",
+        )  # fmt: skip
+        return ask(phrase(rng, other_way, city), f"{city} is the capital of {country}.")
     forms = (
         "What is the capital of {}?", "Which city is the capital of {}?", "Capital of {}?",
         "Name the capital of {}.", "What is the main city of {} called?", "{}: which capital?",
