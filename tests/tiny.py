@@ -134,7 +134,7 @@ def texts(count: int) -> list[dict[str, Any]]:
     return [{"text": " ".join(WORDS[(i + k) % 12] for k in range(3 + i % 9))} for i in range(count)]
 
 
-def run_config(model: Path, train_file: Path, **sections: Any) -> dict[str, Any]:
+def run_config(model: Path, train_file: Path, /, **sections: Any) -> dict[str, Any]:
     """The configuration of a short run, with `sections` merged over it."""
     config: dict[str, Any] = {
         "model": {"name": str(model)},

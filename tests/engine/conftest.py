@@ -37,8 +37,8 @@ def chats(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(tmp_path: Path, chats: Path) -> Train:
     """Train and give the journal; a failure of the run is raised."""
 
-    def run(model: Path, folder: str = "run", resume: Any = None, **sections: Any) -> list[Event]:
-        config = RunConfig.parse(tiny.run_config(model, chats, **sections))
+    def run(base: Path, folder: str = "run", resume: Any = None, /, **sections: Any) -> list[Event]:
+        config = RunConfig.parse(tiny.run_config(base, chats, **sections))
         with Attempt(tmp_path / folder) as attempt:
             MaxHuggingFaceFineTuning(config, attempt).run(resume)
         return list(read_journal(tmp_path / folder / "events.jsonl"))

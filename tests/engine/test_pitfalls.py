@@ -32,8 +32,7 @@ def test_p4_several_processes_are_refused(
 def test_p5_gradient_checkpointing_changes_no_loss(llama: Path, train: Train) -> None:
     tuning = {"name": "lora", "lora_dropout": 0}
     plain = train(llama, "plain", tuning=tuning)
-    model = {"name": str(llama), "gradient_checkpointing": True}
-    spared = train(llama, "spared", tuning=tuning, model=model)
+    spared = train(llama, "spared", tuning=tuning, model={"gradient_checkpointing": True})
     assert losses(spared) == pytest.approx(losses(plain), rel=1e-5)
 
 

@@ -216,6 +216,15 @@ def test_a_run_without_anything_to_learn_is_refused(
         train(llama, data={"train_file": str(data)})
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_mixed_precision_trains_to_nearly_the_same(llama: Path, train: Train, method: str) -> None:
+    shared: dict[str, Any] = {"tuning": {"name": method}, "training": {"max_steps": 6}}
+    whole = losses(train(llama, "fp32", **shared))
+    mixed = losses(train(llama, "bf16", **shared, model={"precision": "bf16"}))
+    assert mixed != whole
+    assert mixed == pytest.approx(whole, rel=2e-2)
+
+
 def test_logged_loss_falls(llama: Path, train: Train) -> None:
     made = losses(train(llama, training={"max_steps": 12, "learning_rate": 1e-2}))
     assert made[12] < made[1] - 0.2

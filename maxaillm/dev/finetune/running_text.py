@@ -45,8 +45,8 @@ def joined(lines: Iterator[Record]) -> Iterator[Text]:
         if is_paragraph and len(text) >= DOCUMENT_CHARS:
             yield Text(text=text)
             text = ""
-        separator = "" if not text else "\n\n" if is_paragraph else "\n"
-        text += separator + record.row["text"]
+        separator = "\n" if is_paragraph else " "  # where a line breaks is layout, not text
+        text += (separator if text else "") + record.row["text"].strip()
         last = record.line
     if text:
         yield Text(text=text)

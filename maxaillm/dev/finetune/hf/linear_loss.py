@@ -28,20 +28,22 @@ class LinearLoss(torch.autograd.Function):
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, loss: Loss
     ) -> Tensor:
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        used = weight.to(hidden.dtype)
+        used_bias = None if bias is None else bias.to(hidden.dtype)
         total = hidden.new_zeros((), dtype=torch.float32)
         by_hidden = torch.empty_like(hidden) if wants_hidden else None
         by_weight = torch.zeros_like(weight) if wants_weight else None
         by_bias = torch.zeros_like(bias) if bias is not None and wants_bias else None
         rows = max(1, CHUNK_VALUES // weight.shape[0])
         for part in (slice(at, at + rows) for at in range(0, len(targets), rows)):
-            logits = nn.functional.linear(hidden[part], weight, bias)
+            logits = nn.functional.linear(hidden[part], used, used_bias)
             summed, gradient = loss.total_and_gradient(logits.float(), targets[part])
             total += summed
             gradient = gradient.to(hidden.dtype)
             if by_hidden is not None:
-                torch.mm(gradient, weight, out=by_hidden[part])
+                torch.mm(gradient, used, out=by_hidden[part])
             if by_weight is not None:
-                by_weight.addmm_(gradient.T, hidden[part])
+                add_product(by_weight, gradient.T, hidden[part])
             if by_bias is not None:
                 by_bias += gradient.sum(0)
         ctx.save_for_backward(by_hidden, by_weight, by_bias)
@@ -53,11 +55,17 @@ class LinearLoss(torch.autograd.Function):
         return (*scaled, None, None)
 
 
+def add_product(into: Tensor, left: Tensor, right: Tensor) -> None:
+    """into += left @ right; where `into` is wider than they are, chunks add up at its width."""
+    if into.dtype == left.dtype:
+        into.addmm_(left, right)
+    else:
+        into += left @ right
+
+
 def linear_loss(head: nn.Linear, hidden: Tensor, targets: Tensor, loss: Loss) -> Tensor:
     """The summed loss of `head(hidden)`; hidden is [targets, width]."""
-    weight = head.weight.to(hidden.dtype)
-    bias = None if head.bias is None else head.bias.to(hidden.dtype)
-    total: Tensor = LinearLoss.apply(hidden, weight, bias, targets, loss)  # type: ignore[no-untyped-call]
+    total: Tensor = LinearLoss.apply(hidden, head.weight, head.bias, targets, loss)  # type: ignore[no-untyped-call]
     return total
 
 

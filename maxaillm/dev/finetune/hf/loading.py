@@ -51,6 +51,8 @@ def download(name: str) -> Path:
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer, with a pad token. Labels never come from padding, so EOS stays trained."""
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what matters is told as an event
     try:
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
@@ -78,7 +80,6 @@ def choose_pad_token(tokenizer: Tokenizer) -> str:
 
 def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
     """The causal language model in `folder`, its weights held as `dtype`."""
-    logging.disable_progress_bar()
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             folder,

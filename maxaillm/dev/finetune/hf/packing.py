@@ -17,15 +17,23 @@ def pack(lengths: Sequence[int] | npt.NDArray[np.int64], width: int) -> list[lis
     """
     order = np.argsort(-np.asarray(lengths), kind="stable")
     groups: list[list[int]] = []
-    room: list[tuple[int, int]] = []  # (space left, group), sorted
+    with_room: dict[int, list[int]] = {}  # space left -> groups
+    spaces: list[int] = []  # the keys, sorted: never more than `width`
     for row in order.tolist():
         need = int(lengths[row])
-        place = bisect_left(room, (need, -1))
-        if place == len(room):
-            left, group = width, len(groups)
-            groups.append([])
+        place = bisect_left(spaces, need)
+        if place < len(spaces):
+            space = spaces[place]
+            group = with_room[space].pop()
+            if not with_room[space]:
+                del with_room[space], spaces[place]
         else:
-            left, group = room.pop(place)
+            space, group = width, len(groups)
+            groups.append([])
         groups[group].append(row)
-        insort(room, (left - need, group))
+        left = space - need
+        if left not in with_room:
+            with_room[left] = []
+            insort(spaces, left)
+        with_room[left].append(group)
     return groups

@@ -22,13 +22,18 @@ class TokenLossOf:
 
     Only at those are logits made, and in chunks where the head is a plain linear layer. The
     sum is what is exact under gradient accumulation: models that return their own mean get
-    that wrong in several ways.
+    that wrong in several ways. A plain head computes in `dtype`, where one is given: mixed
+    precision does not reach what is done outside the model.
     """
 
-    def __init__(self, model: PreTrainedModel, loss: Loss) -> None:
+    def __init__(
+        self, model: PreTrainedModel, loss: Loss, dtype: torch.dtype | None = None
+    ) -> None:
         self.loss = loss
         self.head = output_head(model)
         self.chunked = type(self.head) is nn.Linear
+        held = next(self.head.parameters()).dtype if self.head else torch.float32
+        self.dtype = dtype if dtype and self.chunked else held
 
     def __call__(self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor) -> Tensor:
         targets = labels[:, 1:]
@@ -37,7 +42,7 @@ class TokenLossOf:
             logits = model(**inputs, use_cache=False).logits[:, :-1][learned]
             return self.loss.total(logits.float(), targets[learned])
         with headless(self.head):
-            hidden = model(**inputs, use_cache=False).logits[:, :-1][learned]
+            hidden = model(**inputs, use_cache=False).logits[:, :-1][learned].to(self.dtype)
         if self.chunked and isinstance(self.head, nn.Linear):
             return linear_loss(self.head, hidden, targets[learned], self.loss)
         return self.loss.total(self.head(hidden).float(), targets[learned])

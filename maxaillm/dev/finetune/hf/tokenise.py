@@ -58,11 +58,6 @@ class TokenRows:
         part = slice(self.starts[index], self.starts[index + 1])
         return self.ids[part], self.learned[part]
 
-    def __iter__(self) -> Iterator[Tokens]:
-        for index in range(len(self)):
-            ids, learned = self[index]
-            yield Tokens(ids.tolist(), learned.tolist(), int(self.examples[index]))
-
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         return np.diff(self.starts)
@@ -77,12 +72,15 @@ class TokenRows:
         count = min(max(1, round(share * len(names))), len(names) - 1) if share else 0
         drawn = np.random.default_rng(seed).permutation(names)[:count]
         held = np.isin(groups, drawn)
-        parts = zip(self, held.tolist(), strict=True)
-        pairs = [(row, is_held) for row, is_held in parts]
-        return (
-            TokenRows(row for row, is_held in pairs if not is_held),
-            TokenRows(row for row, is_held in pairs if is_held),
-        )
+        return self.chosen(~held), self.chosen(held)
+
+    def chosen(self, keep: npt.NDArray[np.bool_]) -> TokenRows:
+        """The rows where `keep` is true."""
+        rows, kept = TokenRows(()), np.repeat(keep, self.lengths)
+        rows.ids, rows.learned = self.ids[kept], self.learned[kept]
+        rows.starts = np.concatenate([[0], np.cumsum(self.lengths[keep])])
+        rows.examples = self.examples[keep]
+        return rows
 
     def digest(self) -> str:
         """A name for exactly these tokens in this order."""
@@ -133,6 +131,9 @@ class Encoder:
             yield from self.documents([(n, e) for n, e in numbered if isinstance(e, Text)])
             talks = [(n, e) for n, e in numbered if isinstance(e, Conversation)]
             yield from self.conversations(talks)
+            others = sum(not isinstance(e, Text | Conversation) for _, e in numbered)
+            if others:
+                self.dropped["A row with a class has no answer to learn."] += others
             after_batch()
 
     def documents(self, texts: list[tuple[int, Text]]) -> Iterator[Tokens]:

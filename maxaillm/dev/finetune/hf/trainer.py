@@ -21,6 +21,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf.collate import BatchOrder, Collator, Loader, Sequences
 from maxaillm.dev.finetune.hf.token_loss import TokenLossOf
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CHECKPOINTING: dict[str, Any] = {
     "gradient_checkpointing": True,
     "gradient_checkpointing_kwargs": {"use_reentrant": False},
@@ -95,7 +96,7 @@ def make_trainer(
     """A trainer whose checkpoints go below `folder`. The model lies on its device already."""
     set_seed(config.training.seed)
     return TokenTrainer(
-        loss=TokenLossOf(model, config.training.loss),
+        loss=TokenLossOf(model, config.training.loss, DTYPES[precision]),
         sequences=sequences,
         model=model,
         data_collator=collator,
