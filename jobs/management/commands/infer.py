@@ -56,4 +56,5 @@ def set_environment() -> None:
     os.environ["OMP_NUM_THREADS"] = str(min(share, allowed))
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
