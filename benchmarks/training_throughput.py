@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 TARGET = 2.7
-BATCH, WIDTH, STEPS = 8, 512, 8
+BATCH, WIDTH = 8, 512
+STEPS = int(os.environ.get("MAXFT_BENCHMARK_STEPS", "8"))
 THREADS = os.environ.get("OMP_NUM_THREADS", "2")
 TEST_DATA = Path(os.environ.get("MAXFT_TEST_DATA", Path(__file__).parents[2] / "shared"))
 ROWS = TEST_DATA / "data/instruction/alpaca_en_demo.json"

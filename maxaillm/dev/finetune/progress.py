@@ -37,8 +37,8 @@ class ProgressLine:
     def __call__(self, event: Event) -> None:
         data = event.data
         if event.kind == "log":
-            loss, speed = data.get("loss"), data.get("tokens_per_second")
-            self.show(f"step {event.step}/{self.total}  loss {loss:.4f}  {speed:,.0f} tokens/s")
+            loss, speed = short(data.get("loss")), short(data.get("tokens_per_second"))
+            self.show(f"step {event.step}/{self.total}  loss {loss}  {speed} tokens/s")
             return
         if data.get("name") == "train":
             self.total = int(str(data["total_steps"]))

@@ -24,10 +24,14 @@ class CrossEntropy(Loss):
         return cross_entropy(logits, targets, reduction="sum")
 
     def total_and_gradient(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """softmax(logits) minus one at the target, written over the logits."""
+        """softmax(logits) minus one at the target.
+
+        The largest logit and its share give the log of the sum, so exp is taken only once; that
+        share is at least one over the vocabulary and its log therefore exact.
+        """
         at_target = targets.unsqueeze(1)
-        log_sum = logits.logsumexp(1, keepdim=True)
-        total = (log_sum - logits.gather(1, at_target)).sum()
-        gradient = logits.sub_(log_sum).exp_()
+        gradient = logits.softmax(1)
+        log_sum = logits.amax(1) - gradient.amax(1).log()
+        total = log_sum.sum() - logits.gather(1, at_target).sum()
         gradient.scatter_add_(1, at_target, gradient.new_full(at_target.shape, -1))
         return total, gradient
