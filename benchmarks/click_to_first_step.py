@@ -16,7 +16,7 @@ from pathlib import Path
 from time import sleep, time
 
 from maxaillm.dev.finetune.events import RunFolder, read_journal
-from maxaillm.starter import SAMPLE_TRAIN
+from maxaillm.starter import SAMPLE
 from tests.e2e.api_client import ApiClient
 from tests.site_process import Site, running_site
 
@@ -31,7 +31,7 @@ def first_step_time(client: ApiClient, run: int) -> float:
 
 def warm_seconds(site: Site, client: ApiClient) -> tuple[list[float], dict[str, object]]:
     """Seconds from the request that starts a run to its first step, by the machine's clock."""
-    dataset = client.upload(Path(SAMPLE_TRAIN), "Benchmark")
+    dataset = client.upload(Path(SAMPLE), "Benchmark")
     config: dict[str, object] = {
         "model": {"name": "starter/chat"},
         "data": {"dataset": dataset["id"]},
@@ -48,7 +48,7 @@ def warm_seconds(site: Site, client: ApiClient) -> tuple[list[float], dict[str, 
 
 def fresh_seconds(config: dict[str, object], folder: Path) -> list[float]:
     """The same run as a command in a new process."""
-    config = config | {"data": {"train_file": str(SAMPLE_TRAIN)}}
+    config = config | {"data": {"train_file": str(SAMPLE)}}
     file = folder / "run.json"
     file.write_text(json.dumps(config))
     seconds = []

@@ -12,7 +12,7 @@ from django.conf import settings
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.services.checks import run_check
 from datasets_app.services.imports import import_dataset
-from maxaillm.starter import SAMPLE_NAME, SAMPLE_TRAIN
+from maxaillm.starter import SAMPLE, SAMPLE_NAME
 
 
 def ensure_samples() -> DatasetVersion:
@@ -20,7 +20,7 @@ def ensure_samples() -> DatasetVersion:
 
     A new release's sample becomes the next version, so that runs keep the rows they had.
     """
-    with SAMPLE_TRAIN.open("rb") as file:
+    with SAMPLE.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     sample = Dataset.objects.filter(owner=None, deleted=None).first()
     if sample is None or sample.newest.sha256 != digest:
@@ -37,11 +37,11 @@ def import_sample(sample: Dataset | None) -> DatasetVersion:
     folder = Path(settings.UPLOADS_DIR)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as staging:
-        copy = Path(shutil.copyfile(SAMPLE_TRAIN, Path(staging, SAMPLE_TRAIN.name)))
+        copy = Path(shutil.copyfile(SAMPLE, Path(staging, SAMPLE.name)))
         return import_dataset(
             owner=None,
             name=SAMPLE_NAME,
-            file_name=SAMPLE_TRAIN.name,
+            file_name=SAMPLE.name,
             path=copy,
             successor_to=sample,
         )

@@ -33,8 +33,7 @@ STARTER_MODELS: dict[str, StarterModel] = {
 }
 
 SAMPLE_NAME = "MaxFT guide"
-SAMPLE_TRAIN = FOLDER / "samples" / "maxft_guide.jsonl"
-SAMPLE_HELDOUT = FOLDER / "samples" / "maxft_guide_heldout.jsonl"
+SAMPLE = FOLDER / "samples" / "maxft_guide.jsonl"
 
 # What "Train the sample" runs, in the shape of a RunConfig; the caller adds the data set.
 # All weights are trained: this base knows too little for a low-rank change to be enough (LoRA of
@@ -45,7 +44,7 @@ SAMPLE_RECIPE: dict[str, Any] = {
     "provider": "hugging_face",
     "task": "causal_lm",
     "model": {"name": "starter/chat"},
-    "data": {"max_length": 256, "packing": True, "train_on": "answers", "validation_share": 0.04},
+    "data": {"max_length": 256, "packing": True, "train_on": "answers"},
     "training": {
         "num_train_epochs": 8,
         "per_device_train_batch_size": 1,
@@ -59,7 +58,7 @@ SAMPLE_RECIPE: dict[str, Any] = {
     },
     "tuning": {"name": "full"},
     "evaluation": {
-        "metrics": ["perplexity"],
+        "metrics": ["perplexity", "answers_right"],
         "sample_prompts": [
             "How can I end a run early and keep its model?",
             "Tell me how LoRA works.",

@@ -183,7 +183,7 @@ def test_a_new_sample_is_a_new_version(
     first = ensure_samples()
     newer = tmp_path / "guide.jsonl"
     newer.write_text(QUESTIONS)
-    monkeypatch.setattr("datasets_app.services.samples.SAMPLE_TRAIN", newer)
+    monkeypatch.setattr("datasets_app.services.samples.SAMPLE", newer)
     second = ensure_samples()
     assert (second.dataset, second.number, second.rows) == (first.dataset, 2, 25)
     assert ensure_samples() == second

@@ -6,21 +6,18 @@ import json
 import random
 import re
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maxaillm.starter import (
-    SAMPLE_HELDOUT,
+    SAMPLE,
     SAMPLE_RECIPE,
-    SAMPLE_TRAIN,
     STARTER_MODELS,
     StarterModel,
     resolve,
 )
 from maxaillm.starter.corpus import generated
-from maxaillm.starter.score import generate, is_right, read_pairs, words
 
 LARGEST_BYTES = 10_000_000
 CHAT = [
@@ -107,15 +104,24 @@ def test_unknown_role_is_refused(tokenizer: Any) -> None:
 
 def test_model_knows_the_form_of_a_chat(model: Any, tokenizer: Any) -> None:
     """It answers in a sentence and ends its turn; whether that is true is another matter."""
-    (answer,) = generate(model, tokenizer, ["What is the capital of France?"])
+    chat = [{"role": "user", "content": "What is the capital of France?"}]
+    inputs = tokenizer.apply_chat_template(
+        chat, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+    )
+    output = model.generate(**inputs, do_sample=False, max_new_tokens=32)
+    begin = inputs["input_ids"].shape[1]
+    answer = tokenizer.decode(output[0, begin:], skip_special_tokens=True).strip()
     assert re.fullmatch(r"The capital of [A-Z].* is [A-Z].*\.", answer)
 
 
-@pytest.mark.parametrize("path", [SAMPLE_TRAIN, SAMPLE_HELDOUT], ids=lambda path: path.stem)
-def test_sample_rows_are_well_formed(path: Path) -> None:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        assert list(row) == ["messages"]
+def sample_rows(split: str) -> list[dict[str, Any]]:
+    rows = map(json.loads, SAMPLE.read_text(encoding="utf-8").splitlines())
+    return [row for row in rows if row["split"] == split]
+
+
+def test_sample_rows_are_well_formed() -> None:
+    for row in sample_rows("train") + sample_rows("validation"):
+        assert list(row) == ["messages", "split"]
         assert [message["role"] for message in row["messages"]] == ["user", "assistant"]
         for message in row["messages"]:
             assert set(message) == {"role", "content"}
@@ -123,9 +129,12 @@ def test_sample_rows_are_well_formed(path: Path) -> None:
 
 
 def test_heldout_questions_are_new_and_their_answers_known() -> None:
-    train, heldout = read_pairs(SAMPLE_TRAIN), read_pairs(SAMPLE_HELDOUT)
-    questions = [tuple(words(question)) for question, _ in train + heldout]
-    assert len(set(questions)) == len(questions)
+    train, heldout = (
+        [[message["content"] for message in row["messages"]] for row in sample_rows(split)]
+        for split in ("train", "validation")
+    )
+    questions = [re.findall(r"[a-z0-9]+", question.lower()) for question, _ in train + heldout]
+    assert len({tuple(question) for question in questions}) == len(train) + len(heldout) == 664
     assert {answer for _, answer in heldout} == {answer for _, answer in train}
 
 
@@ -139,14 +148,6 @@ def test_corpus_repeats_itself_for_the_same_seed() -> None:
     assert [*islice(generated(seed=5), 50)] != [*islice(generated(seed=6), 50)]
 
 
-def test_right_answers_are_told_from_near_ones() -> None:
-    references = ["Run it with the option port.", "Run it with the option host.", "No."]
-    assert is_right("run it with the option PORT", references[0], references)
-    assert not is_right(references[1], references[0], references)
-    assert is_right("Run it now with the option port.", references[0], references)
-    assert not is_right("", references[2], references)
-
-
 def test_resolve_knows_starters_only(starter: StarterModel) -> None:
     assert resolve(starter.name) == starter.path
     assert resolve("someone/else") is None
@@ -155,7 +156,7 @@ def test_resolve_knows_starters_only(starter: StarterModel) -> None:
 
 def test_sample_recipe_is_a_run_configuration() -> None:
     config = pytest.importorskip("maxaillm.dev.finetune.config")
-    dataset = {"train_file": str(SAMPLE_TRAIN)}
+    dataset = {"train_file": str(SAMPLE)}
     recipe = {**SAMPLE_RECIPE, "data": {**SAMPLE_RECIPE["data"], **dataset}}
     assert config.RunConfig.parse(recipe).tuning.name == SAMPLE_RECIPE["tuning"]["name"]
 

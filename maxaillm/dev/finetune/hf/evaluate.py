@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from maxaillm.dev.finetune.examples import has_split
 from maxaillm.dev.finetune.hf.answers import answer_rows
 from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
@@ -17,6 +18,7 @@ from maxaillm.dev.finetune.hf.token_loss import measure
 from maxaillm.dev.finetune.hf.tokenise import Encoder, TokenRows, require_rows
 from maxaillm.dev.finetune.metrics import AnswerMetric, Metric, TokenLossMetric, metrics
 from maxaillm.dev.finetune.running_text import read_documents
+from maxaillm.dev.finetune.splits import EVERY_SPLIT, Split
 
 BATCH = 8
 
@@ -60,8 +62,12 @@ def chosen(names: SequenceOf[str]) -> list[Metric]:
 def evaluate_file(
     model: PreTrainedModel, tokenizer: Tokenizer, path: Path, width: int
 ) -> dict[str, JsonValue]:
-    """Every metric of a model on the answers in a data file."""
-    found = Encoder(tokenizer, "answers", width).encode(read_documents(path))
+    """Every metric of a model on a data file; of one with splits, on what is not for training."""
+    held_out: tuple[Split, ...] = ("validation", "test")
+    has_splits = any(has_split(path, split) for split in held_out)
+    splits = held_out if has_splits else EVERY_SPLIT
+    examples = (example for example in read_documents(path) if example.split in splits)
+    found = Encoder(tokenizer, "answers", width).encode(examples)
     require_rows(found, path.name)
     sequences = Sequences(found.rows, packed=keeps_rows_apart(model), width=width)
     scores = scores_on(model, sequences, int(tokenizer.pad_token_id or 0), BATCH, list(metrics))
