@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Body, Field, Query, Router, Schema, Status
 from ninja.pagination import paginate
 
 from jobs import selectors
@@ -23,7 +23,7 @@ from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
 
 router = Router(tags=["runs"])
-Body = dict[str, Any]
+RawConfig = Body[dict[str, Any]]
 
 
 class ErrorOut(Schema):
@@ -134,7 +134,7 @@ TAKES_CONFIG = {
     "", response={201: RunOut}, summary="Queue a run", openapi_extra=TAKES_CONFIG, url_name="runs"
 )
 @idempotent
-def create_run(request: HttpRequest, config: Body) -> Status[Run]:
+def create_run(request: HttpRequest, config: RawConfig) -> Status[Run]:
     """The body is a RunConfig; all its mistakes come back at once, as 422."""
     run = services.create_run(owner=owner_of(request), config=RunConfig.parse(config))
     return Status(201, run)
@@ -143,7 +143,7 @@ def create_run(request: HttpRequest, config: Body) -> Status[Run]:
 @router.post(
     "/estimate", response=EstimateOut, summary="What a run would need", openapi_extra=TAKES_CONFIG
 )
-def estimate_run(request: HttpRequest, config: Body) -> dict[str, Any]:
+def estimate_run(request: HttpRequest, config: RawConfig) -> dict[str, Any]:
     """Nothing is started. What can't be known is null, and a finding says why."""
     return as_json(preview_run(RunConfig.parse(config), owner_of(request)))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from jobs.models import Run
+from maxaillm.dev.finetune.events import Event
 
 TAIL_BYTES = 256 * 1024
 TAIL_LINES = 400
@@ -41,4 +45,23 @@ def tail_of(run: Run, words: str = "") -> LogTail:
 
 def clean(line: str) -> str:
     """Progress bars overwrite themselves with carriage returns: the last state is kept."""
-    return CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])[:LINE_LENGTH]
+    plain = CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])[:LINE_LENGTH]
+    return told(plain) if plain.startswith('{"') else plain
+
+
+def told(line: str) -> str:
+    """An event, which the trainer prints as JSON, in words: when, what, at which step, numbers."""
+    try:
+        event = Event.model_validate_json(line)
+    except ValidationError:
+        return line
+    clock = datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S")
+    step = "" if event.step is None else f"step {event.step:,}  "
+    facts = (f"{name} {fact(value)}" for name, value in event.data.items())
+    return f"{clock}  {event.kind:<10}  {step}{'  '.join(facts)}"
+
+
+def fact(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())

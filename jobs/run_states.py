@@ -74,7 +74,7 @@ ACTIONS = (
         "stop",
         WORKING | {Status.QUEUED, Status.PAUSED, Status.PAUSING, Status.SAVING},
         kind="danger",
-        question="Stop {run}? Nothing of it is kept but its curves. “Stop and save” keeps a model.",
+        question="Stop {run}? Its curves and its log stay, its model is lost.",
     ),
     Action(
         "delete",

@@ -184,7 +184,13 @@ def environment_of(run: Run) -> list[tuple[str, str]]:
     facts = {"worker": run.worker, "attempt": run.attempt}
     for phase in run.phases:
         facts |= {name: value for name, value in phase.items() if name not in BOOKKEEPING}
-    return [(name.replace("_", " "), str(value)) for name, value in facts.items() if value]
+    return [(name.replace("_", " "), in_words(value)) for name, value in facts.items() if value]
+
+
+def in_words(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def newest_log(run: Run) -> dict[str, float]:
