@@ -11,9 +11,11 @@ from django.utils import timezone
 from jobs.models import Event, Run
 from jobs.run_states import PHASES
 from jobs.selectors import best_evaluation, first_loss, newest_log
-from maxft_site.web.templatetags.ui import count, duration, sig, size
+from maxaillm.dev.finetune.metrics import Metric, metrics
+from maxft_site.web.templatetags.ui import count, duration, percent, sig, size
 
 MOST_TICKS = 24
+MOST_STATS = 5
 
 
 class Tick(NamedTuple):
@@ -120,7 +122,7 @@ def last_moment(run: Run) -> float:
 
 
 def stats(run: Run, now: dict[str, float], best: Event | None) -> list[Stat]:
-    found = [loss_stat(run, now), best_stat(run, best)]
+    found = [loss_stat(run, now), best_stat(run, best), *judged_stats(run)]
     if "tokens_per_second" in now:
         found.append(Stat("Throughput", count(now["tokens_per_second"]), "tokens/s", pace(run)))
     if "tokens" in now:
@@ -128,7 +130,7 @@ def stats(run: Run, now: dict[str, float], best: Event | None) -> list[Stat]:
     if "memory_bytes" in now:
         figure, _, unit = size(now["memory_bytes"]).partition(" ")
         found.append(Stat("Memory", figure, unit, "of the trainer"))
-    return [stat for stat in found if stat]
+    return [stat for stat in found if stat][:MOST_STATS]
 
 
 def loss_stat(run: Run, now: dict[str, float]) -> Stat | None:
@@ -144,6 +146,26 @@ def best_stat(run: Run, best: Event | None) -> Stat | None:
     past = run.step - best.step
     when = f"step {best.step:,}" + (f", {past:,} steps ago" if past > 0 else "")
     return Stat("Best validation loss", f"{best.data['eval_loss']:.4g}", "", when)
+
+
+def judged_stats(run: Run) -> list[Stat]:
+    """The newest value of each metric that is more than the loss, beside the base model's."""
+    base = run.events.filter(kind="eval", step=0).first()
+    names = run.config.get("evaluation", {}).get("metrics", [])
+    known = [metrics[name] for name in names if name in metrics and name in run.metrics]
+    return [judged_stat(metric, run.metrics[name_of(metric)], base) for metric in known]
+
+
+def judged_stat(metric: type[Metric], value: float | None, base: Event | None) -> Stat:
+    before = base.data.get(name_of(metric)) if base else None
+    figure = percent(value) if metric.is_share else sig(value)
+    meaning = percent(before) if metric.is_share else sig(before)
+    figure, _, unit = figure.partition(" ")
+    return Stat(metric.label, figure, unit, f"base {meaning}" if before is not None else "")
+
+
+def name_of(metric: type[Metric]) -> str:
+    return str(metric.model_fields["name"].default)
 
 
 def pace(run: Run) -> str:

@@ -28,6 +28,8 @@ class Metric(Component, ABC):
     """A figure that says how good a model is on held-out rows."""
 
     higher_is_better: ClassVar[bool]
+    is_share: ClassVar[bool] = False
+    """Whether it runs from 0 to 1, so that people read it in percent."""
 
 
 class TokenLossMetric(Metric):

@@ -17,6 +17,7 @@ class AnswersRight(AnswerMetric):
 
     label: ClassVar[str] = "Answers right"
     higher_is_better: ClassVar[bool] = True
+    is_share: ClassVar[bool] = True
 
     name: Literal["answers_right"] = "answers_right"
 
