@@ -59,14 +59,15 @@ class Announcer(threading.Thread):
         super().__init__(name="announcer", daemon=True)
         self.waiting: dict[int, News] = {}
         self.lock = threading.Lock()
-        self.wake = threading.Event()
+        self.loop = asyncio.new_event_loop()
+        self.wake = asyncio.Event()
         self.pid = os.getpid()
 
     def put(self, run_id: int, news: News) -> None:
         with self.lock:
             earlier = self.waiting.get(run_id)
             self.waiting[run_id] = earlier.followed_by(news) if earlier else news
-        self.wake.set()
+        self.loop.call_soon_threadsafe(self.wake.set)
 
     def take(self) -> dict[int, News]:
         with self.lock:
@@ -74,11 +75,12 @@ class Announcer(threading.Thread):
         return taken
 
     def run(self) -> None:
-        asyncio.run(self.send_for_ever())
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_until_complete(self.send_for_ever())
 
     async def send_for_ever(self) -> None:
         while True:
-            await asyncio.to_thread(self.wake.wait)
+            await self.wake.wait()
             self.wake.clear()
             for run_id, news in self.take().items():
                 await self.send(run_id, news)

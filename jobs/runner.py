@@ -59,7 +59,8 @@ class Runner:
         self.asked: StopAction | None = None
         self.asked_clock = Clock()
         self.leaving = self.is_fenced = self.has_ended = False
-        self.was_terminated = self.is_loading = False
+        self.was_terminated = False
+        self.is_loading = True
         self.beat_clock, self.frozen_clock, self.silent_clock = Clock(), Clock(), Clock()
         self.last_beat = b""
         self.death = ""
