@@ -18,7 +18,7 @@ from typing import IO, Any
 from django.conf import settings
 
 CPU_SECONDS = 120
-BYTES_A_SECOND = 5_000_000
+BYTES_A_SECOND = 2_000_000
 """What a slow processor reads; a large file gets so much more time."""
 MEMORY_BYTES = 2 * 2**30
 WALL_FACTOR = 5
