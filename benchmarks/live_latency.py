@@ -1,0 +1,97 @@
+"""From a trainer's log call to fifty browsers' sockets, while the training runs.
+
+Run: python -m benchmarks.live_latency
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from time import time
+
+import httpx
+from websockets.asyncio.client import connect
+
+from maxaillm.starter import SAMPLE
+from tests.e2e.api_client import ApiClient
+from tests.site_process import Site, running_site
+
+VIEWERS, STEPS, TARGET_MILLISECONDS = 50, 150, 250
+PASSWORD = "petrol-and-hairlines"
+
+
+def session_cookie(site: Site) -> str:
+    """Sign in as a browser does."""
+    with httpx.Client(base_url=site.url) as http:
+        http.get("/login/")
+        form = {"username": "viewer", "password": PASSWORD}
+        form["csrfmiddlewaretoken"] = http.cookies["csrftoken"]
+        http.post("/login/", data=form, headers={"Referer": site.url})
+        return f"sessionid={http.cookies['sessionid']}"
+
+
+async def watch(url: str, headers: dict[str, str], delays: list[float]) -> int:
+    """Follow a run to its end; the delay of each step is the socket's time less the trainer's."""
+    steps = set()
+    async with connect(url, additional_headers=headers, max_size=2**20) as socket:
+        await socket.send(json.dumps({"after": 0}))
+        while True:
+            message = json.loads(await asyncio.wait_for(socket.recv(), 120))
+            now = time()
+            for event in message["events"]:
+                if event["kind"] == "log":
+                    steps.add(event["step"])
+                    delays.append(now - event["time"])
+            if message.get("status") in {"succeeded", "failed"}:
+                return len(steps)
+
+
+async def watch_all(site: Site, run: int, cookie: str) -> tuple[list[float], list[int]]:
+    delays: list[float] = []
+    url = f"{site.url.replace('http', 'ws')}/ws/runs/{run}/"
+    headers = {"Cookie": cookie, "Origin": site.url}
+    steps = await asyncio.gather(*(watch(url, headers, delays) for _ in range(VIEWERS)))
+    return delays, list(steps)
+
+
+def measure(site: Site) -> tuple[list[float], list[int]]:
+    client = ApiClient(site.url, site.manage("create_token", "viewer"))
+    code = (
+        "from django.contrib.auth.models import User;"
+        f"u = User.objects.get(username='viewer'); u.set_password('{PASSWORD}'); u.save()"
+    )
+    site.manage("shell", "-c", code)
+    dataset = client.upload(Path(SAMPLE), "Benchmark")
+    training = {"max_steps": STEPS, "num_train_epochs": 1000}
+    run = client.start(
+        {
+            "model": {"name": "starter/chat"},
+            "data": {"dataset": dataset["id"]},
+            "training": training,
+        }
+    )["id"]
+    return asyncio.run(watch_all(site, run, session_cookie(site)))
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        with running_site(folder / "site") as site:
+            delays, steps = measure(site)
+    finally:
+        shutil.rmtree(folder)
+    complete = sum(1 for seen in steps if seen == STEPS)
+    p50, p95 = statistics.median(delays), statistics.quantiles(delays, n=20)[-1]
+    print(f"log call to socket  p50 {p50 * 1000:.0f} ms  p95 {p95 * 1000:.0f} ms")
+    print(f"target              p95 {TARGET_MILLISECONDS} ms")
+    print(f"complete            {complete} of {VIEWERS} viewers saw all {STEPS} steps")
+    print(f"conditions: {VIEWERS} sockets beside a running training, {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()

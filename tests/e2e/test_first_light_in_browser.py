@@ -1,0 +1,160 @@
+"""A new user's way in headless Chromium: from the first address to a chat with the tuned model."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.site_process import ROOT, running_site
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SECONDS = 1000
+REAL_FILE = (
+    Path(os.environ.get("MAXFT_TEST_DATA") or ROOT.parent / "shared")
+    / "data/instruction/mlx_prompt_completion_train.jsonl"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def browser():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, names)), None)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(site, browser):
+    """The owner's browser; what its console complains of fails the test that saw it."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(30 * SECONDS)
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda line: page.complaints.append(line.text) if line.type == "error" else None,
+    )
+    page.goto(site.first_visit)
+    page.get_by_label("Username").fill("owner")
+    page.get_by_label("Password", exact=True).fill("petrol-and-hairlines")
+    page.get_by_label("Password again").fill("petrol-and-hairlines")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.get_by_role("heading", name="Your first model in three steps")).to_be_visible()
+    return page
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """The real file where there is one, else one like it."""
+    if REAL_FILE.exists():
+        return REAL_FILE
+    path = tmp_path_factory.mktemp("data") / "capitals.jsonl"
+    rows = [{"prompt": f"Where is town {n}?", "completion": f"In land {n}."} for n in range(300)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def dataset(page, site, file):
+    """Upload the file as a person does; its page, once it is checked."""
+    page.goto(f"{site.url}/datasets/new/")
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Upload and check").click()
+    page.wait_for_url(re.compile(r"/datasets/\d+/$"))
+    train = page.get_by_role("link", name="Train on it")
+    expect(train).to_be_visible()
+    return page.url
+
+
+def launch(page, dataset, **fields):
+    page.goto(dataset)
+    page.get_by_role("link", name="Train on it").click()
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    for name, value in fields.items():
+        page.locator(f"[name={name.replace('__', '-')}]").fill(str(value))
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"/runs/\d+/$"))
+
+
+def points(page):
+    """How many points the browser has drawn of the training loss."""
+    return page.evaluate(
+        "() => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot')]"
+        ".flatMap(plot => plot.data.map(trace => trace.x.length)))"
+    )
+
+
+def test_the_uploaded_rows_are_counted_and_shown(page, dataset, file):
+    page.goto(dataset)
+    rows = len(file.read_text().splitlines())
+    expect(page.locator("main")).to_contain_text(f"{rows:,}")
+    assert page.complaints == []
+
+
+def test_a_run_moves_without_reload_and_is_cancelled(page, dataset):
+    launch(page, dataset, training__num_train_epochs=500)
+    page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length > 3")
+    before = points(page)
+    page.wait_for_function(
+        "seen => document.querySelector('.js-plotly-plot').data[0].x.length > seen", arg=before
+    )
+    page.get_by_role("button", name="Stop…").click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("^Stop")).click()
+    expect(page.locator(".status").filter(has_text="Cancelled").first).to_be_visible()
+    assert page.complaints == []
+
+
+def test_a_run_ends_and_its_model_answers_beside_the_base(page, dataset):
+    launch(page, dataset, training__num_train_epochs=5, training__max_steps=20)
+    chat = page.get_by_role("link", name="Chat with it").first
+    chat.wait_for(timeout=180 * SECONDS)
+    assert points(page) >= 20
+    page.reload()
+    page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length > 3")
+    assert points(page) >= 20
+
+    page.get_by_role("link", name="Chat with it").first.click()
+    page.get_by_role("textbox", name="Your message").fill("What is Super Bowl LIX?")
+    page.keyboard.press("Enter")
+    answers = page.locator(".duel .bubble[data-role=assistant]")
+    expect(answers).to_have_count(2, timeout=60 * SECONDS)
+    expect(page.get_by_text("tokens/s").nth(1)).to_be_visible(timeout=60 * SECONDS)
+    page.reload()
+    expect(answers).to_have_count(2)
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(
+    "address", ["/", "/datasets/", "/runs/", "/runs/new/", "/models/", "/playground/", "/queue/"]
+)
+def test_no_page_scrolls_sideways(page, site, address, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(site.url + address)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.complaints == []
