@@ -27,7 +27,7 @@ def test_tells_every_stage_in_order(llama: Path, train: Train) -> None:
     assert stages == ["load", "tokenise", "train", "evaluate", "save"]
     assert [event.kind for event in events][-2:] == ["saved", "succeeded"]
     assert [event.step for event in events if event.kind == "log"] == [1, 2, 3, 4]
-    assert [event.step for event in events if event.kind == "eval"] == [2, 4]
+    assert [event.step for event in events if event.kind == "eval"] == [0, 2, 4]
     assert [event.step for event in events if event.kind == "sample"] == [0, 2, 4]
     log = next(event.data for event in events if event.kind == "log")
     assert set(log) == {
