@@ -79,7 +79,7 @@ class Runner:
             return
         self.folder = prepared.folder
         self.journal = JournalReader(self.folder.journal)
-        self.trainer = Trainer.start(prepared.argv, self.folder, online=prepared.is_online)
+        self.trainer = Trainer(prepared.argv, self.folder, online=prepared.is_online)
         try:
             self.follow(prepared)
         finally:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import psutil
 from django.conf import settings
@@ -61,68 +60,91 @@ def lower_priority() -> None:
 
 
 class Trainer:
-    """A running trainer with a process group of its own."""
+    """`python -m maxaillm.dev.finetune ARGV`, with a process group of its own and its output in
+    the log of `folder`.
 
-    def __init__(
-        self, pid: int, *, cold: subprocess.Popen[bytes] | None, lifeline: socket.socket | None
-    ) -> None:
-        self.pid, self.cold, self.lifeline = pid, cold, lifeline
+    One that stays off the network is forked from the worker's warm process where there is one;
+    else it begins cold, by that very command.
+    """
+
+    def __init__(self, argv: Sequence[str], folder: RunFolder, *, online: bool) -> None:
+        self.argv, self.folder = argv, folder
+        self.env = trainer_environment(online=online)
+        self.cold: subprocess.Popen[bytes] | None = None
+        self.lifeline: socket.socket | None = None
+        self.pid = 0
+        self.process: psutil.Process | None = None
         self.status: int | None = None
         self.peak_bytes = 0
-        self.process: psutil.Process | None = None
-        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended at once
-            self.process = psutil.Process(pid)
-
-    @classmethod
-    def start(cls, argv: Sequence[str], folder: RunFolder, *, online: bool) -> Self:
-        """Begin `python -m maxaillm.dev.finetune ARGV` in `folder`; its output goes to the log.
-
-        A trainer that stays off the network is forked from the worker's warm process, where
-        there is one; else it begins cold, by the same command.
-        """
-        env = trainer_environment(online=online)
         address = os.environ.get(WARM_ADDRESS)
         if address and not online:
-            request = warm.Request(argv, str(folder.root), env, str(folder.log))
-            try:
-                pid, lifeline = warm.ask(Path(address), request)
-            except OSError as error:
-                log.warning("No warm trainer, so a cold one: %s", error)
-            else:
-                return cls(pid, cold=None, lifeline=lifeline)
-        return cls.start_cold(argv, folder, env)
+            self.begin_warm(Path(address))
+        else:
+            self.begin_cold()
 
-    @classmethod
-    def start_cold(cls, argv: Sequence[str], folder: RunFolder, env: dict[str, str]) -> Self:
+    def begin_warm(self, address: Path) -> None:
+        log_path = str(self.folder.log)
+        request = warm.Request(self.argv, str(self.folder.root), self.env, log_path)
+        try:
+            self.lifeline = warm.ask(address, request)
+        except OSError as error:
+            log.warning("No warm trainer, so a cold one: %s", error)
+            self.begin_cold()
+
+    def begin_cold(self) -> None:
         bind = bound_to_this_process()
 
         def prepare() -> None:
             bind()
             lower_priority()
 
-        with folder.log.open("ab") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "maxaillm.dev.finetune", *argv],
-                cwd=folder.root,
-                env=env,
+        with self.folder.log.open("ab") as output:
+            self.cold = subprocess.Popen(
+                [sys.executable, "-m", "maxaillm.dev.finetune", *self.argv],
+                cwd=self.folder.root,
+                env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=prepare,  # noqa: PLW1509 - it makes two system calls, no more
+                preexec_fn=prepare,  # noqa: PLW1509 - it makes three system calls, no more
             )
-        return cls(child.pid, cold=child, lifeline=None)
+        self.meet(self.cold.pid)
+
+    def meet(self, pid: int) -> None:
+        self.pid = pid
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended at once
+            self.process = psutil.Process(pid)
 
     def poll(self) -> int | None:
         """How it ended, negative for a signal; None while it runs."""
-        if self.status is None:
-            if self.cold is not None:
-                self.status = self.cold.poll()
-            elif self.lifeline is not None:
-                self.status = warm.exit_status(self.lifeline)
+        if self.status is not None:
+            return self.status
+        if self.lifeline is not None:
+            self.listen(self.lifeline)
+        elif self.cold is not None:
+            self.status = self.cold.poll()
         if self.status is not None:
             self.kill()  # what it may have started itself
         return self.status
+
+    def listen(self, lifeline: socket.socket) -> None:
+        """First comes its process id, then how it ended."""
+        try:
+            number = warm.hear(lifeline)
+        except ConnectionError as error:
+            self.lifeline = None
+            lifeline.close()
+            if self.pid:
+                self.status = KILLED
+            else:
+                log.warning("No warm trainer, so a cold one: %s", error)
+                self.begin_cold()
+            return
+        if self.pid:
+            self.status = number
+        elif number is not None:
+            self.meet(number)
 
     def measure(self) -> None:
         """Note its memory: a process killed for want of memory can't say so itself."""
@@ -139,9 +161,12 @@ class Trainer:
 
     def kill(self) -> None:
         """Kill the trainer and all of its group."""
-        if self.pid >= 2:
+        if self.pid > 1:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
+        elif self.lifeline is not None:
+            self.lifeline.close()
+            self.lifeline, self.status = None, KILLED
 
     def close(self) -> None:
         """See that nothing of it is left."""

@@ -6,14 +6,11 @@ import logging
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import django_rq
@@ -30,6 +27,7 @@ from jobs.models import ACTIVE, Run
 from jobs.recovery import recover
 from jobs.trainer import WARM_ADDRESS, lower_priority, trainer_environment
 from maxaillm.dev.finetune.lifeline import bound_to_this_process, end_with_parent
+from maxft_site.settings import redis_socket
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +109,9 @@ class TrainingWorker(SiteWorker):
 
     def __init__(self, queue: Queue) -> None:
         super().__init__(queue)
-        self.warm_folder = Path(tempfile.mkdtemp(prefix="maxft-"))
+        # Beside the socket of Redis, a path that is short enough for one.
+        self.warm_address = redis_socket(settings.DATA_DIR).with_name(f"w-{os.getpid()}.sock")
+        self.warm_address.parent.mkdir(mode=0o700, exist_ok=True)
         self.warm_process: subprocess.Popen[bytes] | None = None
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
@@ -121,7 +121,7 @@ class TrainingWorker(SiteWorker):
         finally:
             if self.warm_process:
                 self.warm_process.kill()
-            shutil.rmtree(self.warm_folder, ignore_errors=True)
+            self.warm_address.unlink(missing_ok=True)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         self.keep_warm()
@@ -131,22 +131,26 @@ class TrainingWorker(SiteWorker):
         """Start the warm process, also where it has died."""
         if self.warm_process and self.warm_process.poll() is None:
             return
-        address = self.warm_folder / f"{secrets.token_hex(4)}.sock"
+        self.warm_address.unlink(missing_ok=True)
         bind = bound_to_this_process()
 
         def prepare() -> None:
             bind()
             lower_priority()
 
-        self.warm_process = subprocess.Popen(
-            [sys.executable, "-m", "maxaillm.dev.finetune.warm", str(address)],
-            env=trainer_environment(online=False),
-            cwd=self.warm_folder,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=prepare,  # noqa: PLW1509 - it makes two system calls, no more
-        )
-        os.environ[WARM_ADDRESS] = str(address)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.warm_address))
+            listener.listen()
+            self.warm_process = subprocess.Popen(
+                [sys.executable, "-m", "maxaillm.dev.finetune.warm", str(listener.fileno())],
+                pass_fds=[listener.fileno()],
+                env=trainer_environment(online=False),
+                cwd=settings.DATA_DIR,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=prepare,  # noqa: PLW1509 - it makes three system calls, no more
+            )
+        os.environ[WARM_ADDRESS] = str(self.warm_address)
 
 
 def make_worker(queue: str) -> SiteWorker:

@@ -143,6 +143,8 @@ def use_private_files(folder: Path) -> None:
     os.umask(0o077)
     for name in ("logs", "tmp"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
+    for left in folder.glob("w-*.sock"):
+        left.unlink()
     os.environ["TMPDIR"] = str(folder / "tmp")
 
 

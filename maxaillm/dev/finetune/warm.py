@@ -1,7 +1,8 @@
 """A process that has the libraries imported and forks trainers on request: no wait for imports.
 
-`python -m maxaillm.dev.finetune.warm SOCKET` listens; `ask` has it start a trainer. It never
-runs a torch operation and never touches a GPU: neither survives a fork.
+`python -m maxaillm.dev.finetune.warm FD` serves the listening socket that it inherits as FD; `ask`
+has it start a trainer. What is asked while it still imports is answered then. It never runs a
+torch operation and never touches a GPU: neither survives a fork.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,8 +33,8 @@ IMPORTED_AHEAD = (
     "maxaillm.dev.finetune.__main__",
     "maxaillm.dev.finetune.providers.hugging_face",
 )
-ANSWER_SECONDS = 30.0
-"""How long a request may take to be answered: the imports, if they go on still."""
+REQUEST_SECONDS = 5.0
+NUMBER = struct.Struct("!i")
 
 
 class Request(NamedTuple):
@@ -44,44 +46,39 @@ class Request(NamedTuple):
     log: str
 
 
-def ask(address: Path, request: Request) -> tuple[int, socket.socket]:
-    """Start a trainer. Returns its process id, which is its group's too, and its lifeline.
+def ask(address: Path, request: Request) -> socket.socket:
+    """Have a trainer started. Returns its lifeline: the trainer is killed when it is closed.
 
-    The trainer is killed when the lifeline is closed; `exit_status` reads from it.
-    Raises OSError where nobody listens at `address`.
+    `hear` tells the trainer's process id, then how it ended. Raises OSError where nobody listens.
     """
-    connection = socket.socket(socket.AF_UNIX)
+    lifeline = socket.socket(socket.AF_UNIX)
     try:
-        connection.settimeout(ANSWER_SECONDS)
-        connection.connect(str(address))
-        connection.sendall(json.dumps(request._asdict()).encode() + b"\n")
-        answer = connection.recv(64)
-        if not answer:
-            raise ConnectionResetError(f"{address} closed the connection.")
+        lifeline.connect(str(address))
+        lifeline.sendall(json.dumps(request._asdict()).encode() + b"\n")
     except OSError:
-        connection.close()
+        lifeline.close()
         raise
-    connection.setblocking(False)
-    return int(answer), connection
+    lifeline.setblocking(False)
+    return lifeline
 
 
-def exit_status(connection: socket.socket) -> int | None:
-    """How the trainer of a lifeline ended, as subprocess tells it; None while it runs."""
+def hear(lifeline: socket.socket) -> int | None:
+    """The next number from a lifeline, None while there is none.
+
+    Raises ConnectionError where the warm process itself has died, and its trainers with it.
+    """
     try:
-        answer = connection.recv(64)
+        told = lifeline.recv(NUMBER.size)
     except BlockingIOError:
         return None
-    except ConnectionResetError:
-        answer = b""
-    # Without an answer the warm process itself has died, and its trainers with it.
-    return int(answer) if answer else -signal.SIGKILL
+    if not told:
+        raise ConnectionResetError("The warm process has died.")
+    number: int = NUMBER.unpack(told)[0]
+    return number
 
 
-def main(address: str) -> None:
+def main(listener: socket.socket) -> None:
     os.umask(0o077)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    listener.listen()
     for name in IMPORTED_AHEAD:
         importlib.import_module(name)
     gc.collect()
@@ -117,7 +114,7 @@ class Nursery:
 
     def accept(self) -> tuple[Request, socket.socket] | None:
         connection, _ = self.listener.accept()
-        connection.settimeout(ANSWER_SECONDS)
+        connection.settimeout(REQUEST_SECONDS)
         with connection.makefile("rb") as file:
             line = file.readline()
         if not line.endswith(b"\n"):  # who asked is gone
@@ -159,7 +156,7 @@ class Nursery:
 
 def tell(connection: socket.socket, number: int) -> None:
     try:
-        connection.sendall(b"%d\n" % number)
+        connection.sendall(NUMBER.pack(number))
     except (BrokenPipeError, ConnectionResetError):
         return  # who asked is gone, and the trainer with it
 
@@ -181,4 +178,4 @@ def become(request: Request, connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(socket.socket(fileno=int(sys.argv[1])))
