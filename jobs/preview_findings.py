@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from maxft_site.web.templatetags.ui import duration, sig, size
 HIGH_RATE, LOW_RATE = 10, 0.02
 """Times the recommended learning rate: outside, runs mostly diverge or stand still."""
 FEW_STEPS = 10
+MOST_STEPS = 4096
+"""Of gradient accumulation, as its option allows."""
 
 
 class Fix(NamedTuple):
@@ -48,34 +51,50 @@ def memory_findings(config: RunConfig, rows: int, found: Estimate) -> Iterator[F
     if found.fits:
         return
     needed, there = size(found.memory_bytes.total), size(found.available_bytes)
-    fixes = tuple(fix for fix in memory_fixes(config, rows, found) if fix)
-    text = "The changes below keep the effective batch." if fixes else "Choose a smaller model."
+    fixes = tuple(memory_fixes(config, rows))
+    text = "Either change" if len(fixes) > 1 else "This change"
+    text += " keeps the effective batch." if fixes else ""
+    if not fixes:
+        text = "Choose a smaller model or a shorter maximum length."
     yield Finding("bad", f"Needs {needed} of {there}", text, fixes)
 
 
-def memory_fixes(config: RunConfig, rows: int, found: Estimate) -> Iterator[Fix | None]:
+def memory_fixes(config: RunConfig, rows: int) -> Iterator[Fix]:
+    """Changes after which the run fits, the one that slows it least first."""
+    recomputed: dict[str, JsonValue] = {"model.gradient_checkpointing": True}
+    smaller = smaller_batch(config, rows)
+    if smaller:
+        yield smaller
     if not config.model.gradient_checkpointing:
-        changes: dict[str, JsonValue] = {"model.gradient_checkpointing": True}
-        yield fix("Use gradient checkpointing", changes, config, rows, found)
+        after = estimate(changed(config, recomputed), rows)
+        if after.fits:
+            effect = f"{size(after.memory_bytes.total)}, slower"
+            yield Fix("Use gradient checkpointing", effect, recomputed)
+
+
+def smaller_batch(config: RunConfig, rows: int) -> Fix | None:
+    """The batch halved as often as needed, and accumulated as much more."""
     training = config.training
-    batch = training.per_device_train_batch_size
-    if batch % 2 == 0:
-        steps = 2 * training.gradient_accumulation_steps
-        changes = {
-            "training.per_device_train_batch_size": batch // 2,
-            "training.gradient_accumulation_steps": steps,
+    batch, steps = training.per_device_train_batch_size, training.gradient_accumulation_steps
+    most = min((batch & -batch).bit_length(), (MOST_STEPS // steps).bit_length())
+    halvings = range(1, most)
+
+    def halved(times: int) -> dict[str, JsonValue]:
+        return {
+            "training.per_device_train_batch_size": batch >> times,
+            "training.gradient_accumulation_steps": steps << times,
         }
-        yield fix(f"Batch {batch // 2}, accumulation {steps}", changes, config, rows, found)
 
+    def fits(times: int) -> bool:
+        return estimate(changed(config, halved(times)), rows).fits
 
-def fix(
-    word: str, changes: dict[str, JsonValue], config: RunConfig, rows: int, found: Estimate
-) -> Fix | None:
-    """The change with what it would need; None where it would not help."""
-    after = estimate(changed(config, changes), rows)
-    if after.memory_bytes.total >= found.memory_bytes.total:
+    place = bisect_left(halvings, True, key=fits)
+    if place == len(halvings):
         return None
-    return Fix(word, size(after.memory_bytes.total), changes)
+    times = halvings[place]
+    after = estimate(changed(config, halved(times)), rows)
+    word = f"Batch {batch >> times:,}, accumulation {steps << times:,}"
+    return Fix(word, size(after.memory_bytes.total), halved(times))
 
 
 def changed(config: RunConfig, changes: Mapping[str, JsonValue]) -> RunConfig:

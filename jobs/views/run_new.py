@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from datasets_app.models import Dataset
 from jobs.config_text import as_command, as_request, as_yaml, config_from_yaml
-from jobs.forms import RunForms
+from jobs.forms import RATE, RunForms
 from jobs.models import LanguageModel, Run
 from jobs.preview import Preview, preview_run
 from jobs.selectors import queue_positions
@@ -21,6 +21,7 @@ from jobs.services.runs import create_run
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, Problem
+from maxaillm.dev.finetune.methods import methods
 
 TEXTS = ("yaml", "command", "api")
 VIEWS = {"form": "Form", "yaml": "YAML", "command": "Command", "api": "API"}
@@ -134,7 +135,11 @@ def show_text(
 @require_GET
 def run_new_tuning(request: Request) -> HttpResponse:
     """The options of the method that was just chosen, and what goes with it."""
-    forms = RunForms(request.user, request.GET)
+    name = request.GET.get("tuning-name", "")
+    if name not in methods:
+        raise Http404
+    rate = {"learning_rate": request.GET.get(RATE)}
+    forms = RunForms(request.user, initial={"tuning": {"name": name}, "training": rate})
     return render(request, "jobs/_run_tuning.html", {"forms": forms, "is_swap": True})
 
 

@@ -22,11 +22,6 @@ async function refresh() {
   if (hadFocus) preview.querySelector("button")?.focus();
 }
 
-function later() {
-  clearTimeout(timer);
-  timer = setTimeout(refresh, WAIT_MS);
-}
-
 /** Put a value into the field of a path, as if it were typed. */
 function fill(path, value) {
   const field = form.elements.namedItem(path.replaceAll(".", "-"));
@@ -37,25 +32,26 @@ function fill(path, value) {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-form.addEventListener("input", later);
-form.addEventListener("change", later);
-form.addEventListener("htmx:afterSettle", later);
+/** Below the learning rate: the recommendation as a fact, or as a button where another was typed. */
+function showRate() {
+  const isOwn = form.elements["training-learning_rate"].value !== "";
+  form.querySelector("[data-use-rate]").hidden = !isOwn;
+  form.querySelector("[data-rate-used]").hidden = isOwn;
+}
+
+function changed() {
+  showRate();
+  clearTimeout(timer);
+  timer = setTimeout(refresh, WAIT_MS);
+}
+
+for (const name of ["input", "change", "htmx:afterSettle"]) form.addEventListener(name, changed);
 form.addEventListener("click", (event) => {
   const fix = event.target.closest("[data-fix]");
   for (const [path, value] of Object.entries(JSON.parse(fix?.dataset.fix ?? "{}"))) fill(path, value);
-  const rate = event.target.closest("[data-use-rate]");
-  if (!rate) return;
+  if (!event.target.closest("[data-use-rate]")) return;
   fill("training.learning_rate", null);
-  const word = document.createElement("span");
-  word.className = "field-rec";
-  word.textContent = rate.textContent.replace(/^\s*Use /, "Used: ");
-  rate.replaceWith(word);
   form.elements["training-learning_rate"].focus();
 });
-form.addEventListener("submit", (event) => {
-  const disabled = event.submitter?.getAttribute("aria-disabled") === "true";
-  if (!disabled) return;
-  event.preventDefault();
-  (form.querySelector(".is-invalid") ?? event.submitter).focus();
-});
+form.querySelector(".is-invalid")?.focus(); // the server sent the form back with its mistakes
 refresh();

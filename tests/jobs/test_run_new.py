@@ -96,8 +96,14 @@ def test_another_method_brings_its_options(
     part = alice_client.get(TUNING, sent(alice, tuning__name=method, training__learning_rate="1"))
     for name, info in methods[method].model_fields.items():
         assert (f'name="tuning-{name}"' in part.text) == bool(info.title)
+        if isinstance(info.default, int | float):
+            assert f'name="tuning-{name}" value="{info.default}"' in part.text
     assert f"recommended for {methods[method].label}" in part.text
     assert 'hx-swap-oob="true"' in part.text
+
+
+def test_an_unknown_method_has_no_options(alice_client: Client) -> None:
+    assert alice_client.get(TUNING, {"tuning-name": "nope"}).status_code == 404
 
 
 def test_a_new_run_can_follow_an_old_one(
