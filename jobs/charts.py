@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jobs.models import Run
 from jobs.series import Point, read_series
-from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.metrics import Metric, metrics
 
 
 class Trace(NamedTuple):
@@ -62,12 +62,13 @@ CHARTS = (
 def charts_of(run: Run) -> list[Chart]:
     """The charts of every run, then one for each metric that this one is judged by."""
     chosen = run.config.get("evaluation", {}).get("metrics", [])
-    judged = [
-        Chart(name, metrics[name].label, (Trace(name, "validation", "var(--series-2)", True),))
-        for name in chosen
-        if name in metrics
-    ]
+    judged = [judged_chart(name, metrics[name]) for name in chosen if name in metrics]
     return [*CHARTS, *judged]
+
+
+def judged_chart(name: str, metric: type[Metric]) -> Chart:
+    trace = Trace(name, "validation", "var(--series-2)", marks=True)
+    return Chart(name, metric.label, (trace,), format=".0%" if metric.is_share else ".4~g")
 
 
 def chart_named(run: Run, name: str) -> Chart | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import NamedTuple
 
@@ -176,7 +176,3 @@ def pace(run: Run) -> str:
         return ""
     (step, time), (first_step, first_time) = points[0], points[-1]
     return f"{duration((time - first_time) / (step - first_step))} a step"
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

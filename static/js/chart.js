@@ -47,7 +47,7 @@ export class Chart {
       // Zoom is kept while points come, and given up when the axis means something else.
       uirevision: `${axis} ${scale}`,
       xaxis: { ...this.layout.xaxis, title: { text: TITLES[axis], font: { size: 11 }, standoff: 4 } },
-      yaxis: { ...this.layout.yaxis, type: scale },
+      yaxis: { ...this.layout.yaxis, type: scale, ...(scale === "log" && { dtick: decades(traces) }) },
     });
     layout.xaxis.title.font.color = token("var(--ink-3)");
     globalThis.Plotly.react(this.plot, traces, layout, CONFIG);
@@ -117,9 +117,17 @@ export class Chart {
   }
 }
 
+/** On a logarithmic axis: a tick a decade, or at 1, 2 and 5 where there are few decades. */
+function decades(traces) {
+  const values = traces.flatMap(({ y }) => y).filter((value) => value > 0);
+  const span = Math.log10(Math.max(...values) / Math.min(...values));
+  return span > 1.5 ? Math.ceil(span / 5) : "D2";
+}
+
 /** A value in words: its size decides how many figures are worth reading. */
 function written(value, format) {
   const size = Math.abs(value);
+  if (format.includes("%")) return `${(100 * value).toFixed(1)} %`;
   if (format.includes("s")) return size < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
   if (size > 0 && size < 1e-3) return value.toExponential(1).replace("e+", "e");
   return value.toLocaleString("en", size >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 });

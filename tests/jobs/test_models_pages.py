@@ -29,7 +29,7 @@ def test_the_list_shows_base_and_tuned(alice_client: Client, alice: User) -> Non
     model = tuned(alice)
     page = alice_client.get(MODELS).text
     assert "starter/chat" in page
-    assert "1 times" in page
+    assert "1 time<" in page
     assert model.get_absolute_url() in page
     assert "140.0 kB" in page
 
@@ -47,7 +47,7 @@ def test_the_page_tells_the_lineage(alice_client: Client, alice: User) -> None:
     assert model.run.get_absolute_url() in page
     assert "starter/chat" in page
     assert "1.25" in page
-    assert f"{reverse('jobs:playground')}?model={model.pk}" in page
+    assert f"{reverse('jobs:playground')}?model={model.pk}&amp;beside=base" in page
 
 
 def test_tuned_models_are_their_owners(
