@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 
 from jobs.attempt_folder import Prepared, make_folder, prepare
 from jobs.models import Run
+from jobs.recovery import clear_leftovers
 from jobs.services import attempts
 from jobs.services.ingest import FencedError, record_events
 from jobs.trainer import KILLED, Trainer, memory_limit_bytes
@@ -84,6 +85,7 @@ class Runner:
             self.follow(prepared)
         finally:
             self.trainer.close()
+            clear_leftovers(self.folder)
         if not self.is_fenced:
             self.finish()
 

@@ -196,8 +196,5 @@ def assert_nothing_left(farm: Farm, run: Run) -> None:
     root = str(run.root)
     gone = lambda: not [p for p in farm.processes() if folder_of(p).startswith(root)]  # noqa: E731
     wait_until(gone, "no trainer is left")
-    hidden = [
-        path for path in run.root.rglob(".*") if path.name != ".staging" or any(path.iterdir())
-    ]
-    assert hidden == []
+    assert [path for path in run.root.rglob(".*") if path.is_file() or any(path.iterdir())] == []
     assert list(run.root.rglob("*.tmp")) == []

@@ -1,0 +1,202 @@
+"""What a person may do with a run, and what is said where they may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.models import LanguageModel, Run, Status
+from jobs.services import attempts, runs
+from jobs.services.ingest import record_events
+from jobs.services.models import base_model
+from jobs.services.transitions import IllegalMoveError
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import ConfigError, ModelError
+from tests.jobs.runs import (
+    begin,
+    claimed,
+    event,
+    fresh,
+    make_dataset,
+    make_run,
+    path_of,
+    running,
+    status_of,
+)
+
+
+def config(dataset: int | None, **sections: Any) -> RunConfig:
+    whole = {"model": {"name": "starter/chat"}, "data": {"dataset": dataset}}
+    return RunConfig.parse(whole | sections)
+
+
+def paths(error: ConfigError) -> list[str]:
+    return [problem.path for problem in error.problems]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_run_is_queued(alice: User, queue: Any) -> None:
+    version = make_dataset(alice)
+    run = runs.create_run(owner=alice, config=config(version.dataset_id))
+    assert (run.status, run.dataset, run.base_model.name) == ("queued", version, "starter/chat")
+    assert run.name == "chat lora"
+    assert path_of(run) == ["queued"]
+    assert [(job.queue, job.args, job.job_id) for job in queue.jobs] == [
+        ("training", (run.pk, 0), f"run-{run.pk}-0")
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_waits_for_its_owner(alice: User, queue: Any) -> None:
+    made = config(make_dataset(alice).dataset_id, name="later")
+    run = runs.create_run(owner=alice, config=made, draft=True)
+    assert (run.status, run.name, queue.jobs) == ("draft", "later", [])
+    runs.queue_run(run=run, by=alice)
+    assert [job.job_id for job in queue.jobs] == [f"run-{run.pk}-0"]
+    with pytest.raises(IllegalMoveError):
+        runs.queue_run(run=run, by=alice)
+
+
+def test_all_that_is_wrong_is_said_at_once(alice: User, bob: User) -> None:
+    theirs = make_dataset(bob)
+    wrong = config(theirs.dataset_id, model={"name": "/no/such/folder"})
+    with pytest.raises(ConfigError) as caught:
+        runs.create_run(owner=alice, config=wrong)
+    assert paths(caught.value) == ["data.dataset", "model.name"]
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("status", ["uploading", "checking", "needs_mapping", "invalid"])
+def test_a_data_set_must_be_ready(alice: User, status: str) -> None:
+    version = make_dataset(alice, status=status)
+    with pytest.raises(ConfigError) as caught:
+        runs.create_run(owner=alice, config=config(version.dataset_id))
+    assert paths(caught.value) == ["data.dataset"]
+
+
+def test_files_are_for_the_command_line(alice: User) -> None:
+    version = make_dataset(alice)
+    data = {"dataset": version.dataset_id, "train_file": "/etc/passwd"}
+    with pytest.raises(ConfigError) as caught:
+        runs.create_run(owner=alice, config=config(None, data=data))
+    assert paths(caught.value) == ["data.train_file"]
+
+
+def test_nobody_tunes_a_folder_of_the_site(alice: User, bob: User, settings: Any) -> None:
+    theirs = make_run(bob).attempt_folder(1).model
+    theirs.mkdir(parents=True)
+    with pytest.raises(ModelError, match="no folder"):
+        base_model(owner=alice, name=str(theirs))
+
+
+def test_a_tuned_model_can_be_tuned_by_its_owner(alice: User, bob: User) -> None:
+    tuned = LanguageModel.objects.create(owner=bob, name="bot #1", kind="full", run=make_run(bob))
+    assert base_model(owner=bob, name="bot #1") == tuned
+    with pytest.raises(ModelError):
+        base_model(owner=alice, name="bot #1")
+
+
+def test_an_unsafe_folder_is_refused(alice: User, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(ModelError, match="pickle"):
+        base_model(owner=alice, name=str(tmp_path))
+    assert not LanguageModel.objects.exists()
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.PAUSED])
+def test_one_that_waits_is_cancelled_at_once(alice: User, status: Status) -> None:
+    run = make_run(alice, status=status)
+    runs.cancel_run(run=run, by=alice, save=False)
+    assert status_of(run) == Status.CANCELLED
+
+
+def test_one_at_work_is_told(alice: User) -> None:
+    run = running(alice)
+    runs.cancel_run(run=run, by=alice, save=True)
+    assert (fresh(run).status, fresh(run).stop) == ("cancelling", "save")
+    runs.cancel_run(run=run, by=alice, save=False)
+    assert fresh(run).stop == "cancel"
+    runs.cancel_run(run=run, by=alice, save=True)
+    assert fresh(run).stop == "cancel"
+    assert path_of(run) == ["starting", "running", "cancelling"]
+
+
+def test_cancelling_twice_is_no_mistake(alice: User) -> None:
+    run = make_run(alice, status=Status.CANCELLED)
+    runs.cancel_run(run=run, by=alice, save=False)
+
+
+@pytest.mark.parametrize("status", [Status.DRAFT, Status.SUCCEEDED, Status.FAILED])
+def test_what_can_not_be_cancelled(alice: User, status: Status) -> None:
+    run = make_run(alice, status=status)
+    with pytest.raises(IllegalMoveError, match=f"is {status} and can't be cancelled"):
+        runs.cancel_run(run=run, by=alice, save=False)
+
+
+def test_a_run_that_was_faster_has_succeeded(alice: User) -> None:
+    """The trainer was done when the wish came."""
+    run = running(alice)
+    runs.cancel_run(run=run, by=alice, save=False)
+    record_events(run.pk, 1, [event(3, "succeeded", 6, metrics={})])
+    assert status_of(run) == Status.SUCCEEDED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pause_and_resume(alice: User, queue: Any) -> None:
+    run = running(alice)
+    runs.pause_run(run=run, by=alice)
+    assert (fresh(run).status, fresh(run).stop) == ("pausing", "pause")
+    record_events(run.pk, 1, [event(3, "stopped", 4, action="pause", saved=True)])
+    runs.resume_run(run=run, by=alice)
+    assert (fresh(run).status, fresh(run).stop) == ("queued", "")
+    assert [job.job_id for job in queue.jobs] == [f"run-{run.pk}-1"]
+    assert claimed(run).attempt == 2
+
+
+def test_a_paused_run_is_no_poison_pill(alice: User) -> None:
+    run = make_run(alice)
+    for number in range(1, 6):
+        claimed(run)
+        record_events(run.pk, number, begin())
+        runs.pause_run(run=run, by=alice)
+        attempts.lose(run.pk, number, by="keeper", why="Killed.")
+        runs.resume_run(run=run, by=alice)
+    assert status_of(run) == Status.QUEUED
+
+
+@pytest.mark.parametrize("act", [runs.pause_run, runs.resume_run])
+def test_an_ended_run_does_neither(alice: User, act: Any) -> None:
+    run = make_run(alice, status=Status.FAILED)
+    with pytest.raises(IllegalMoveError):
+        act(run=run, by=alice)
+
+
+def test_retry_makes_a_new_run(alice: User) -> None:
+    old = make_run(alice, status=Status.FAILED)
+    new = runs.retry_run(run=old, by=alice)
+    assert (new.copy_of, new.status, new.config) == (old, "queued", old.config)
+    assert status_of(old) == Status.FAILED
+    with pytest.raises(IllegalMoveError):
+        runs.retry_run(run=new, by=alice)
+
+
+def test_extend_makes_a_longer_run(alice: User) -> None:
+    old = make_run(alice, status=Status.SUCCEEDED)
+    new = runs.extend_run(run=old, by=alice, num_train_epochs=7)
+    assert new.parsed_config.training.num_train_epochs == 7
+    assert new.copy_of == old
+    with pytest.raises(ConfigError):
+        runs.extend_run(run=old, by=alice, num_train_epochs=2)
+
+
+def test_delete(alice: User) -> None:
+    waits, works = make_run(alice), running(alice)
+    runs.delete_run(run=waits, by=alice)
+    assert status_of(waits) == Status.CANCELLED
+    assert list(Run.objects.visible_to(alice)) == [works]
+    with pytest.raises(IllegalMoveError, match="be deleted"):
+        runs.delete_run(run=works, by=alice)
