@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 WARM_ADDRESS = "MAXFT_WARM"
 """Names the socket of the worker's warm process in the worker's own environment."""
 PASSED_ON = re.compile(
-    r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|OMP_NUM_THREADS"
+    r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|G?OMP_\w+"
     r"|XDG_CACHE_HOME|(CUDA|NVIDIA|TORCH|PYTORCH|HIP|ROCR|NCCL|HF)_\w+"
 )
 """What a trainer may know of its environment: no secret of the site is among it."""
