@@ -16,7 +16,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 25
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/\S*")
+ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+/\S*)\n")
 
 
 class Site(NamedTuple):
@@ -75,7 +75,7 @@ def wait_for_address(process: subprocess.Popen[str], output: Path) -> str:
     end = monotonic() + START_SECONDS
     while monotonic() < end:
         if found := ADDRESS.search(output.read_text()):
-            return found.group()
+            return found.group(1)
         if process.poll() is not None:
             break
         sleep(0.1)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -60,9 +61,9 @@ def page(site, browser):
         lambda line: page.complaints.append(line.text) if line.type == "error" else None,
     )
     page.goto(site.first_visit)
-    page.get_by_label("Username").fill("owner")
-    page.get_by_label("Password", exact=True).fill("petrol-and-hairlines")
-    page.get_by_label("Password again").fill("petrol-and-hairlines")
+    page.locator("[name=username]").fill("owner")
+    for name in ("password1", "password2"):
+        page.locator(f"[name={name}]").fill("petrol-and-hairlines")
     page.get_by_role("button", name="Make the account").click()
     expect(page.get_by_role("heading", name="Your first model in three steps")).to_be_visible()
     return page
@@ -103,10 +104,15 @@ def launch(page, dataset, **fields):
 
 def points(page):
     """How many points the browser has drawn of the training loss."""
-    return page.evaluate(
-        "() => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot')]"
-        ".flatMap(plot => plot.data.map(trace => trace.x.length)))"
-    )
+    return page.evaluate("() => document.querySelector('.js-plotly-plot')?.data?.[0].x.length ?? 0")
+
+
+def wait_for_points(page, more_than):
+    """The page's strict policy forbids the evaluation that Playwright's own waiting needs."""
+    end = monotonic() + 90
+    while points(page) <= more_than:
+        assert monotonic() < end, f"only {points(page)} points"
+        page.wait_for_timeout(100)
 
 
 def test_the_uploaded_rows_are_counted_and_shown(page, dataset, file):
@@ -118,14 +124,11 @@ def test_the_uploaded_rows_are_counted_and_shown(page, dataset, file):
 
 def test_a_run_moves_without_reload_and_is_cancelled(page, dataset):
     launch(page, dataset, training__num_train_epochs=500)
-    page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length > 3")
-    before = points(page)
-    page.wait_for_function(
-        "seen => document.querySelector('.js-plotly-plot').data[0].x.length > seen", arg=before
-    )
+    wait_for_points(page, more_than=3)
+    wait_for_points(page, more_than=points(page))
     page.get_by_role("button", name="Stop…").click()
     page.get_by_role("dialog").get_by_role("button", name=re.compile("^Stop")).click()
-    expect(page.locator(".status").filter(has_text="Cancelled").first).to_be_visible()
+    expect(page.locator(".status").filter(has_text="Stopped").first).to_be_visible()
     assert page.complaints == []
 
 
@@ -133,17 +136,17 @@ def test_a_run_ends_and_its_model_answers_beside_the_base(page, dataset):
     launch(page, dataset, training__num_train_epochs=5, training__max_steps=20)
     chat = page.get_by_role("link", name="Chat with it").first
     chat.wait_for(timeout=180 * SECONDS)
-    assert points(page) >= 20
+    wait_for_points(page, more_than=19)
     page.reload()
-    page.wait_for_function("() => document.querySelector('.js-plotly-plot')?.data[0].x.length > 3")
-    assert points(page) >= 20
+    wait_for_points(page, more_than=19)
 
     page.get_by_role("link", name="Chat with it").first.click()
-    page.get_by_role("textbox", name="Your message").fill("What is Super Bowl LIX?")
+    page.locator("[name=question]").fill("What is Super Bowl LIX?")
     page.keyboard.press("Enter")
     answers = page.locator(".duel .bubble[data-role=assistant]")
     expect(answers).to_have_count(2, timeout=60 * SECONDS)
-    expect(page.get_by_text("tokens/s").nth(1)).to_be_visible(timeout=60 * SECONDS)
+    expect(page.locator("[data-stream]")).to_have_count(0, timeout=60 * SECONDS)
+    expect(page.get_by_text("tokens/s").nth(1)).to_be_visible()
     page.reload()
     expect(answers).to_have_count(2)
     assert page.complaints == []
