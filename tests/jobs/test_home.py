@@ -56,7 +56,8 @@ def test_what_runs_is_shown_to_its_owner_only(
 def test_a_tuned_model_offers_a_chat(alice_client: Client, alice: User) -> None:
     run = make_run(alice, status="succeeded")
     tuned = LanguageModel.objects.create(owner=alice, name="first #1", kind="adapter", run=run)
-    assert f"{reverse('jobs:playground')}?model={tuned.pk}&amp;beside=base" in alice_client.get(HOME).text
+    chat = f"{reverse('jobs:playground')}?model={tuned.pk}&amp;beside=base"
+    assert chat in alice_client.get(HOME).text
 
 
 def test_htmx_gets_the_part_that_changes(alice_client: Client) -> None:
