@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
-SECONDS_BETWEEN = 0.25
+SECONDS_BETWEEN = 0.2
 MAX_EVENTS_ALONG = 200
 
 
@@ -45,7 +45,7 @@ class News(NamedTuple):
 def announce(
     run_id: int, first_seq: int, last_seq: int, events: list[dict[str, Any]] | None = None
 ) -> None:
-    """Send word to the pages of a run; at most four times a second, from a thread of its own.
+    """Send word to the pages of a run; at most five times a second, from a thread of its own.
 
     `first_seq > last_seq` says that there is no new event, only a new state.
     """

@@ -11,11 +11,11 @@ from typing import cast
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from jobs.attempt_folder import Prepared, make_folder, prepare
+from jobs.attempt_folder import make_folder, prepare
 from jobs.models import Run
 from jobs.recovery import clear_leftovers
 from jobs.services import attempts
-from jobs.services.ingest import FencedError, record_events
+from jobs.services.ingest import FencedError, record_events, warn
 from jobs.trainer import KILLED, Trainer, memory_limit_bytes
 from maxaillm.dev.finetune.attempt import hold_lock
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -23,7 +23,9 @@ from maxaillm.dev.finetune.events import ENDINGS, Event, JournalReader, StopActi
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.05
+RECORD_SECONDS = 0.2
+"""New lines are recorded, and then announced, at most so often: quick steps come in bundles."""
 BEAT_SECONDS = 1.0
 GRACE_SECONDS: dict[StopAction, float] = {"cancel": 5, "save": 600, "pause": 600, "release": 11}
 """How long a trainer may take to leave by itself: what is to be kept must be written first."""
@@ -62,7 +64,8 @@ class Runner:
         self.leaving = self.is_fenced = self.has_ended = False
         self.was_terminated = False
         self.is_loading = True
-        self.beat_clock, self.frozen_clock, self.silent_clock = Clock(), Clock(), Clock()
+        self.record_clock, self.beat_clock = Clock(), Clock()
+        self.frozen_clock, self.silent_clock = Clock(), Clock()
         self.last_beat = b""
         self.death = ""
 
@@ -82,7 +85,8 @@ class Runner:
         self.journal = JournalReader(self.folder.journal)
         self.trainer = Trainer(prepared.argv, self.folder, online=prepared.is_online)
         try:
-            self.follow(prepared)
+            warn(*self.key, prepared.damaged)
+            self.follow()
         finally:
             self.trainer.close()
             clear_leftovers(self.folder)
@@ -93,10 +97,8 @@ class Runner:
         """The worker is being stopped: have the trainer save and give the run back."""
         self.leaving = True
 
-    def follow(self, prepared: Prepared) -> None:
+    def follow(self) -> None:
         """Until the trainer has ended: journal to database, wishes to trainer, signs of life."""
-        for words in prepared.damaged:
-            log.warning("Run %s: %s", self.run.pk, words)
         while self.trainer.poll() is None and not self.is_fenced:
             self.read_journal()
             if not self.has_ended:
@@ -116,10 +118,13 @@ class Runner:
         self.insist()
 
     def read_journal(self) -> None:
-        """Take new lines along until the database has them; it may be locked or away."""
         self.take(self.journal.read())
-        if not self.waiting:
-            return
+        if self.waiting and self.record_clock.seconds >= RECORD_SECONDS:
+            self.record()
+
+    def record(self) -> None:
+        """Bring the lines that wait into the database; it may be locked or away."""
+        self.record_clock.restart()
         try:
             record_events(*self.key, self.waiting)
         except FencedError as error:
@@ -168,7 +173,10 @@ class Runner:
         if self.asked is None:
             return
         overdue = self.asked_clock.seconds - GRACE_SECONDS[self.asked]
-        if overdue > TERMINATE_SECONDS:
+        if not self.trainer.pid:
+            self.death = "It was stopped before it began."
+            self.trainer.kill()
+        elif overdue > TERMINATE_SECONDS:
             self.death = f"It did not leave when asked to ({self.asked}) and was ended."
             self.trainer.kill()
         elif overdue > 0 and not self.was_terminated:
@@ -193,10 +201,11 @@ class Runner:
 
     def finish(self) -> None:
         """The trainer has ended: record its last words, and if there were none, say so."""
-        self.read_journal()
+        self.take(self.journal.read())
         while self.waiting and not self.is_fenced:
-            time.sleep(BEAT_SECONDS)
-            self.read_journal()
+            self.record()
+            time.sleep(BEAT_SECONDS if self.waiting else 0)
+            self.take(self.journal.read())
         if self.is_fenced:
             return
         if self.asked == "release":

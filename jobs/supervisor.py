@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.lifeline import bound_to_this_process
+from maxaillm.dev.finetune.lifeline import bound_to_this_process, end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,17 @@ LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 30.0
 """A process that lived so long is restarted as quickly as at first."""
 READY_SECONDS = 60.0
+SUPERVISED_BY = "MAXFT_UP"
+"""In a program's environment: the process that keeps it up."""
 LOG_BYTES = 5_000_000
 
 IsReady = Callable[[], Awaitable[bool]]
+
+
+def end_with_supervisor() -> None:
+    """For programs: don't outlive the supervisor, if there is one and the kernel lets us."""
+    if os.environ.get(SUPERVISED_BY) == str(os.getppid()):
+        end_with_parent(os.getppid())
 
 
 class Program(NamedTuple):
@@ -43,7 +51,7 @@ class Supervisor:
     ends them in order. Should this process be killed, the kernel kills them with it."""
 
     def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
-        self.logs, self.env = logs, env
+        self.logs, self.env = logs, {**env, SUPERVISED_BY: str(os.getpid())}
         self.running: dict[str, asyncio.subprocess.Process] = {}
         self.programs: dict[str, Program] = {}
         self.tasks: set[asyncio.Task[None]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -56,6 +57,28 @@ def record_events(run_id: int, attempt: int, events: Sequence[JournalEvent]) -> 
         transaction.on_commit(
             partial(live.announce, run_id, run.last_seq + 1, last, [as_dict(row) for row in rows])
         )
+
+
+def warn(run_id: int, attempt: int, messages: Sequence[str]) -> None:
+    """Add warnings of the site itself to what the trainer tells."""
+    with transaction.atomic():
+        run = attempts.owned(run_id, attempt)
+        if run is None or not messages:
+            return
+        rows = [
+            Event(
+                run=run,
+                seq=run.last_seq + number,
+                attempt=attempt,
+                kind="warning",
+                time=time.time(),
+                data={"message": message, "hint": ""},
+                key=f"warning/{attempt}/site-{run.last_seq + number}",
+            )
+            for number, message in enumerate(messages, start=1)
+        ]
+        Event.objects.bulk_create(rows)
+        Run.objects.filter(pk=run_id).update(last_seq=run.last_seq + len(rows))
 
 
 def rows_of(run: Run, events: Iterable[JournalEvent]) -> list[Event]:

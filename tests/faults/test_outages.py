@@ -21,7 +21,7 @@ from tests.faults.farm import (
     wait_until,
 )
 
-LONG = 400
+LONG = 150
 """Steps of a run that is still at work when the fault is over."""
 
 

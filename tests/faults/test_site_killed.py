@@ -43,10 +43,17 @@ def left_of(folder: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if belongs_to(process, folder)]
 
 
+def words_of(process: psutil.Process) -> set[str]:
+    try:
+        return set(process.cmdline())
+    except psutil.Error:  # it has just died
+        return set()
+
+
 def process_of(site: Site, *command: str) -> psutil.Process:
     def find() -> psutil.Process | None:
         children = psutil.Process(site.process.pid).children()
-        return next((p for p in children if set(command) <= set(p.cmdline())), None)
+        return next((child for child in children if set(command) <= words_of(child)), None)
 
     found: psutil.Process = wait_until(find, f"{command} runs")
     return found

@@ -103,6 +103,8 @@ def test_a_damaged_checkpoint_is_passed_over(farm: Farm, reference: dict[int, fl
     resumed = run.events.get(kind="resumed", attempt=2)
     assert resumed.step is not None
     assert resumed.data["checkpoint"] != newest.name
+    warnings = run.events.filter(kind="warning", attempt=2)
+    assert any(newest.name in warning.data["message"] for warning in warnings)
 
 
 def test_worker_is_stopped_for_a_new_version(farm: Farm, reference: dict[int, float]) -> None:

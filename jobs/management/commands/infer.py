@@ -15,8 +15,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.inference import InferenceWorker
+from jobs.supervisor import end_with_supervisor
 from jobs.warm_models import WarmModels
-from maxaillm.dev.finetune.lifeline import end_with_parent
 
 
 def device_name(text: str) -> str:
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--device", type=device_name, default="auto")
 
     def handle(self, *, device: str, **_options: Any) -> None:
-        end_with_parent(os.getppid())
+        end_with_supervisor()
         set_environment()
         lock = (settings.DATA_DIR / f"infer-{device}.lock").open("w")
         try:

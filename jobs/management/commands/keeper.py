@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from jobs.keeper import keep
-from maxaillm.dev.finetune.lifeline import end_with_parent
+from jobs.supervisor import end_with_supervisor
 
 
 class Command(BaseCommand):
     help = "Watches over runs and uploads: what died is queued again, what is left is swept."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        end_with_parent(os.getppid())
+        end_with_supervisor()
         keep()

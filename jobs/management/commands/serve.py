@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from maxaillm.dev.finetune.lifeline import end_with_parent
+from jobs.supervisor import end_with_supervisor
 
 SECONDS_FOR_OPEN_SOCKETS = 3
 
@@ -22,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *, host: str, port: int, **_options: Any) -> None:
-        end_with_parent(os.getppid())
+        end_with_supervisor()
         uvicorn.run(
             "maxft_site.asgi:application",
             host=host,

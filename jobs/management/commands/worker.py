@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from jobs.supervisor import end_with_supervisor
 from jobs.worker import QUEUES, make_worker
-from maxaillm.dev.finetune.lifeline import end_with_parent
 
 
 class Command(BaseCommand):
@@ -18,5 +17,5 @@ class Command(BaseCommand):
         parser.add_argument("queue", choices=QUEUES)
 
     def handle(self, *, queue: str, **_options: Any) -> None:
-        end_with_parent(os.getppid())
+        end_with_supervisor()
         make_worker(queue).work(logging_level="WARNING")

@@ -79,6 +79,7 @@ def hear(lifeline: socket.socket) -> int | None:
 
 def main(listener: socket.socket) -> None:
     os.umask(0o077)
+    end_with_parent(os.getppid())
     for name in IMPORTED_AHEAD:
         importlib.import_module(name)
     gc.collect()
