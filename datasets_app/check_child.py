@@ -116,6 +116,7 @@ def fields_of(report: Report, listener: Listener) -> dict[str, Any]:
             "findings": dict(listener.codes),
             "labels": report.labels,
             "splits": report.splits,
+            "is_plain_text": report.kind == "text",
             "guess": report.format if is_guess else None,
         },
     }

@@ -129,6 +129,12 @@ class DatasetVersion(models.Model):
         """The rows that can be trained on, as JSON lines of dumped examples."""
         return self.check_folder / "rows.jsonl"
 
+    @property
+    def training_path(self) -> Path:
+        """What the engine reads: the rows; of a plain text the file, whose lines go together."""
+        is_whole_text = self.facts.get("is_plain_text", False) and not self.bad_rows
+        return self.source_path if is_whole_text else self.rows_path
+
 
 class Finding(models.Model):
     """Something about one row: why it can't be trained on, or what deserves a look."""

@@ -50,10 +50,10 @@ def prepare(run: Run) -> Prepared:
 
 def resolved_config(run: Run) -> RunConfig:
     """The run's configuration with files in place of the names of this site."""
-    if run.dataset is None or not run.dataset.rows_path.is_file():
+    if run.dataset is None or not run.dataset.training_path.is_file():
         raise DataError("The rows of the data set are gone.", "Upload the file again.")
     config = json.loads(json.dumps(run.config))
-    data = {"dataset": None, "version": None, "train_file": str(run.dataset.rows_path)}
+    data = {"dataset": None, "version": None, "train_file": str(run.dataset.training_path)}
     config["data"] |= data
     if run.base_model is not None:
         config["model"]["name"] = run.base_model.source

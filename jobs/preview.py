@@ -104,7 +104,7 @@ def source_of(name: str, user: User) -> str:
 
 def with_files(config: RunConfig, source: str, version: DatasetVersion) -> RunConfig:
     data = config.data.model_copy(
-        update={"dataset": None, "version": None, "train_file": str(version.rows_path)}
+        update={"dataset": None, "version": None, "train_file": str(version.training_path)}
     )
     model = config.model.model_copy(update={"name": source})
     return config.model_copy(update={"data": data, "model": model})
