@@ -55,6 +55,7 @@ def test_the_environment_of_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = ("MAXFT_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "AWS_SECRET")
     for name in (*secrets, "HF_TOKEN", "https_proxy", "HF_HOME", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "value")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     offline, online = trainer_environment(online=False), trainer_environment(online=True)
     assert not set(secrets) & (set(offline) | set(online))
     assert {"HF_TOKEN", "https_proxy"} & set(offline) == set()
