@@ -46,7 +46,7 @@ SAMPLE_RECIPE: dict[str, Any] = {
     "model": {"name": "starter/chat"},
     "data": {"max_length": 256, "packing": True, "train_on": "answers"},
     "training": {
-        "num_train_epochs": 8,
+        "num_train_epochs": 6,
         "per_device_train_batch_size": 1,
         "learning_rate": 2e-3,
         "lr_scheduler_type": "cosine",
