@@ -137,8 +137,15 @@ class RunStates(RuleBasedStateMachine):
     @precondition(lambda self: self.trainers)
     @rule(data=st.data(), statement=deaths, act=st.sampled_from([attempts.lose, attempts.release]))
     def end_attempt(self, data: st.DataObject, statement: int, act: Callable[..., bool]) -> None:
-        attempt = data.draw(st.sampled_from(self.trainers)).attempt
-        self.survive(statement, lambda: act(self.pk, attempt, by="keeper", why="Killed."))
+        trainer = data.draw(st.sampled_from(self.trainers))
+        self.survive(statement, lambda: self.give_up(trainer, act))
+
+    def give_up(self, trainer: Trainer, act: Callable[..., bool]) -> None:
+        """As the product does it: what the attempt wrote down comes first."""
+        is_newest = trainer.attempt == self.run.attempt
+        journal = trainer.journal if is_newest else nonsense(trainer.journal)
+        record_events(self.pk, trainer.attempt, journal)
+        act(self.pk, trainer.attempt, by="keeper", why="Killed.")
 
     @rule(statement=deaths, save=st.booleans())
     def cancel(self, statement: int, save: bool) -> None:
@@ -178,7 +185,7 @@ class RunStates(RuleBasedStateMachine):
         if self.run.status == Status.PAUSED:
             runs.resume_run(run=self.run, by=self.user)
         if self.run.status in ACTIVE:
-            attempts.lose(self.pk, self.run.attempt, by="keeper", why="Killed.")
+            self.give_up(self.trainers[-1], attempts.lose)
         if self.run.status == Status.QUEUED:
             self.claim(statement=0)
             while not self.trainers[-1].has_ended:
