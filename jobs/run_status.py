@@ -152,8 +152,16 @@ def judged_stats(run: Run) -> list[Stat]:
     """The newest value of each metric that is more than the loss, beside the base model's."""
     base = run.events.filter(kind="eval", step=0).first()
     names = run.config.get("evaluation", {}).get("metrics", [])
-    known = [metrics[name] for name in names if name in metrics and name in run.metrics]
-    return [judged_stat(metric, run.metrics[name_of(metric)], base) for metric in known]
+    measured = {
+        name: run.events.filter(kind="eval", step__gt=0, data__has_key=name).last()
+        for name in names
+        if name in metrics
+    }
+    return [
+        judged_stat(metrics[name], newest.data[name], base)
+        for name, newest in measured.items()
+        if newest
+    ]
 
 
 def judged_stat(metric: type[Metric], value: float | None, base: Event | None) -> Stat:

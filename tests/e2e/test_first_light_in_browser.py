@@ -142,7 +142,7 @@ def test_a_run_ends_and_its_model_answers_beside_the_base(page, dataset):
 
     page.get_by_role("link", name="Chat with it").first.click()
     page.locator("[name=question]").fill("What is Super Bowl LIX?")
-    page.keyboard.press("Enter")
+    page.locator("#send").click()
     answers = page.locator(".duel .bubble[data-role=assistant]")
     expect(answers).to_have_count(2, timeout=60 * SECONDS)
     expect(page.locator("[data-stream]")).to_have_count(0, timeout=60 * SECONDS)

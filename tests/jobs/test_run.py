@@ -1,13 +1,14 @@
 """The page of a run: history, state, charts, log, and what can be done with it."""
 
 import json
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from jobs.models import Run
+from jobs.models import Event, Run
 from jobs.run_states import ACTIONS
 from tests.jobs.pages import PAYLOADS, add_logs, is_text, trained
 from tests.jobs.runs import make_run, running, status_of
@@ -146,3 +147,17 @@ def test_names_answers_and_log_lines_stay_text(
     assert is_text(alice_client.get(address("run", run)), payload)
     assert is_text(alice_client.get(address("run-log", run)), payload)
     assert "\x1b" not in alice_client.get(address("run-log", run)).text
+
+
+def test_a_metric_is_shown_beside_the_base_models(alice_client: Client, alice: User) -> None:
+    run = trained(alice)
+    run.events.filter(kind="eval").delete()
+    run.config["evaluation"] = {"metrics": ["answers_right"]}
+    run.save()
+    told = partial(Event.objects.create, run=run, attempt=1, kind="eval", time=1.0)
+    told(seq=9001, step=0, key="eval:0", data={"answers_right": 0.25})
+    page = alice_client.get(run.get_absolute_url()).content.decode()
+    assert "base 25 %" not in page
+    told(seq=9002, step=9, key="eval:9", data={"answers_right": 0.75})
+    page = alice_client.get(run.get_absolute_url()).content.decode()
+    assert "base 25 %" in page
