@@ -168,7 +168,7 @@ def numbers(data: dict[str, object]) -> dict[str, float]:
     }
 
 
-NOT_A_SCORE = frozenset({"rows", "seconds", "epoch", "tokens"})
+NOT_A_SCORE = frozenset({"rows", "answered_rows", "seconds", "epoch", "tokens"})
 
 
 def scores_in(data: dict[str, object]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 from jobs.models import Run
 from maxaillm.dev.finetune.events import Event
 
-NO_METRIC = frozenset({"not_finite", "rows", "seconds"})
+NO_METRIC = frozenset({"not_finite", "rows", "answered_rows", "seconds"})
 
 
 def progress_of(run: Run, events: Iterable[Event]) -> dict[str, Any]:

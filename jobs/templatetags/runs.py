@@ -12,6 +12,7 @@ from django.utils import timezone
 from jobs.models import Run
 from jobs.run_states import look_of
 from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.metrics import metrics
 from maxft_site.web.templatetags.ui import status_badge
 
 register = template.Library()
@@ -76,3 +77,11 @@ def spark_path(values: Sequence[float]) -> str:
 def item(mapping: dict[object, object], key: object) -> object:
     """The value under a key that only a variable knows."""
     return mapping.get(key)
+
+
+@register.filter
+def score_title(name: str) -> str:
+    """What a score is called: a metric by its label."""
+    if name == "eval_loss":
+        return "Validation loss"
+    return metrics[name].label if name in metrics else name.replace("_", " ").capitalize()
