@@ -130,6 +130,11 @@ class DatasetVersion(models.Model):
         return self.check_folder / "rows.jsonl"
 
     @property
+    def training_rows(self) -> int:
+        """How many rows the file leaves for training, before a share is held out."""
+        return int(self.facts.get("splits", {}).get("train", self.rows))
+
+    @property
     def training_path(self) -> Path:
         """What the engine reads: the rows; of a plain text the file, whose lines go together."""
         is_whole_text = self.facts.get("is_plain_text", False) and not self.bad_rows

@@ -83,10 +83,10 @@ def preview_run(config: RunConfig, user: User) -> Preview:
     now = machine()
     free = now.disk_total - now.disk_used
     try:
-        found = estimate(resolved, version.rows)
+        found = estimate(resolved, version.training_rows)
     except FineTuneError as error:
         return Preview([], config, version, disk_free=free, error=error)
-    findings = findings_of(resolved, version.rows, found, free)
+    findings = findings_of(resolved, version.training_rows, found, free)
     return Preview([], config, version, found, tuple(findings), free)
 
 

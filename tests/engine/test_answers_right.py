@@ -3,6 +3,8 @@
 import json
 
 from maxaillm.dev.finetune.__main__ import main
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.estimate import estimate
 from maxaillm.dev.finetune.events import RunFolder, read_journal
 from maxaillm.dev.finetune.metrics import Answered
 from maxaillm.dev.finetune.metrics.answers_right import AnswersRight
@@ -35,3 +37,16 @@ def test_what_the_base_model_gets_wrong_the_tuned_one_gets_right(tmp_path):
     assert [evals[step].get("answers_right") for step in (0, 30, 60)] == [0, None, 1]
     assert evals[0]["rows"] == evals[60]["answered_rows"] == 3
     assert evals[60]["perplexity"] < evals[0]["perplexity"]
+
+
+def test_the_estimate_counts_only_rows_for_training(tmp_path):
+    make_llama(tmp_path / "model")
+    row = {"prompt": "What?", "completion": "Blue."}
+    rows = [row | {"split": "train"}] * 8 + [row | {"split": "validation"}] * 24
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    config = {
+        "model": {"name": str(tmp_path / "model")},
+        "data": {"train_file": str(tmp_path / "rows.jsonl"), "packing": False},
+        "training": {"num_train_epochs": 1, "per_device_train_batch_size": 1},
+    }
+    assert estimate(RunConfig.parse(config)).steps == 8

@@ -134,17 +134,20 @@ def local_folder(name: str) -> Path:
 
 
 def rows_of(config: RunConfig, folder: Path, count: int | None) -> Rows:
+    from maxaillm.dev.finetune.examples import has_split
     from maxaillm.dev.finetune.running_text import read_documents
 
     if not config.data.train_file:
         raise DataError("No training file is given.", "Set data.train_file.")
-    examples = read_documents(config.data.train_file)
+    file = config.data.train_file
+    examples = (example for example in read_documents(file) if example.split in {None, "train"})
     tokens = token_counter(folder)
     sample = [tokens(example) for example in islice(examples, SAMPLED_ROWS)]
     if not sample:
         raise DataError("The training file has no rows.", "Choose a file with rows in it.")
     seen = len(sample) + sum(1 for _ in examples) if count is None else count
-    held = 0.0 if config.data.validation_file else config.data.validation_share
+    has_held_out = bool(config.data.validation_file) or has_split(file, "validation")
+    held = 0.0 if has_held_out else config.data.validation_share
     cut = [min(n, config.data.max_length) for n in sample]
     return Rows(max(1, round(seen * (1 - held))), sum(cut) / len(cut))
 
