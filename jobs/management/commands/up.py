@@ -136,7 +136,7 @@ def environment(workers: int) -> dict[str, str]:
     """What the programs are started with: trainings share the processor between them.
 
     One core is left to the pages, and threads that wait sleep. Threads that spin for a core which
-    another program has taken train five times slower (200 against 990 tokens/s, two cores).
+    another program has taken train several times slower: benchmarks/README.md.
     """
     threads = max(1, ((os.cpu_count() or 1) - 1) // max(1, workers))
     return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
