@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from maxaillm.dev.finetune.cells import Role, Row, RowProblem, Turn
 from maxaillm.dev.finetune.registry import Component, Registry
@@ -20,11 +20,16 @@ __all__ = [
     "Conversation",
     "DataFormat",
     "Example",
+    "Judged",
     "Labelled",
     "Message",
+    "MultiLabelled",
+    "Preference",
     "Role",
     "Row",
     "RowProblem",
+    "Scored",
+    "Tagged",
     "Text",
     "formats",
     "recognise",
@@ -70,15 +75,55 @@ class Text(Part):
 
 
 class Labelled(Part):
-    """A text and its class."""
+    """A text and its class; `pair` is the second text where two are judged together."""
 
     text: str
     label: str
+    pair: str | None = None
 
 
-Example = Conversation | Text | Labelled
+class MultiLabelled(Part):
+    """A text and its classes: several at once, or none."""
+
+    text: str
+    labels: list[str]
+    pair: str | None = None
+
+
+class Scored(Part):
+    """A text and the number that it is worth; `pair` as in `Labelled`."""
+
+    text: str
+    score: FiniteFloat
+    pair: str | None = None
+
+
+class Tagged(Part):
+    """The words of a text, a tag each: IOB2 (B-PER, I-PER, O) or plain (NOUN, VERB)."""
+
+    tokens: list[str]
+    tags: list[str]
+
+
+class Preference(Part):
+    """A prompt, and two ways that it may go on, of which one is the better."""
+
+    messages: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+
+
+class Judged(Part):
+    """A prompt and a way that it goes on, which is as it should be or not."""
+
+    messages: list[Message]
+    completion: list[Message]
+    desirable: bool
+
+
+Example = Conversation | Text | Labelled | MultiLabelled | Scored | Tagged | Preference | Judged
 """What every format turns its rows into. `model_dump(exclude_none=True)` is the stored row:
-the formats `messages`, `text` and `classification` read it back."""
+one of the formats that give a class reads its stored rows back."""
 
 
 class DataFormat(Component, ABC):
@@ -87,7 +132,7 @@ class DataFormat(Component, ABC):
     summary: ClassVar[str]
     """One sentence with the keys, for a person who chooses between formats."""
     gives: ClassVar[type[BaseModel]]
-    """Conversation, Text or Labelled."""
+    """The class of its examples."""
 
     @classmethod
     @abstractmethod
