@@ -6,14 +6,14 @@ from maxaillm.dev.finetune.__main__ import main
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import estimate
 from maxaillm.dev.finetune.events import RunFolder, read_journal
-from maxaillm.dev.finetune.metrics import Answered
+from maxaillm.dev.finetune.metrics import Answered, score
 from maxaillm.dev.finetune.metrics.answers_right import AnswersRight
 from tests.tiny import make_llama
 
 
 def test_case_punctuation_and_spaces_do_not_matter():
     answered = [Answered("It is  blue", "It is blue."), Answered("Red.", "It is red.")]
-    assert AnswersRight().from_answers(answered) == 0.5
+    assert score(AnswersRight(), answered) == 0.5
 
 
 def test_what_the_base_model_gets_wrong_the_tuned_one_gets_right(tmp_path):

@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
 from maxaillm.dev.finetune.hf.token_loss import measure
 from maxaillm.dev.finetune.hf.tokenise import Encoder, TokenRows, require_rows
-from maxaillm.dev.finetune.metrics import AnswerMetric, Metric, TokenLossMetric, metrics
+from maxaillm.dev.finetune.metrics import AnswerMetric, Metric, TokenLossMetric, metrics, score
 from maxaillm.dev.finetune.running_text import read_documents
 from maxaillm.dev.finetune.splits import EVERY_SPLIT, Split
 
@@ -37,7 +37,7 @@ def scores_on(
     scores: dict[str, JsonValue] = {"eval_loss": loss.total / loss.tokens}
     for metric in chosen(names):
         if isinstance(metric, TokenLossMetric):
-            scores[metric.name] = metric.from_token_loss(loss)
+            scores[metric.name] = score(metric, [loss])
     return scores | {"rows": len(sequences.rows), "seconds": time.monotonic() - began}
 
 
@@ -50,7 +50,7 @@ def answer_scores(
     if not answered:
         return {}
     scores: dict[str, JsonValue] = {
-        metric.name: metric.from_answers(answered) for metric in metrics_of_answers
+        metric.name: score(metric, answered) for metric in metrics_of_answers
     }
     return scores | {"answered_rows": len(answered)}
 

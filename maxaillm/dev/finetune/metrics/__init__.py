@@ -1,16 +1,34 @@
-"""What a model is judged by, one module each. This file is their contract."""
+"""What a model is judged by, one module each. This file is their contract.
+
+A metric is made of what each held-out row adds to it: numbers that can be summed, and a figure
+of their sum. So a whole set, a part of it and a thousand resamples of it for a confidence
+interval (`bootstrap.py`) all cost one pass over the rows. The figures come from the libraries
+that define them (sacrebleu, rouge-score), called directly: `evaluate.load` would fetch and
+execute a script from the network.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.registry import Component, Registry
+
+FloatArray = NDArray[np.float64]
+
+TEXTS = frozenset({"causal_lm", "seq2seq_lm"})
+"""Tasks whose rows are answered in words."""
+CLASSES = frozenset({"sequence_classification", "token_classification"})
+"""Tasks whose rows, or the tokens of whose rows, are classified."""
 
 
 class TokenLoss(NamedTuple):
-    """Summed over a whole evaluation set, so that batches of any shape weigh the same."""
+    """Of one row, or summed over many, so that batches of any shape weigh the same."""
 
     total: float
     """Negative log-likelihood in nats, summed over the trained tokens."""
@@ -22,6 +40,39 @@ class Answered(NamedTuple):
 
     answer: str
     reference: str
+    others: tuple[str, ...] = ()
+    """Further answers that would be as good."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return (self.reference, *self.others)
+
+
+class Classified(NamedTuple):
+    """A row, or a token of one, that belongs to one of several classes."""
+
+    probabilities: Sequence[float]
+    label: int
+
+    @property
+    def predicted(self) -> int:
+        return int(np.argmax(self.probabilities))
+
+
+class MultiClassified(NamedTuple):
+    """A row that belongs to any number of classes."""
+
+    probabilities: Sequence[float]
+    """Of each class by itself."""
+    labels: Sequence[int]
+    """One where the row belongs to the class, else zero."""
+
+
+class Measured(NamedTuple):
+    """A row whose label is a number."""
+
+    predicted: float
+    actual: float
 
 
 class Metric(Component, ABC):
@@ -30,22 +81,100 @@ class Metric(Component, ABC):
     higher_is_better: ClassVar[bool]
     is_share: ClassVar[bool] = False
     """Whether it runs from 0 to 1, so that people read it in percent."""
+    tasks: ClassVar[frozenset[str]]
+    """The tasks that it can judge."""
+    made_of: ClassVar[type]
+    """What a row has to be."""
+
+    @abstractmethod
+    def statistics(self, row: Any) -> FloatArray:
+        """What a row adds: one axis, as long for every row of a set."""
+
+    @abstractmethod
+    def figure(self, sums: FloatArray) -> float:
+        """The metric of the rows whose statistics sum up to `sums`."""
 
 
 class TokenLossMetric(Metric):
     """A figure made of the loss, which every evaluation measures anyway."""
 
+    made_of: ClassVar[type] = TokenLoss
+
     @abstractmethod
-    def from_token_loss(self, loss: TokenLoss) -> float:
-        """The figure of an evaluation set."""
+    def statistics(self, row: TokenLoss) -> FloatArray: ...
 
 
 class AnswerMetric(Metric):
     """A figure made of answers, which cost a generation a row: measured before and after."""
 
+    made_of: ClassVar[type] = Answered
+    tasks: ClassVar[frozenset[str]] = TEXTS
+
     @abstractmethod
-    def from_answers(self, answered: Sequence[Answered]) -> float:
-        """The figure of the answers to at least one row."""
+    def statistics(self, row: Answered) -> FloatArray: ...
+
+
+class MeanAnswerMetric(AnswerMetric):
+    """The mean over the rows of how good each answer is."""
+
+    @abstractmethod
+    def quality(self, row: Answered) -> float:
+        """How good one answer is; where there are several references, by the kindest of them."""
+
+    def statistics(self, row: Answered) -> FloatArray:
+        return np.array([self.quality(row), 1.0])
+
+    def figure(self, sums: FloatArray) -> float:
+        return float(sums[0] / sums[1])
+
+
+class ClassMetric(Metric):
+    """A figure made of classified rows or tokens."""
+
+    made_of: ClassVar[type] = Classified
+    tasks: ClassVar[frozenset[str]] = CLASSES
+
+    @abstractmethod
+    def statistics(self, row: Classified) -> FloatArray: ...
+
+
+class MultiClassMetric(Metric):
+    """A figure made of rows that belong to any number of classes."""
+
+    made_of: ClassVar[type] = MultiClassified
+    tasks: ClassVar[frozenset[str]] = frozenset({"sequence_classification"})
+
+    @abstractmethod
+    def statistics(self, row: MultiClassified) -> FloatArray: ...
+
+
+class NumberMetric(Metric):
+    """A figure made of predicted numbers."""
+
+    made_of: ClassVar[type] = Measured
+    tasks: ClassVar[frozenset[str]] = frozenset({"sequence_classification"})
+
+    @abstractmethod
+    def statistics(self, row: Measured) -> FloatArray: ...
 
 
 metrics: Registry[Metric] = Registry("metric", package=__name__)
+
+
+def statistics_of(metric: Metric, rows: Iterable[Any]) -> FloatArray:
+    """Of each row, [rows, statistics]. A row may be a list: a document of classified tokens."""
+    made = [
+        np.sum([metric.statistics(part) for part in row], axis=0)
+        if isinstance(row, list)
+        else metric.statistics(row)
+        for row in rows
+        if row != []
+    ]
+    if not made:
+        raise DataError(f"There is no row to measure {metric.label} on.", "Hold some rows out.")
+    return np.stack(made)
+
+
+def score(metric: Metric, rows: Iterable[Any]) -> float:
+    """The metric of a set of rows, each of the kind that it is made of."""
+    return metric.figure(statistics_of(metric, rows).sum(axis=0))

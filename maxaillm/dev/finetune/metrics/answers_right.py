@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from maxaillm.dev.finetune.metrics import Answered, AnswerMetric, metrics
+from maxaillm.dev.finetune.metrics import Answered, MeanAnswerMetric, metrics
 
 PUNCTUATION = re.compile(r"[^\w\s]")
 
 
 @metrics.register
-class AnswersRight(AnswerMetric):
-    """Exact match of the greedy answer, case, punctuation and spaces left aside (SQuAD's rule)."""
+class AnswersRight(MeanAnswerMetric):
+    """Greedy answers equal to the row's, but for case, punctuation and spaces."""
 
     label: ClassVar[str] = "Answers right"
     higher_is_better: ClassVar[bool] = True
@@ -21,9 +20,9 @@ class AnswersRight(AnswerMetric):
 
     name: Literal["answers_right"] = "answers_right"
 
-    def from_answers(self, answered: Sequence[Answered]) -> float:
-        right = (normalised(answer) == normalised(reference) for answer, reference in answered)
-        return sum(right) / len(answered)
+    def quality(self, row: Answered) -> float:
+        answer = normalised(row.answer)
+        return float(any(answer == normalised(reference) for reference in row.references))
 
 
 def normalised(text: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import exp
 from typing import ClassVar, Literal
 
-from maxaillm.dev.finetune.metrics import TokenLoss, TokenLossMetric, metrics
+import numpy as np
+
+from maxaillm.dev.finetune.metrics import FloatArray, TokenLoss, TokenLossMetric, metrics
 
 
 @metrics.register
@@ -14,9 +16,13 @@ class Perplexity(TokenLossMetric):
 
     label: ClassVar[str] = "Perplexity"
     higher_is_better: ClassVar[bool] = False
+    tasks: ClassVar[frozenset[str]] = frozenset({"causal_lm", "seq2seq_lm", "masked_lm"})
 
     name: Literal["perplexity"] = "perplexity"
 
-    def from_token_loss(self, loss: TokenLoss) -> float:
-        mean = loss.total / loss.tokens
+    def statistics(self, row: TokenLoss) -> FloatArray:
+        return np.array([row.total, row.tokens], dtype=np.float64)
+
+    def figure(self, sums: FloatArray) -> float:
+        mean = float(sums[0] / sums[1])
         return exp(mean) if mean < 700 else float("inf")  # exp(710) overflows a double
