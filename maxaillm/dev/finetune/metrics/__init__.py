@@ -67,6 +67,11 @@ class MultiClassified(NamedTuple):
     labels: Sequence[int]
     """One where the row belongs to the class, else zero."""
 
+    @property
+    def predicted(self) -> FloatArray:
+        """One for each class that is likelier than not."""
+        return (np.asarray(self.probabilities) > 0.5).astype(np.float64)
+
 
 class Measured(NamedTuple):
     """A row whose label is a number."""
