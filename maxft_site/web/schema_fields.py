@@ -6,16 +6,24 @@ browser and the reader are told is read from the schema.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import isfinite
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.text import Truncator, capfirst
 from pydantic.fields import FieldInfo
+
+from maxft_site.web.schema_info import (
+    accepts_none,
+    bare_type,
+    bounds_of,
+    extra_of,
+    is_within,
+    number_in,
+    range_words,
+)
 
 
 class SchemaField(forms.Field):
@@ -58,6 +66,10 @@ class SchemaField(forms.Field):
         if typed in (None, "", []):
             return f"Type {self.wanted}."
         return f"{quoted(typed)}: {message}"
+
+    def part_sentence(self, part: str, typed: Any, message: str) -> str:
+        """The same about one of several values: `part` is its number, from 0, or its name."""
+        return f"Line {int(part) + 1}, {quoted(typed)}: {message}."
 
 
 class NumberField(SchemaField):
@@ -126,6 +138,33 @@ class LinesField(SchemaField):
         return message
 
 
+class PairsField(SchemaField):
+    """Names with a value each, one pair a line: `spam: 2.0`."""
+
+    wanted = "a name and its value"
+
+    def __init__(self, name: str, info: FieldInfo) -> None:
+        attrs = {"rows": 3, "placeholder": "label: 2.0"}
+        super().__init__(name, info, forms.Textarea(attrs))
+
+    def to_python(self, value: Any) -> dict[str, str] | None:
+        pairs = value.items() if isinstance(value, dict) else pairs_of(str(value or ""))
+        kept = {str(name): str(part) for name, part in pairs}
+        return None if self.optional and not kept else kept
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return "\n".join(f"{name}: {part}" for name, part in value.items())
+        return value
+
+    def run_validators(self, value: Any) -> None:
+        for name, part in (value or {}).items():
+            super().run_validators(name + part)
+
+    def part_sentence(self, part: str, typed: Any, message: str) -> str:
+        return f"{quoted(part)}: {message}, not {quoted(typed)}."
+
+
 class FlagField(SchemaField):
     """Yes or no."""
 
@@ -178,85 +217,37 @@ def field_of(name: str, info: FieldInfo) -> SchemaField:
     kind = bare_type(info.annotation)
     if get_origin(kind) is Literal:
         return ChoiceField(name, info, get_args(kind))
-    if get_origin(kind) is list:
-        item = bare_type(get_args(kind)[0])
-        if get_origin(item) is Literal:
-            return ChoicesField(name, info, get_args(item))
-        if item is str:
-            return LinesField(name, info)
-    if kind is bool:
-        return FlagField(name, info)
     if kind in (int, float):
         return NumberField(name, info, whole=kind is int)
-    if kind is str:
-        return TextField(name, info)
-    raise TypeError(f"No form field shows the type of {name!r}: {info.annotation}")
+    made = {bool: FlagField, str: TextField}.get(kind) or field_of_many(kind)
+    if made is None:
+        raise TypeError(f"No form field shows the type of {name!r}: {info.annotation}")
+    return made(name, info)
 
 
-def extra_of(info: FieldInfo) -> Mapping[str, Any]:
-    extra = info.json_schema_extra
-    return extra if isinstance(extra, Mapping) else {}
-
-
-def is_hidden(info: FieldInfo) -> bool:
-    """Whether no form shows the field: marked so, or only one value is possible."""
-    kind = bare_type(info.annotation)
-    is_constant = get_origin(kind) is Literal and len(get_args(kind)) == 1
-    return bool(extra_of(info).get("hidden")) or is_constant or kind is NoneType
-
-
-def bare_type(annotation: Any) -> Any:
-    """`annotation` less its `| None` and `Annotated`."""
-    if get_origin(annotation) is Annotated:
-        return bare_type(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        kinds = [arg for arg in get_args(annotation) if arg is not NoneType]
-        if len(kinds) == 1:
-            return bare_type(kinds[0])
-    return annotation
-
-
-def accepts_none(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, UnionType) and NoneType in get_args(annotation)
-
-
-def bounds_of(info: FieldInfo) -> dict[str, float]:
-    """{"ge": 1, "le": 512, "max_length": 80}, whichever the schema states."""
-    names = {Ge: "ge", Gt: "gt", Le: "le", Lt: "lt", MaxLen: "max_length"}
-    return {
-        names[type(rule)]: getattr(rule, names[type(rule)])
-        for rule in info.metadata
-        if type(rule) in names
-    }
-
-
-def range_words(bounds: Mapping[str, float]) -> str:
-    """16 to 131,072; above 0, at most 1; at least 1."""
-    if "ge" in bounds and "le" in bounds:
-        return f"{bounds['ge']:,} to {bounds['le']:,}"
-    signs = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
-    return ", ".join(f"{word} {bounds[rule]:,}" for rule, word in signs if rule in bounds)
-
-
-def is_within(number: float, bounds: Mapping[str, float]) -> bool:
-    return (
-        number >= bounds.get("ge", number)
-        and number <= bounds.get("le", number)
-        and ("gt" not in bounds or number > bounds["gt"])
-        and ("lt" not in bounds or number < bounds["lt"])
-    )
-
-
-def number_in(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if isfinite(number) else None
+def field_of_many(kind: Any) -> Callable[[str, FieldInfo], SchemaField] | None:
+    """What shows a list or a dictionary of `kind`."""
+    items = [bare_type(item) for item in get_args(kind)]
+    if get_origin(kind) is list and get_origin(items[0]) is Literal:
+        return partial(ChoicesField, values=get_args(items[0]))
+    if get_origin(kind) is list and items[0] is str:
+        return LinesField
+    if get_origin(kind) is dict and items == [str, float]:
+        return PairsField
+    return None
 
 
 def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").split("\n")
+
+
+def pairs_of(text: str) -> list[tuple[str, str]]:
+    """What stands before and behind the last colon of each line."""
+    parts = (line.rpartition(":") for line in lines_of(text) if line.strip())
+    return [
+        (name.strip(), value.strip()) if colon else (value.strip(), "")
+        for name, colon, value in parts
+    ]
 
 
 def quoted(typed: Any) -> str:

@@ -17,14 +17,8 @@ from pydantic.fields import FieldInfo
 
 from maxaillm.dev.finetune.errors import Problem
 from maxaillm.dev.finetune.problems import problems_of
-from maxft_site.web.schema_fields import (
-    SchemaField,
-    bare_type,
-    extra_of,
-    field_of,
-    is_hidden,
-    quoted,
-)
+from maxft_site.web.schema_fields import SchemaField, field_of, quoted
+from maxft_site.web.schema_info import bare_type, extra_of, is_hidden
 
 Data = Mapping[str, Any]
 
@@ -100,9 +94,10 @@ class SchemaForm(forms.Form):
             self.add_error(None, f"{first}: {problem.message}" if first else problem.message)
 
     def sentence(self, name: str, rest: list[str], problem: Problem) -> str:
-        if rest and rest[0].isdigit():
-            return f"Line {int(rest[0]) + 1}, {quoted(problem.value)}: {problem.message}."
-        return self.option(name).sentence(self[name].data, problem.message)
+        option = self.option(name)
+        if rest:
+            return option.part_sentence(".".join(rest), problem.value, problem.message)
+        return option.sentence(self[name].data, problem.message)
 
     def typed(self) -> dict[str, Any]:
         """What was typed, tidied; what the browser didn't send is left to the defaults."""

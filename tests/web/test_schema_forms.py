@@ -14,12 +14,14 @@ from pydantic.fields import FieldInfo
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import Problem
+from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
-from maxft_site.web.schema_fields import FlagField, accepts_none, bare_type, bounds_of, is_hidden
+from maxft_site.web.schema_fields import FlagField
 from maxft_site.web.schema_forms import ComponentChoice, SchemaForm, form_class, schemas_in
+from maxft_site.web.schema_info import accepts_none, bare_type, bounds_of, is_hidden
 
 SECTIONS = ["model", "data", "training", "evaluation"]
-COMPONENTS = list(methods.values())
+COMPONENTS = [*methods.values(), *losses.values()]
 
 
 def section(name: str) -> type[BaseModel]:
@@ -35,6 +37,8 @@ def sent(fields: Any) -> dict[str, Any]:
             found |= {field.html_name: "on"} if value else {}
         elif isinstance(value, list):
             found[field.html_name] = value
+        elif isinstance(value, dict):
+            found[field.html_name] = field.field.prepare_value(value).replace("\n", "\r\n")
         else:
             found[field.html_name] = "" if value is None else str(value).replace("\n", "\r\n")
     return found
@@ -60,6 +64,8 @@ def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
         item = bare_type(get_args(kind)[0])
         items = line() if item is str else st.sampled_from(get_args(item))
         made = st.lists(items, min_size=1, max_size=5, unique=True)
+    elif get_origin(kind) is dict:
+        made = st.dictionaries(line(), st.floats(0.01, 100), min_size=1, max_size=3)
     elif get_origin(kind) is Literal:
         made = st.sampled_from(get_args(kind))
     elif kind is float:
@@ -220,6 +226,25 @@ def test_a_required_choice_of_components():
     assert choice.options[1].text == "The large one."
 
 
+class Weighted(BaseModel):
+    weights: dict[str, Annotated[float, Field(gt=0)]] | None = None
+
+
+def test_pairs_are_typed_one_a_line():
+    form = form_class(Weighted)(query({"weights": " spam: 2.5\r\n\r\nre: ham : 1"}))
+    assert form.is_valid(), form.errors
+    assert form.value == Weighted(weights={"spam": 2.5, "re: ham": 1})
+    assert form_class(Weighted)(query({"weights": " "})).is_valid()
+
+
+def test_a_pair_that_is_wrong_is_named():
+    form = form_class(Weighted)(query({"weights": "spam\r\nv1.0: 0\r\nham: 1"}))
+    assert not form.is_valid()
+    first, second = form.errors["weights"]
+    assert first.startswith("“spam”: Input should be a valid number")
+    assert second.startswith("“v1.0”: Input should be greater than 0, not “0")
+
+
 def test_boxes_that_are_not_ticked():
     form = form_class(Small, prefix="s")(query({"s-words": "", "s-kind": ""}))
     assert form.is_valid()
@@ -228,7 +253,7 @@ def test_boxes_that_are_not_ticked():
 
 def test_a_type_that_no_form_can_show_is_refused_at_once():
     class Odd(BaseModel):
-        table: dict[str, int]
+        table: dict[int, str]
 
     with pytest.raises(TypeError, match="table"):
         form_class(Odd)
