@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maxaillm.dev.finetune.losses import Loss
+from maxaillm.dev.finetune.losses import TargetLoss
 
 CHUNK_VALUES = 128 * 50_000
 """Logits computed at once: enough for an efficient matrix product, small beside the model."""
@@ -25,7 +25,12 @@ class LinearLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, loss: Loss
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        loss: TargetLoss,
     ) -> Tensor:
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         used = weight.to(hidden.dtype)
@@ -63,7 +68,7 @@ def add_product(into: Tensor, left: Tensor, right: Tensor) -> None:
         into += left @ right
 
 
-def linear_loss(head: nn.Linear, hidden: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+def linear_loss(head: nn.Linear, hidden: Tensor, targets: Tensor, loss: TargetLoss) -> Tensor:
     """The summed loss of `head(hidden)`; hidden is [targets, width]."""
     total: Tensor = LinearLoss.apply(hidden, head.weight, head.bias, targets, loss)  # type: ignore[no-untyped-call]
     return total
