@@ -60,10 +60,11 @@ class MaxHuggingFaceLLM:
         folder = find_folder(name)
         adapter = folder if folder and (folder / ADAPTER_CONFIG).is_file() else None
         self.base_folder = loading.fetch(base_name(adapter, base) if adapter else name)
+        loading.require_causal(self.base_folder)
         self.device = loading.choose_device(available(device))
         precision = loading.choose_precision("auto", self.device)
         dtype = loading.weights_dtype(precision, frozen=True)
-        self.model: Any = loading.load_model(self.base_folder, dtype).to(self.device).eval()
+        self.model: Any = loading.load_model(self.base_folder, dtype).model.to(self.device).eval()
         self.tokenizer = loading.load_tokenizer(adapter or self.base_folder)
         self.max_length = min(max_length, loading.context_length(self.model) or max_length)
         if adapter:

@@ -12,13 +12,13 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
 from maxaillm.dev.finetune.hf import linear_loss as chunks
-from maxaillm.dev.finetune.hf.collate import IGNORED, Collator, Sequences
+from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.linear_loss import linear_loss
 from maxaillm.dev.finetune.hf.packing import pack
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart, output_head
-from maxaillm.dev.finetune.hf.token_loss import TokenLossOf, measure
-from maxaillm.dev.finetune.hf.tokenise import TokenRows, Tokens
-from maxaillm.dev.finetune.losses import Loss
+from maxaillm.dev.finetune.hf.token_loss import TokenLossOf, measuring, token_losses
+from maxaillm.dev.finetune.hf.rows import IGNORED, Rows, Tokens
+from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
 from tests.engine.conftest import Train, losses
 
@@ -27,7 +27,7 @@ class ByAutograd(CrossEntropy):
     """Cross entropy whose gradient is left to torch, as in a loss that gives only `total`."""
 
     def total_and_gradient(self, logits: Any, targets: Any) -> Any:
-        return Loss.total_and_gradient(self, logits, targets)
+        return TargetLoss.total_and_gradient(self, logits, targets)
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), ByAutograd()])
@@ -57,13 +57,13 @@ def test_chunked_gradient_is_the_ordinary_one(
             torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
 
 
-def rows_of(lengths: list[int], seed: int = 0) -> TokenRows:
+def rows_of(lengths: list[int], seed: int = 0) -> Rows:
     chance = torch.Generator().manual_seed(seed)
     rows = []
     for number, length in enumerate(lengths):
         ids = torch.randint(5, 250, (length,), generator=chance).tolist()
-        rows.append(Tokens(ids, [at > 1 for at in range(length)], number))
-    return TokenRows(rows)
+        rows.append(Tokens(ids, [IGNORED, IGNORED, *ids[2:]], number))
+    return Rows.of(rows)
 
 
 def model_at(folder: Path, **options: Any) -> Any:
@@ -85,7 +85,7 @@ def test_p3_packed_rows_lose_what_they_lose_alone(family: str, request: Any) -> 
         collate = Collator(rows, 0, packed=sequences.packed)
         batch = collate([sequences[n] for n in range(len(sequences))])
         assert batch.pop("tokens") == 104
-        labels = batch.pop("labels")
+        labels, _ = batch.pop("labels"), batch.pop("rows")
         total = token_loss(model, batch, labels)
         total.backward()
         return total.detach(), [p.grad.clone() for p in model.parameters()]
@@ -122,18 +122,20 @@ def test_p2_measured_loss_is_the_mean_over_tokens(family: str, request: Any) -> 
     """GPT-2's own loss divides by the tokens before the shift."""
     model = model_at(request.getfixturevalue(family)).eval()
     rows = rows_of([4, 9, 6])
-    total, count = 0.0, 0
-    for ids, learned in (rows[n] for n in range(3)):
+    expected = []
+    for ids, labels in (rows[n] for n in range(3)):
         logits = model(torch.tensor(ids.tolist())[None]).logits[0]
-        targets = torch.tensor([t if m else IGNORED for t, m in zip(ids, learned, strict=True)])
-        total += float(cross_entropy(logits[:-1], targets[1:].long(), reduction="sum").detach())
-        count += int(learned.sum())
-    sequences = Sequences(rows, packed=False, width=64)
-    batch = Collator(rows, 0, packed=False)([sequences[n] for n in range(3)])
-    batch.pop("tokens")
-    measured = measure(model, [batch])
-    assert measured.tokens == count
-    assert measured.total == pytest.approx(total, rel=1e-5)
+        targets = torch.tensor(labels.tolist())
+        total = float(cross_entropy(logits[:-1], targets[1:], reduction="sum").detach())
+        expected.append((total, int((labels != IGNORED).sum())))
+    for packed in (False, True):
+        sequences = Sequences(rows, packed=packed, width=64)
+        batches = eval_batches(sequences, Collator(rows, 0, packed=packed), batch_size=2)
+        with measuring(model):
+            measured = token_losses(model, batches, len(rows))
+        for (total, tokens), (expected_total, count) in zip(measured, expected, strict=True):
+            assert tokens == count
+            assert total == pytest.approx(expected_total, rel=1e-5)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -166,7 +168,7 @@ def test_head_with_a_cap_takes_the_ordinary_path(llama: Path) -> None:
     rows = rows_of([8, 8])
     batch = Collator(rows, 0, packed=False)([[0], [1]])
     batch.pop("tokens")
-    labels = batch.pop("labels")
+    labels, _ = batch.pop("labels"), batch.pop("rows")
     total = TokenLossOf(model, CrossEntropy())(model, batch, labels)
     logits = capped(**batch).logits
     expected = cross_entropy(
@@ -189,7 +191,7 @@ def test_adapter_on_the_head_is_trained_exactly(llama: Path) -> None:
     rows = rows_of([8, 12])
     batch = Collator(rows, 0, packed=False)([[0], [1]])
     batch.pop("tokens")
-    labels = batch.pop("labels")
+    labels, _ = batch.pop("labels"), batch.pop("rows")
     total = token_loss(model, batch, labels)
     logits = model(**batch).logits
     expected = cross_entropy(

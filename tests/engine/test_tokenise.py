@@ -11,7 +11,9 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm.dev.finetune.formats import Conversation, Message, Text
 from maxaillm.dev.finetune.hf.chat_template import encode_prompt, template_of
 from maxaillm.dev.finetune.hf.loading import load_tokenizer
-from maxaillm.dev.finetune.hf.tokenise import Encoder, Tokenised
+from maxaillm.dev.finetune.hf.rows import IGNORED
+from maxaillm.dev.finetune.hf.tasks.causal_lm import CausalEncoder
+from maxaillm.dev.finetune.hf.tokenise import Tokenised
 from tests import tiny
 
 
@@ -33,12 +35,12 @@ def talk(*turns: str, weights: dict[int, float] | None = None) -> Conversation:
 def encode(
     tokenizer: Tokenizer, *examples: Any, train_on: str = "answers", width: int = 512
 ) -> Tokenised:
-    return Encoder(tokenizer, train_on, width).encode(examples)
+    return CausalEncoder(tokenizer, width, train_on).encode(examples)
 
 
 def learned_text(tokenizer: Tokenizer, found: Tokenised, row: int = 0) -> str:
-    ids, learned = found.rows[row]
-    return str(tokenizer.decode(ids[learned].tolist()))
+    ids, labels = found.rows[row]
+    return str(tokenizer.decode(ids[labels != IGNORED].tolist()))
 
 
 def test_only_answers_with_their_end_are_learned(tokenizer: Tokenizer) -> None:
@@ -55,17 +57,17 @@ def test_a_turn_of_weight_0_is_seen_but_not_learned(tokenizer: Tokenizer) -> Non
 
 def test_all_tokens_are_learned_where_that_is_asked_for(tokenizer: Tokenizer) -> None:
     found = encode(tokenizer, talk("Hi?", "Yes."), train_on="all")
-    ids, learned = found.rows[0]
-    assert not learned[0]
-    assert learned[1:].all()
-    assert len(ids) == len(learned)
+    ids, labels = found.rows[0]
+    assert labels[0] == IGNORED
+    assert labels[1:].tolist() == ids[1:].tolist()
+    assert len(ids) == len(labels)
 
 
 def test_training_sees_the_prompt_that_inference_writes(tokenizer: Tokenizer) -> None:
     found = encode(tokenizer, talk("What is it?", "A test."))
-    ids, learned = found.rows[0]
+    ids, labels = found.rows[0]
     prompt = encode_prompt(tokenizer, [{"role": "user", "content": "What is it?"}])
-    start = int(learned.argmax())
+    start = int((labels != IGNORED).argmax())
     assert ids[:start].tolist() == prompt["input_ids"][0].tolist()
 
 
@@ -84,9 +86,9 @@ def test_marks_of_a_template_and_rendering_find_the_same(tmp_path: Path) -> None
 
 def test_text_learns_every_token_and_its_end(tokenizer: Tokenizer) -> None:
     found = encode(tokenizer, Text(text="red blue"))
-    ids, learned = found.rows[0]
+    ids, labels = found.rows[0]
     assert ids[-1] == tokenizer.eos_token_id
-    assert learned.tolist() == [False] + [True] * (len(ids) - 1)
+    assert labels.tolist() == [IGNORED, *ids[1:].tolist()]
 
 
 def test_a_long_text_is_cut_into_rows_that_learn_each_token_once(tokenizer: Tokenizer) -> None:

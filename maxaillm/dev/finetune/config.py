@@ -15,6 +15,7 @@ from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.problems import problems_of
 from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.tasks import TASK_NAMES
 
 ADVANCED: dict[str, Any] = {"advanced": True}
 HIDDEN: dict[str, Any] = {"hidden": True}
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
     Tuning = TuneMethod
     ChosenLoss = Loss
     MetricName = str
+    TaskName = str
 else:
     Tuning = one_of(methods)
     ChosenLoss = one_of(losses)
     MetricName = Literal[tuple(metrics)]
+    TaskName = Literal[TASK_NAMES]
 
 
 class Section(BaseModel):
@@ -236,7 +239,9 @@ class EvaluationSection(Section):
     """What is measured, and which prompts are answered while training."""
 
     metrics: list[MetricName] = Field(
-        ["perplexity"], title="Metrics", description="Measured on the held-out rows."
+        [],
+        title="Metrics",
+        description="Measured on the held-out rows. None chosen: what suits the task.",
     )
     sample_prompts: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
         [],
@@ -263,7 +268,11 @@ class RunConfig(Section):
     provider: Literal["hugging_face"] = Field(
         "hugging_face", title="Provider", json_schema_extra=HIDDEN
     )
-    task: Literal["causal_lm"] = Field("causal_lm", title="What for", json_schema_extra=HIDDEN)
+    task: TaskName | None = Field(
+        None,
+        title="Task",
+        description="What the model learns to do. Empty: what the data and the model are for.",
+    )
     model: ModelSection
     data: DataSection = DataSection()
     training: TrainingSection = TrainingSection()

@@ -1,15 +1,126 @@
-"""What a model can be tuned for, and what the libraries call it."""
+"""What a model can be tuned for: from which examples, judged by what. No libraries yet."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    Example,
+    Judged,
+    Labelled,
+    MultiLabelled,
+    Preference,
+    Scored,
+    Tagged,
+    Text,
+)
 
 
 class Task(NamedTuple):
     """A kind of work for a model."""
 
-    peft_name: str
+    label: str
+    help: str
+    peft_name: str | None
     """PEFT's TaskType."""
+    pipeline: str
+    """What the Hub calls it in a model's card."""
+    learns_from: tuple[type[Example], ...]
+    metrics: Mapping[type[Example], tuple[str, ...]]
+    """What is measured where the user names nothing, by the kind of example."""
 
 
-TASKS = {"causal_lm": Task(peft_name="CAUSAL_LM")}
+TASKS: Mapping[str, Task] = {
+    "causal_lm": Task(
+        "Chat and text",
+        "Goes on with a text: chat, instructions, documents. GPT-2, Llama, Qwen, Mistral, ...",
+        "CAUSAL_LM",
+        "text-generation",
+        (Conversation, Text),
+        {Conversation: ("perplexity",), Text: ("perplexity",)},
+    ),
+    "seq2seq_lm": Task(
+        "Text to text",
+        "Turns one text into another: translation, summaries. T5, BART, BlenderBot, ...",
+        "SEQ_2_SEQ_LM",
+        "text2text-generation",
+        (Conversation,),
+        {Conversation: ("perplexity", "chrf", "exact_match")},
+    ),
+    "sequence_classification": Task(
+        "Classification",
+        "Gives a text a class, several classes or a number. BERT, RoBERTa, GPT-2, Llama, ...",
+        "SEQ_CLS",
+        "text-classification",
+        (Labelled, MultiLabelled, Scored),
+        {
+            Labelled: ("accuracy", "macro_f1"),
+            MultiLabelled: ("micro_f1",),
+            Scored: ("mae", "pearson"),
+        },
+    ),
+    "token_classification": Task(
+        "Token classification",
+        "Gives each word a class: names, parts of speech. BERT, RoBERTa, ...",
+        "TOKEN_CLS",
+        "token-classification",
+        (Tagged,),
+        {Tagged: ("accuracy", "macro_f1")},
+    ),
+    "masked_lm": Task(
+        "Masked language model",
+        "Learns the language of a field by filling gaps in its texts. BERT, RoBERTa, ...",
+        None,
+        "fill-mask",
+        (Text,),
+        {Text: ("perplexity",)},
+    ),
+    "preference": Task(
+        "Preference tuning",
+        "Learns which of two answers is better. For a model that can answer already.",
+        "CAUSAL_LM",
+        "text-generation",
+        (Preference, Judged),
+        {Preference: ("preferred",), Judged: ("preferred",)},
+    ),
+}
+TASK_NAMES: tuple[str, ...] = tuple(TASKS)
+
+
+def choose_task(kind: type[Example], settings: Mapping[str, Any]) -> str:
+    """The task that examples of a kind are for, with the model whose `config.json` is given."""
+    serving = [name for name, task in TASKS.items() if kind in task.learns_from]
+    if kind is Conversation:
+        return "seq2seq_lm" if is_encoder_decoder(settings) else "causal_lm"
+    if kind is Text:
+        return "causal_lm" if is_causal(settings) else "masked_lm"
+    return serving[0]
+
+
+def require_examples(task: str, kind: type[Example], source: str) -> None:
+    """Raises DataError where the rows of `source` are not what the task learns from."""
+    if kind in TASKS[task].learns_from:
+        return
+    fitting = [name for name, other in TASKS.items() if kind in other.learns_from]
+    raise DataError(
+        f"{source} holds {kind.__name__.lower()} rows, which the task {task} can't learn from.",
+        f"Set task to {' or '.join(fitting)}, or leave it out; or choose other data.",
+    )
+
+
+def is_encoder_decoder(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("is_encoder_decoder")) or any(
+        name.endswith("ForConditionalGeneration") for name in architectures(settings)
+    )
+
+
+def is_causal(settings: Mapping[str, Any]) -> bool:
+    return any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures(settings))
+
+
+def architectures(settings: Mapping[str, Any]) -> list[str]:
+    named = settings.get("architectures")
+    return [str(name) for name in named] if isinstance(named, list) else []

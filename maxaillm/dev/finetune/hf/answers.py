@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from maxaillm.dev.finetune.hf.rows import IGNORED, Rows
 from maxaillm.dev.finetune.hf.sampling import end_tokens
-from maxaillm.dev.finetune.hf.tokenise import TokenRows
 from maxaillm.dev.finetune.metrics import Answered
 
 MAX_ROWS = 200
@@ -28,10 +28,11 @@ class Question(NamedTuple):
     answer: list[int]
 
 
-def questions_of(rows: TokenRows) -> Iterator[Question]:
+def questions_of(rows: Rows) -> Iterator[Question]:
     """The rows that ask something; a text whose every token is learned asks nothing."""
     for index in range(len(rows)):
-        ids, learned = rows[index]
+        ids, labels = rows[index]
+        learned = labels != IGNORED
         end = int(np.flatnonzero(learned)[-1]) + 1
         before = np.flatnonzero(~learned[:end])
         start = int(before[-1]) + 1
@@ -39,17 +40,13 @@ def questions_of(rows: TokenRows) -> Iterator[Question]:
             yield Question(ids[:start].tolist(), ids[start:end].tolist())
 
 
-@torch.no_grad()
-def answer_rows(model: Any, tokenizer: Tokenizer, rows: TokenRows) -> list[Answered]:
-    """The likeliest answers. Greedy: no random number is drawn, so training is not disturbed."""
-    was_training = model.training
-    model.eval()
+def answer_rows(model: Any, tokenizer: Tokenizer, rows: Rows) -> list[Answered]:
+    """The likeliest answers of a model that is in evaluation mode. Greedy: no random number is
+    drawn, so training is not disturbed."""
     questions = list(islice(questions_of(rows), MAX_ROWS))
     questions.sort(key=lambda question: len(question.prompt))  # little padding in a batch
     batches = (questions[begin : begin + BATCH] for begin in range(0, len(questions), BATCH))
-    answered = [pair for batch in batches for pair in answer_batch(model, tokenizer, batch)]
-    model.train(was_training)
-    return answered
+    return [pair for batch in batches for pair in answer_batch(model, tokenizer, batch)]
 
 
 def answer_batch(model: Any, tokenizer: Tokenizer, batch: Sequence[Question]) -> Iterator[Answered]:

@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import DiskFullError, NotFiniteError
 from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.hf.trainer import TokenTrainer
+from maxaillm.dev.finetune.hf.trainer import TaskTrainer
 
 Scores = dict[str, JsonValue]
 BYTES_A_PARAMETER = 13
@@ -33,7 +33,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self,
         config: RunConfig,
         attempt: Attempt,
-        trainer: TokenTrainer,
+        trainer: TaskTrainer,
         facts: Mapping[str, JsonValue],
         evaluate: Callable[[], Scores] | None,
         sample: Callable[[int], None],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
@@ -15,21 +15,26 @@ from transformers.utils import logging
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
 
 
 def fetch(name: str) -> Path:
     """The checked folder of the model `name`; a Hub name is downloaded if it has to be."""
     folder = find_folder(name) or download(name)
-    config = check_folder(folder)
-    architectures = config.get("architectures") or []
+    check_folder(folder)
+    return folder
+
+
+def require_causal(folder: Path) -> None:
+    """Raises ModelError where the model does not write text token by token."""
+    architectures = check_folder(folder).get("architectures") or []
     if not set(architectures) & CAUSAL_LMS:
         what = architectures[0] if architectures else "no causal language model"
         raise ModelError(
-            f"{name} is {what}: it does not write text.",
+            f"{folder.name} is {what}: it does not write text.",
             "Choose a causal language model, such as a Llama, Qwen or GPT-2.",
         )
-    return folder
 
 
 CAUSAL_LMS = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
@@ -78,22 +83,38 @@ def choose_pad_token(tokenizer: Tokenizer) -> str:
     return str(chosen)
 
 
-def load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-    """The causal language model in `folder`, its weights held as `dtype`."""
+class Opened(NamedTuple):
+    """A model, and the names of its weights that the folder does not hold: a new head's."""
+
+    model: PreTrainedModel
+    fresh: list[str]
+
+
+def load_model(
+    folder: Path, dtype: torch.dtype, auto_class: Any = AutoModelForCausalLM, **options: Any
+) -> Opened:
+    """The model in `folder`, its weights held as `dtype`, with the head of `auto_class`.
+
+    A head of another size than the folder's is made anew. Raises ModelError.
+    """
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        model, report = auto_class.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes="num_labels" in options,
+            **options,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(
             f"The model in {folder.name} can't be loaded: {first_line(error)}",
             "Check that the folder is whole and that transformers knows this kind of model.",
         ) from error
-    return model
+    mismatched = {str(entry[0]) for entry in report["mismatched_keys"]}
+    return Opened(model, sorted({*report["missing_keys"], *mismatched}))
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
@@ -146,7 +167,15 @@ def set_threads() -> None:
 def context_length(model: Any) -> int | None:
     """How many tokens the model can see, where its configuration says so."""
     length = getattr(model.config, "max_position_embeddings", None)
-    return int(length) if length else None
+    if not length:
+        return None
+    offsets = [
+        module.padding_idx + 1  # RoBERTa counts its positions from there
+        for name, module in model.named_modules()
+        if name.endswith("embeddings.position_embeddings")
+        and getattr(module, "padding_idx", None) is not None
+    ]
+    return int(length) - max(offsets, default=0)
 
 
 def first_line(error: BaseException) -> str:

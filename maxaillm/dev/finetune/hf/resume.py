@@ -15,7 +15,7 @@ from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.checkpoints import Checkpoint
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import CheckpointError
-from maxaillm.dev.finetune.hf.tokenise import TokenRows
+from maxaillm.dev.finetune.hf.rows import Rows
 
 MAY_CHANGE = {
     "num_train_epochs", "max_steps", "logging_steps", "eval_steps", "save_steps",
@@ -24,13 +24,14 @@ MAY_CHANGE = {
 """How long a run goes on and what it tells may change; what each step does may not."""
 
 
-def facts_of(config: RunConfig, rows: TokenRows, model_folder: Path) -> dict[str, JsonValue]:
+def facts_of(config: RunConfig, rows: Rows, model_folder: Path) -> dict[str, JsonValue]:
     """Names for all that decides what the next step computes."""
     options = {
         "training": config.training.model_dump(mode="json", exclude=MAY_CHANGE),
         "tuning": config.tuning.model_dump(mode="json"),
         "model": config.model.model_dump(mode="json", exclude={"name"}),
         "packing": config.data.packing,
+        "task": config.task,
     }
     return {
         "options": hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest(),

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.hf.chat_template import encode_prompt
 
 
-@torch.no_grad()
 def answer(model: Any, tokenizer: Tokenizer, prompt: str, max_new_tokens: int) -> str:
-    """The likeliest answer. Greedy: it draws no random number, so training is not disturbed."""
-    was_training = model.training
-    model.eval()
+    """The likeliest answer of a model that is in evaluation mode. Greedy: it draws no random
+    number, so training is not disturbed."""
     encoded = {name: t.to(model.device) for name, t in encode_prompt(tokenizer, prompt).items()}
     output = model.generate(
         **encoded,
@@ -24,7 +21,6 @@ def answer(model: Any, tokenizer: Tokenizer, prompt: str, max_new_tokens: int) -
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=end_tokens(model, tokenizer),
     )
-    model.train(was_training)
     text: str = tokenizer.decode(
         output[0, encoded["input_ids"].shape[1] :], skip_special_tokens=True
     )

@@ -11,12 +11,13 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm import __version__
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.model_folder import is_path
+from maxaillm.dev.finetune.tasks import TASKS
 
 CARD = """\
 ---
 base_model: {base}
 library_name: {library}
-pipeline_tag: text-generation
+pipeline_tag: {pipeline}
 tags: [{method}]
 ---
 # {name}
@@ -44,7 +45,8 @@ def save_tuned(
     model.config.use_cache = True
     # PEFT would look the base up, on the Hub too, to see whether its vocabulary has changed
     model.save_pretrained(staged, **{"save_embedding_layers": False} if adapters else {})
-    model.generation_config.save_pretrained(staged)
+    if model.can_generate():
+        model.generation_config.save_pretrained(staged)
     tokenizer.save_pretrained(staged)
     (staged / "README.md").write_text(card(config, base, summary), encoding="utf-8")
     if folder.exists():
@@ -70,6 +72,7 @@ def card(config: RunConfig, base: str, summary: dict[str, Any]) -> str:
     scores = ", ".join(f"{name} {value:.4g}" for name, value in summary["scores"].items())
     return CARD.format(
         base=base,
+        pipeline=TASKS[config.task or "causal_lm"].pipeline,
         library="peft" if config.tuning.keeps_base else "transformers",
         method=config.tuning.name,
         name=" ".join((config.name or f"{base} tuned").split()),

@@ -1,20 +1,25 @@
-"""The loss of a causal language model on a batch, in training and in evaluation alike."""
+"""The loss of a model that writes tokens on a batch, in training and in evaluation alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from maxaillm.dev.finetune.hf.collate import IGNORED
-from maxaillm.dev.finetune.hf.linear_loss import headless, linear_loss
+from maxaillm.dev.finetune.hf.linear_loss import CHUNK_VALUES, headless, linear_loss
 from maxaillm.dev.finetune.hf.probe import output_head
-from maxaillm.dev.finetune.losses import Loss
+from maxaillm.dev.finetune.hf.rows import IGNORED
+from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
 from maxaillm.dev.finetune.metrics import TokenLoss
+
+Head = Callable[[Tensor], Tensor]
 
 
 class TokenLossOf:
@@ -23,42 +28,92 @@ class TokenLossOf:
     Only at those are logits made, and in chunks where the head is a plain linear layer. The
     sum is what is exact under gradient accumulation: models that return their own mean get
     that wrong in several ways. A plain head computes in `dtype`, where one is given: mixed
-    precision does not reach what is done outside the model.
+    precision does not reach what is done outside the model. `shifted`: a position says the
+    token after it, as in causal models.
     """
 
     def __init__(
-        self, model: PreTrainedModel, loss: Loss, dtype: torch.dtype | None = None
+        self,
+        model: PreTrainedModel,
+        loss: TargetLoss,
+        dtype: torch.dtype | None = None,
+        *,
+        shifted: bool = True,
     ) -> None:
-        self.loss = loss
+        self.loss, self.shifted = loss, shifted
         self.head = output_head(model)
         self.chunked = type(self.head) is nn.Linear
         held = next(self.head.parameters()).dtype if self.head else torch.float32
         self.dtype = dtype if dtype and self.chunked else held
 
     def __call__(self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor) -> Tensor:
-        targets = labels[:, 1:]
-        learned = targets != IGNORED
-        if self.head is None:
-            logits = model(**inputs, use_cache=False).logits[:, :-1][learned]
-            return self.loss.total(logits.float(), targets[learned])
-        with headless(self.head):
-            hidden = model(**inputs, use_cache=False).logits[:, :-1][learned].to(self.dtype)
+        hidden, targets, _ = self.learned(model, inputs, labels)
         if self.chunked and isinstance(self.head, nn.Linear):
-            return linear_loss(self.head, hidden, targets[learned], self.loss)
-        return self.loss.total(self.head(hidden).float(), targets[learned])
+            return linear_loss(self.head, hidden, targets, self.loss)
+        return self.loss.total(self.logits(hidden), targets)
+
+    def learned(
+        self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the head gets where something is learned (logits, where no head is known), the
+        targets there, and where that is among the labels."""
+        with headless(self.head) if self.head else unchanged():
+            output = model(**inputs, use_cache=False).logits
+        output = output[:, -labels.shape[1] :]  # after virtual tokens, which have no labels
+        if self.shifted:
+            output, labels = output[:, :-1], labels[:, 1:]
+        at = labels != IGNORED
+        hidden = output[at]
+        return hidden.to(self.dtype) if self.head else hidden, labels[at], at
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        return (self.head(hidden) if self.head else hidden).float()
+
+    def by_row(
+        self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor, rows: Tensor
+    ) -> Iterator[tuple[int, float, int]]:
+        """Of each row in the batch: its number, its summed loss and how many tokens count."""
+        hidden, targets, at = self.learned(model, inputs, labels)
+        owners = (rows[:, 1:] if self.shifted else rows)[at].cpu()
+        size = max(1, CHUNK_VALUES // self.logits(hidden[:1]).shape[-1])
+        parts = zip(hidden.split(size), targets.split(size), strict=True)
+        losses = [cross_entropy(self.logits(h), target, reduction="none") for h, target in parts]
+        values = torch.cat(losses).double().cpu()
+        for row in owners.unique().tolist():
+            own = values[owners == row]
+            yield row, float(own.sum()), len(own)
 
 
-@torch.no_grad()
-def measure(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]]) -> TokenLoss:
-    """The negative log-likelihood of all learned tokens; no random number is drawn."""
-    was_training = model.training
-    model.eval()
-    likelihood = TokenLossOf(model, CrossEntropy())
-    total, tokens = 0.0, 0
+@contextmanager
+def unchanged() -> Iterator[None]:
+    yield
+
+
+def token_losses(
+    model: PreTrainedModel,
+    batches: Iterable[Mapping[str, Tensor]],
+    count: int,
+    *,
+    shifted: bool = True,
+) -> list[TokenLoss]:
+    """The negative log-likelihood of each of `count` rows; no random number is drawn."""
+    likelihood = TokenLossOf(model, CrossEntropy(), shifted=shifted)
+    found: dict[int, TokenLoss] = defaultdict(lambda: TokenLoss(0.0, 0))
     for batch in batches:
         inputs = {name: value.to(model.device) for name, value in batch.items()}
-        labels = inputs.pop("labels")
-        total += float(likelihood(model, inputs, labels))
-        tokens += int((labels[:, 1:] != IGNORED).sum())
-    model.train(was_training)
-    return TokenLoss(total, tokens)
+        labels, rows = inputs.pop("labels"), inputs.pop("rows")
+        for row, total, tokens in likelihood.by_row(model, inputs, labels, rows):
+            found[row] = TokenLoss(found[row].total + total, found[row].tokens + tokens)
+    return [found[row] for row in range(count)]
+
+
+@contextmanager
+def measuring(model: PreTrainedModel) -> Iterator[None]:
+    """Without gradients and dropout; afterwards the model is as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)

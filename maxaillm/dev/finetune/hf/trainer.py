@@ -19,23 +19,23 @@ from transformers.trainer_utils import set_seed
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf.collate import BatchOrder, Collator, Loader, Sequences
-from maxaillm.dev.finetune.hf.token_loss import TokenLossOf
+from maxaillm.dev.finetune.hf.rows import IGNORED
+from maxaillm.dev.finetune.hf.tasks import Objective
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CHECKPOINTING: dict[str, Any] = {
     "gradient_checkpointing": True,
     "gradient_checkpointing_kwargs": {"use_reentrant": False},
 }
 
 
-class TokenTrainer(Trainer):  # type: ignore[misc]
-    """Sums the loss over learned tokens and divides by their number in the whole step."""
+class TaskTrainer(Trainer):  # type: ignore[misc]
+    """Sums the loss over what is learned and divides by how much that is in the whole step."""
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, loss: TokenLossOf, sequences: Sequences, **options: Any) -> None:
-        super().__init__(train_dataset=sequences, compute_loss_func=loss, **options)
-        self.token_loss, self.sequences = loss, sequences
+    def __init__(self, *, objective: Objective, sequences: Sequences, **options: Any) -> None:
+        super().__init__(train_dataset=sequences, **options)
+        self.objective, self.sequences = objective, sequences
         self.step_loss = torch.zeros((), device=self.args.device)
         self.step_tokens = 0
         self.grad_norm: float | None = None
@@ -54,10 +54,18 @@ class TokenTrainer(Trainer):  # type: ignore[misc]
         num_items_in_batch: Tensor | int = 1,
     ) -> Tensor:
         self.step_tokens += inputs.pop("tokens")
+        inputs.pop("rows")
         labels = inputs.pop("labels")
-        loss = self.token_loss(model, inputs, labels) / num_items_in_batch
+        loss = self.objective(model, inputs, labels) / num_items_in_batch
         self.step_loss += loss.detach()
         return loss
+
+    def _get_num_items_in_batch(
+        self, batch_samples: list[dict[str, Any]], device: torch.device
+    ) -> Tensor:
+        """What is learned in all batches of a step; models count it in ways that differ."""
+        counts = [(batch["labels"] != IGNORED).sum() for batch in batch_samples]
+        return torch.stack(counts).sum().to(device)
 
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
         norm: Tensor = super()._clip_grad_norm(model)
@@ -88,15 +96,16 @@ class TokenTrainer(Trainer):  # type: ignore[misc]
 def make_trainer(
     config: RunConfig,
     model: PreTrainedModel,
+    objective: Objective,
     sequences: Sequences,
     collator: Collator,
     folder: Path,
     precision: str,
-) -> TokenTrainer:
+) -> TaskTrainer:
     """A trainer whose checkpoints go below `folder`. The model lies on its device already."""
     set_seed(config.training.seed)
-    return TokenTrainer(
-        loss=TokenLossOf(model, config.training.loss, DTYPES[precision]),
+    return TaskTrainer(
+        objective=objective,
         sequences=sequences,
         model=model,
         data_collator=collator,

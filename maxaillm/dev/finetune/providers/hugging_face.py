@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_b
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.examples import has_split
+from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.methods import Plan
+from maxaillm.dev.finetune.model_folder import check_folder
 from maxaillm.dev.finetune.running_text import read_documents
-from maxaillm.dev.finetune.splits import EVERY_SPLIT, Split
-from maxaillm.dev.finetune.tasks import TASKS
+from maxaillm.dev.finetune.tasks import TASKS, choose_task, require_examples
 
 if TYPE_CHECKING:
     import torch
@@ -25,24 +26,26 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
     from maxaillm.dev.finetune.hf.collate import Sequences
-    from maxaillm.dev.finetune.hf.tokenise import Tokenised
-    from maxaillm.dev.finetune.hf.trainer import TokenTrainer
+    from maxaillm.dev.finetune.hf.evaluate import Judge
+    from maxaillm.dev.finetune.hf.tasks import ModelTask
+    from maxaillm.dev.finetune.hf.trainer import TaskTrainer
 
 
 class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     """Tunes a model of the Hugging Face family; the heavy libraries load with the first step."""
 
+    task: ModelTask
     model: PreTrainedModel
     tokenizer: Tokenizer
     device: torch.device
     base_folder: Path
+    judge: Judge | None
     final_scores: dict[str, JsonValue]
     is_loaded = False
 
     def load(self) -> None:
-        """Check the base model's folder, then open tokenizer and weights."""
+        """Check the base model's folder, settle the task, then open tokenizer and weights."""
         from maxaillm.dev.finetune.hf import loading
-        from maxaillm.dev.finetune.hf.memory import out_of_memory_said
 
         if self.is_loaded:
             return
@@ -54,11 +57,48 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             self.attempt.warn(
                 f"There is no {self.config.model.precision} on this device: {self.precision} it is."
             )
-        folder = self.base_folder = loading.fetch(self.config.model.name)
-        self.tokenizer = loading.load_tokenizer(folder)
+        self.base_folder = loading.fetch(self.config.model.name)
+        self.settle_task(check_folder(self.base_folder))
+        self.tokenizer = loading.load_tokenizer(self.base_folder)
+        self.open_model()
+        self.attempt.check_stop()
+        self.is_loaded = True
+
+    def settle_task(self, settings: dict[str, Any]) -> None:
+        """The task asked for, else the one that data and model are for; `config` names it then."""
+        from maxaillm.dev.finetune.hf.tasks import model_task
+
+        if not self.config.data.train_file:
+            raise DataError("No training file is given.", "Set data.train_file.")
+        source = Path(self.config.data.train_file)
+        first = next(iter(self.training_examples()), None)
+        if first is None:
+            raise DataError(f"{source.name} has no rows.", "Choose a file with rows in it.")
+        self.kind = type(first)
+        name = self.config.task or choose_task(self.kind, settings)
+        require_examples(name, self.kind, source.name)
+        self.config = self.config.model_copy(update={"task": name})
+        self.task = model_task(name)(self.config)
+        self.task.check_model(self.config.model.name, settings)
+        self.task.survey(self.training_examples, settings)
+
+    def training_examples(self) -> Iterator[Example]:
+        """What the training file has for training."""
+        examples = read_documents(self.config.data.train_file or "")
+        return (example for example in examples if example.split in {None, "train"})
+
+    def open_model(self) -> None:
+        from maxaillm.dev.finetune.hf import loading
+        from maxaillm.dev.finetune.hf.memory import out_of_memory_said
+
         dtype = loading.weights_dtype(self.precision, frozen=self.config.tuning.keeps_base)
         with out_of_memory_said(self.config):
-            self.model = loading.load_model(folder, dtype).to(self.device)
+            self.model, fresh = loading.load_model(
+                self.base_folder, dtype, self.task.auto_class, **self.task.model_options()
+            )
+            self.model.to(self.device)
+        self.task.check_weights(self.base_folder.name, fresh)
+        self.task.prepare_model(self.model, self.tokenizer)
         loading.require_room(self.model, self.tokenizer)
         self.context = loading.context_length(self.model)
         if self.context and self.context < self.config.data.max_length:
@@ -66,33 +106,18 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
                 f"The model sees {self.context} tokens: longer rows are cut there.",
                 f"Set data.max_length to {self.context}.",
             )
-        self.attempt.check_stop()
-        self.is_loaded = True
 
     def prepare_data(
         self, train_file: str | Path | None = None, validation_file: str | Path | None = None
     ) -> tuple[Sequences, Sequences | None]:
         """Read, tokenise, hold out, pack. Raises DataError where nothing can be learned."""
         from maxaillm.dev.finetune.hf.collate import Sequences
+        from maxaillm.dev.finetune.hf.data import RunData
 
+        self.use_files(train_file, validation_file)
         self.load()
-        data, seed = self.config.data, self.config.training.seed
-        source, held_source = train_file or data.train_file, validation_file or data.validation_file
-        if not source:
-            raise DataError("No training file is given.", "Set data.train_file.")
-        found = self.tokenise(Path(source), {None, "train"})
-        rows, held = found.rows, None
-        if held_source:
-            held = self.tokenise(Path(held_source)).rows
-        elif has_split(source, "validation"):
-            held = self.tokenise(Path(source), {"validation"}).rows
-        elif data.validation_share and len(rows) > 1:
-            rows, held = rows.hold_out(data.validation_share, seed)
-        else:
-            self.attempt.warn(
-                "No rows are held out: the validation loss is not measured.",
-                "Set data.validation_share or data.validation_file.",
-            )
+        data = RunData(self.config, self.task, self.tokenizer, self.attempt, self.width)
+        found, rows, held = data.prepare()
         packed = self.can_pack()
         train = Sequences(rows, packed=packed, width=self.width)
         self.attempt.tell(
@@ -102,25 +127,17 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             sequences=len(train),
             packing_efficiency=train.efficiency,
         )
-        self.rows, self.steps = rows, count_steps(self.config, len(train))
+        self.steps = count_steps(self.config, len(train))
         if held is None:
             return train, None
         return train, Sequences(held, packed=packed, width=self.width)
 
-    def tokenise(self, path: Path, splits: Container[Split | None] = EVERY_SPLIT) -> Tokenised:
-        """The rows of a file that it puts into one of `splits`; None: into no split by name."""
-        from maxaillm.dev.finetune.hf import tokenise
-
-        encoder = tokenise.Encoder(self.tokenizer, self.config.data.train_on, self.width)
-        examples = (example for example in read_documents(path) if example.split in splits)
-        found = encoder.encode(examples, self.attempt.check_stop)
-        tokenise.require_rows(found, path.name)
-        if found.cut:
-            self.attempt.warn(
-                f"{found.cut} of {found.seen} rows of {path.name} were cut to {self.width} tokens.",
-                "Raise data.max_length to keep them whole.",
-            )
-        return found
+    def use_files(self, train_file: str | Path | None, validation_file: str | Path | None) -> None:
+        """Files that are given here count more than those of the configuration."""
+        given = {"train_file": train_file, "validation_file": validation_file}
+        files = {name: str(path) for name, path in given.items() if path}
+        data = self.config.data.model_copy(update=files)
+        self.config = self.config.model_copy(update={"data": data})
 
     @property
     def width(self) -> int:
@@ -128,10 +145,10 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         return min(self.config.data.max_length, self.context or self.config.data.max_length)
 
     def can_pack(self) -> bool:
-        """Whether rows may share a sequence: asked for, and exact with this method and model."""
+        """Whether rows may share a sequence: asked for, and exact with task, method and model."""
         from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
 
-        if not (self.config.data.packing and self.config.tuning.packs):
+        if not (self.config.data.packing and self.task.packs and self.config.tuning.packs):
             return False
         if keeps_rows_apart(self.model):
             return True
@@ -148,7 +165,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         self.load()
         set_seed(self.config.training.seed)  # adapters begin with random numbers
-        plan = Plan(TASKS[self.config.task].peft_name, self.steps)
+        plan = Plan(TASKS[self.task.name].peft_name, self.steps)
         return self.config.tuning.prepare(self.model, plan), self.tokenizer
 
     def train(
@@ -158,28 +175,33 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         train_dataset: Sequences,
         eval_dataset: Sequences | None = None,
         resume: Checkpoint | None = None,
-    ) -> TokenTrainer:
+    ) -> TaskTrainer:
         """Make all steps, or those after `resume`, or fewer where a stop is asked for."""
         from maxaillm.dev.finetune.hf import callbacks
         from maxaillm.dev.finetune.hf import resume as resuming
-        from maxaillm.dev.finetune.hf.collate import Collator
+        from maxaillm.dev.finetune.hf.loading import DTYPES
         from maxaillm.dev.finetune.hf.memory import out_of_memory_said
         from maxaillm.dev.finetune.hf.trainer import make_trainer
 
-        pad, packed = int(tokenizer.pad_token_id or 0), train_dataset.packed
+        rows = train_dataset.rows
         staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
-        facts = resuming.facts_of(self.config, train_dataset.rows, self.base_folder)
+        facts = resuming.facts_of(self.config, rows, self.base_folder)
         if resume:
             resuming.check_belongs(resume, facts, self.attempt)
-        collator = Collator(train_dataset.rows, pad, packed=packed)
-        trainer = make_trainer(self.config, model, train_dataset, collator, staging, self.precision)
-        self.measured, self.final_scores = eval_dataset, {}
+        collator = self.task.collator(rows, tokenizer, packed=train_dataset.packed)
+        loss = self.task.training_loss(rows)
+        objective = self.task.objective(model, loss, DTYPES[self.precision])
+        trainer = make_trainer(
+            self.config, model, objective, train_dataset, collator, staging, self.precision
+        )
+        self.judge = None if eval_dataset is None else self.make_judge(eval_dataset)
+        self.final_scores = {}
         self.callback = callbacks.RunCallback(
             self.config,
             self.attempt,
             trainer,
             facts,
-            evaluate=(lambda: self.scores(model)) if eval_dataset else None,
+            evaluate=partial(self.judge.scores, model) if self.judge else None,
             sample=lambda step: self.sample(model, step),
         )
         trainer.add_callback(self.callback)
@@ -203,50 +225,42 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             self.attempt.tell("resumed", resume.step, checkpoint=resume.folder.name)
             return
         self.sample(model, 0)
-        if self.measured is not None:  # the base model, to compare the tuned one with
-            self.attempt.tell("eval", 0, **self.scores(model), **self.answer_scores(model))
+        if self.judge:  # the base model, to compare the tuned one with
+            scores = self.judge.scores(model) | self.judge.answer_scores(model)
+            self.attempt.tell("eval", 0, **scores)
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
-        from maxaillm.dev.finetune.hf.sampling import answer
+        from maxaillm.dev.finetune.hf.token_loss import measuring
 
         evaluation = self.config.evaluation
-        for index, prompt in enumerate(evaluation.sample_prompts):
-            text = answer(model, self.tokenizer, prompt, evaluation.max_new_tokens)
-            self.attempt.tell("sample", step, prompt=prompt, answer=text, index=index)
+        with measuring(model):
+            for index, prompt in enumerate(evaluation.sample_prompts):
+                text = self.task.reply(model, self.tokenizer, prompt, evaluation.max_new_tokens)
+                self.attempt.tell("sample", step, prompt=prompt, answer=text, index=index)
 
-    def ending(self, trainer: TokenTrainer) -> tuple[StopAction | None, int]:
+    def ending(self, trainer: TaskTrainer) -> tuple[StopAction | None, int]:
         return self.callback.action, trainer.state.global_step
 
-    def evaluate(self, trainer: TokenTrainer) -> dict[str, JsonValue]:
+    def evaluate(self, trainer: TaskTrainer) -> dict[str, JsonValue]:
         """Figures of the model as it will be saved; empty where no rows are held out."""
-        if self.measured is None:
+        if self.judge is None:
             return {}
         self.attempt.tell("stage", name="evaluate")
-        self.final_scores = self.scores(trainer.model) | self.answer_scores(trainer.model)
+        model = trainer.model
+        self.final_scores = self.judge.scores(model) | self.judge.answer_scores(model)
         self.attempt.tell("eval", self.callback.step_of_model, **self.final_scores)
         return self.final_scores
 
-    def scores(self, model: PreTrainedModel) -> dict[str, JsonValue]:
-        """eval_loss over all held-out tokens, and the metrics that are made of it."""
-        from maxaillm.dev.finetune.hf.evaluate import scores_on
+    def make_judge(self, held_out: Sequences) -> Judge:
+        """What measures by the metrics asked for, else by what suits the task."""
+        from maxaillm.dev.finetune.hf.evaluate import Judge
 
-        if self.measured is None:
-            return {}
-        pad, names = int(self.tokenizer.pad_token_id or 0), self.config.evaluation.metrics
+        names = self.config.evaluation.metrics or TASKS[self.task.name].metrics[self.kind]
         size = self.config.training.per_device_train_batch_size
-        return scores_on(model, self.measured, pad, size, names)
+        return Judge(self.task, self.tokenizer, held_out, names, batch_size=size)
 
-    def answer_scores(self, model: PreTrainedModel) -> dict[str, JsonValue]:
-        """The metrics that cost a generation a row."""
-        from maxaillm.dev.finetune.hf.evaluate import answer_scores
-
-        if self.measured is None:
-            return {}
-        names = self.config.evaluation.metrics
-        return answer_scores(model, self.tokenizer, self.measured.rows, names)
-
-    def save_model(self, trainer: TokenTrainer, path: str | Path | None = None) -> Path:
+    def save_model(self, trainer: TaskTrainer, path: str | Path | None = None) -> Path:
         """A whole folder: weights or adapter, tokenizer, chat template, settings, card."""
         from maxaillm.dev.finetune.hf.saving import save_tuned
 

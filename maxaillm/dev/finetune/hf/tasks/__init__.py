@@ -1,0 +1,142 @@
+"""How transformers carries out each task, one module each. This file is their contract."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
+from maxaillm.dev.finetune.formats import Example
+from maxaillm.dev.finetune.hf.collate import Collator, Sequences
+from maxaillm.dev.finetune.hf.rows import Rows
+from maxaillm.dev.finetune.hf.tokenise import Encoder
+from maxaillm.dev.finetune.losses import TargetLoss, losses
+from maxaillm.dev.finetune.metrics import Answered, TokenLoss
+
+Examples = Callable[[], Iterable[Example]]
+Objective = Callable[[nn.Module, dict[str, Any], Tensor], Tensor]
+"""(model, inputs, labels) -> the loss summed over what is learned in the batch."""
+
+
+class Observed(NamedTuple):
+    """What a model makes of held-out rows."""
+
+    losses: list[TokenLoss]
+    """Of each row."""
+    predictions: list[Any]
+    """Of each row, where the task predicts classes or numbers: what metrics are made of."""
+
+
+class ModelTask(ABC):
+    """A task with one model. What it keeps is found out by `survey` before the model is opened."""
+
+    name: ClassVar[str]
+    auto_class: ClassVar[Any]
+    """The class of transformers that opens the model with the head that the task needs."""
+    new_head: ClassVar[bool] = False
+    """Whether the task makes a head of its own where the model has none."""
+    packs: ClassVar[bool] = False
+    """Whether rows may share a sequence, if the model keeps them apart."""
+    answers: ClassVar[bool] = False
+    """Whether the model answers in words."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+
+    def survey(self, examples: Examples, settings: Mapping[str, Any]) -> None:  # noqa: B027
+        """Learn from the examples what the model has to be made for. Most tasks need nothing."""
+
+    def check_model(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Raises ModelError where a model can't do this task."""
+        model_type = str(settings.get("model_type", ""))
+        if model_type in known_types(self.auto_class):
+            return
+        raise ModelError(
+            f"{name} is a {model_type or 'model of no known type'}: it can't be used for "
+            f"{self.name}.",
+            "Choose another model, or leave the task out: it is then chosen by the data.",
+        )
+
+    def check_weights(self, name: str, fresh: Sequence[str]) -> None:
+        """Raises ModelError where weights are missing that the task does not make anew."""
+        if fresh and not self.new_head:
+            missing = f"{fresh[0]} and {len(fresh) - 1} more" if len(fresh) > 1 else fresh[0]
+            raise ModelError(
+                f"{name} lacks weights: {missing}.",
+                "The folder is incomplete, or the model is for another task.",
+            )
+
+    def model_options(self) -> dict[str, Any]:
+        """What `from_pretrained` is told besides."""
+        return {}
+
+    def prepare_model(self, model: PreTrainedModel, tokenizer: Tokenizer) -> None:  # noqa: B027
+        """Settings that the task needs of an opened model."""
+
+    @abstractmethod
+    def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
+        """What turns examples into rows."""
+
+    def collator(self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False) -> Collator:
+        """What turns rows into batches."""
+        return Collator(rows, int(tokenizer.pad_token_id or 0), packed=packed)
+
+    @property
+    def own_loss(self) -> TargetLoss:
+        """What training minimises unless the configuration says otherwise; `eval_loss`, too."""
+        from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
+
+        return CrossEntropy()
+
+    def training_loss(self, rows: Rows) -> TargetLoss:
+        """The configuration's loss, ready for these rows, else the task's own.
+
+        Raises ConfigError where the loss is for another kind of target.
+        """
+        chosen, own = self.config.training.loss, self.own_loss
+        if chosen is None:
+            return own
+        if isinstance(chosen, TargetLoss) and chosen.targets == own.targets:
+            return chosen
+        serving = [name for name, loss in losses.items() if self.name in loss.tasks]
+        message = f"{chosen.name} does not serve {self.name} on these rows."
+        raise ConfigError([Problem("training.loss.name", message, chosen.name, ", ".join(serving))])
+
+    @abstractmethod
+    def objective(
+        self, model: PreTrainedModel, loss: TargetLoss, dtype: torch.dtype | None = None
+    ) -> Objective:
+        """What training minimises; a plain output head computes in `dtype`."""
+
+    @abstractmethod
+    def observe(
+        self, model: PreTrainedModel, sequences: Sequences, tokenizer: Tokenizer, batch_size: int
+    ) -> Observed:
+        """What the model, which is in evaluation mode, makes of each row."""
+
+    def answer(self, model: Any, rows: Rows, tokenizer: Tokenizer) -> list[Answered]:
+        """Answers to rows that ask something; none where the task has no words."""
+        return []
+
+    @abstractmethod
+    def reply(self, model: Any, tokenizer: Tokenizer, prompt: str, max_new_tokens: int) -> str:
+        """What the model, which is in evaluation mode, makes of a text, for a person to read."""
+
+
+def known_types(auto_class: Any) -> frozenset[str]:
+    return frozenset(config.model_type for config in auto_class._model_mapping)
+
+
+def model_task(name: str) -> type[ModelTask]:
+    """The class that carries out the task `name`."""
+    module = import_module(f"{__name__}.{name}")
+    found: type[ModelTask] = module.TASK
+    return found
