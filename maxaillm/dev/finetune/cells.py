@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -39,6 +40,13 @@ NEXT_ROLES: dict[Role | None, tuple[Role, ...]] = {
     "assistant": ("user", "tool"),
     "tool": ("tool", "assistant"),
 }
+METADATA = set(
+    """
+    id idx index uid uuid url uri link source origin title name author date time timestamp created
+    lang language license split file filename path meta metadata md5 hash added token_count
+    """.split()  # noqa: SIM905
+)
+"""Names of columns that there is nothing to learn from."""
 VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 KINDS = {
     type(None): "null",
@@ -113,11 +121,27 @@ def text_of(row: Row, column: str | None) -> str:
 def items_of(value: object) -> list[Any] | None:
     """`value` where it is a list; a table's cell may hold one written as JSON."""
     if isinstance(value, str) and value.lstrip()[:1] == "[":
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
+        value = written_value(value)
     return value if isinstance(value, list) else None
+
+
+def object_of(value: object) -> dict[str, Any] | None:
+    """`value` where it is an object; a table's cell may hold one written as JSON."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        value = written_value(value)
+    return value if isinstance(value, dict) else None
+
+
+def written_value(text: str) -> Any:
+    """The value that `text` writes as JSON or, as pandas does in tables, in Python; else None."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def list_problem(row: Row, column: str, wanted: str) -> RowProblem | None:

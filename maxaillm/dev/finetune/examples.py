@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.formats import DataFormat, Example
+from maxaillm.dev.finetune.formats import DataFormat, Example, stored_format
 from maxaillm.dev.finetune.readers import BadRecord, Record, open_records
 from maxaillm.dev.finetune.recognition import format_of, sample_of
 from maxaillm.dev.finetune.splits import Split, SplitColumn, split_of
@@ -17,12 +17,15 @@ HINT = "`validate` lists every mistake of the file."
 def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterator[Example]:
     """The examples in the file at `path`; without `format` it is recognised.
 
+    Lines of JSON that are examples as this program stores them are read as what they are.
+
     Raises DataError, naming row and line, where a row can't be trained on: a training that
     leaves rows out in silence is worse than none.
     """
     records = open_records(path)
     sample = sample_of(records)
-    data_format, split_column = format or format_of(sample), SplitColumn(sample)
+    stored = stored_format(sample) if records.kind == "jsonl" else None
+    data_format, split_column = format or stored or format_of(sample), SplitColumn(sample)
     for number, record in enumerate(records, start=1):
         if isinstance(record, BadRecord):
             message = f"Row {number}, line {record.line} of the file: {record.message}"

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from maxaillm.dev.finetune.findings import Finding, shown
+from maxaillm.dev.finetune.formats import Example, Judged, Labelled, MultiLabelled, Tagged
 
 MAX_CLASSES = 10_000
+
+
+def classes_of(example: Example) -> Sequence[str]:
+    """The classes that `example` is one of, each once."""
+    match example:
+        case Labelled(label=label):
+            return [label]
+        case MultiLabelled(labels=labels):
+            return labels
+        case Tagged(tags=tags):
+            return list(dict.fromkeys(tags))
+        case Judged(desirable=desirable):
+            return ["desirable" if desirable else "undesirable"]
+    return []
 
 
 class LabelCount:
     """How many rows each class has, and where it came first."""
 
     def __init__(self) -> None:
+        self.seen = 0
         self.rows: dict[str, int] = {}
         self.places: dict[str, tuple[int, int]] = {}
         self.is_full = False
 
-    def add(self, label: str, row: int, line: int) -> None:
+    def add(self, labels: Iterable[str], row: int, line: int) -> None:
+        self.seen += 1
+        for label in labels:
+            self.add_label(label, row, line)
+
+    def add_label(self, label: str, row: int, line: int) -> None:
         if label in self.rows:
             self.rows[label] += 1
         elif len(self.rows) < MAX_CLASSES:
@@ -34,7 +55,7 @@ class LabelCount:
                 None, "many_classes", message, "Look whether the label is the right column."
             )
             return
-        if len(self.rows) == 1:
+        if list(self.rows.values()) == [self.seen]:
             message = f"All rows have the label {shown(next(iter(self.rows)), 80)!r}."
             yield warning(None, "single_class", message, "Add rows of other classes.")
         for variants in self.variants():

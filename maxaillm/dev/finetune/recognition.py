@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from maxaillm.dev.finetune.cells import Row, all_columns, text_columns
+from maxaillm.dev.finetune.cells import METADATA, Row, all_columns, text_columns
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.formats import DataFormat, recognise
 from maxaillm.dev.finetune.formats.classification import Classification, are_labels
 from maxaillm.dev.finetune.formats.prompt_completion import PromptCompletion
-from maxaillm.dev.finetune.formats.text import METADATA, PlainText
+from maxaillm.dev.finetune.formats.text import PlainText
+from maxaillm.dev.finetune.formats.token_classification import TokenClassification, tag_columns
 from maxaillm.dev.finetune.readers import Record, Records
 from maxaillm.dev.finetune.unsupported import refuse_unsupported
 
@@ -57,7 +58,10 @@ def format_of(sample: Sequence[Row]) -> DataFormat:
 
 def in_words(data_format: DataFormat) -> str:
     columns = data_format.model_dump(exclude={"name"}, exclude_none=True)
-    roles = (f"{role} = {column}" for role, column in columns.items())
+    roles = (
+        f"{role} = {column if isinstance(column, str) else listed(column)}"
+        for role, column in columns.items()
+    )
     return f"{data_format.label} ({', '.join(roles)})"
 
 
@@ -68,17 +72,10 @@ def missing_sentence(sample: Sequence[Row]) -> str:
         name for name in columns if any(isinstance(row.get(name), list | dict) for row in sample)
     ]
     if not texts and nested:
-        return f"The columns hold lists or objects ({listed(nested)}) that no known format has."
+        return f"The columns hold lists or objects ({listed(nested)}); no one format has them."
     if not texts:
         return f"No column holds text: {listed(columns)}."
-    sentence = f"The columns don't say what is asked and what is answered: {listed(columns)}."
-    if nested:
-        sentence += f" Lists and objects ({listed(nested)}) can't be chosen."
-    return sentence
-
-
-def is_nested(value: object) -> bool:
-    return isinstance(value, list | dict)
+    return f"The columns don't say what is asked and what is answered: {listed(columns)}."
 
 
 def listed(names: Sequence[str]) -> str:
@@ -88,7 +85,10 @@ def listed(names: Sequence[str]) -> str:
 
 
 def best_guess(sample: Sequence[Row]) -> DataFormat | None:
-    """What the values look like: labels beside texts, pairs of texts, or texts alone."""
+    """What the values look like: tagged words, labels beside texts, pairs of texts, texts."""
+    tags = tag_columns(sample)
+    if tags and "tokens" in all_columns(sample):
+        return TokenClassification(tokens="tokens", tags=tags[0])
     texts = [
         name
         for key, name in text_columns(sample).items()

@@ -28,21 +28,6 @@ def has_any(*names: str) -> Callable[[Columns], bool]:
     return lambda columns: not columns.keys().isdisjoint(names)
 
 
-def is_preference(columns: Columns) -> bool:
-    names = columns.keys()
-    return any(name.startswith(("rejected", "non_preferred")) for name in names) and (
-        any(name.startswith(("chosen", "preferred")) for name in names)
-        or not names.isdisjoint({"rejected_text", "rejected_response"})
-    )
-
-
-def is_unpaired_preference(columns: Columns) -> bool:
-    if "kto_tag" in columns:
-        return True
-    answers = {"completion", "messages", "conversations"} & columns.keys()
-    return bool(answers) and holds(columns, "label", is_true_or_false)
-
-
 def is_ranked(columns: Columns) -> bool:
     return holds(columns, "answers", lambda value: "rank" in first_item(value))
 
@@ -52,36 +37,22 @@ def is_extractive(columns: Columns) -> bool:
     return "paragraphs" in columns or ("context" in columns and is_span)
 
 
-def is_token_classification(columns: Columns) -> bool:
-    tags = {"tags", "ner_tags", "pos_tags", "labels"} & columns.keys()
-    return bool(tags) and holds(columns, "tokens", items_or_repr)
-
-
-def is_regression(columns: Columns) -> bool:
-    values = next((columns[name] for name in ("label", "target", "score") if name in columns), [])
-    return "text" in columns and any(is_fraction(value) for value in values)
-
-
-def is_sentence_pair(columns: Columns) -> bool:
+def is_bare_pair(columns: Columns) -> bool:
+    """Two sentences that nothing is said about."""
     pairs = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"))
-    return any(has(*pair)(columns) for pair in pairs)
+    judgements = ("label", "target", "class", "score", "similarity", "rating", "category")
+    is_judged = any(name.endswith(judgements) or name == "labels" for name in columns)
+    return any(has(*pair)(columns) for pair in pairs) and not is_judged
 
 
 KINDS = (
-    Kind("preference data", "chosen and rejected answers", is_preference),
     Kind("ranked answers", "answers with a rank", is_ranked),
-    Kind(
-        "unpaired preference data (KTO)",
-        "an answer and a label that is true or false",
-        is_unpaired_preference,
-    ),
     Kind("stepwise reward data", "completions and labels", has("completions", "labels")),
     Kind(
         "extractive question answering (SQuAD)",
         "answers with their place in a context",
         is_extractive,
     ),
-    Kind("token classification", "tokens and tags", is_token_classification),
     Kind("pre-tokenised data", "input_ids", has("input_ids")),
     Kind(
         "Gemini chat",
@@ -93,16 +64,10 @@ KINDS = (
         "segments",
         lambda columns: holds(columns, "segments", lambda value: "text" in first_item(value)),
     ),
-    Kind("pairs of sentences", "two sentences in each row", is_sentence_pair),
+    Kind("pairs of sentences without a label", "two sentences in each row", is_bare_pair),
     Kind("embedding data", "anchor and positive", has("anchor", "positive")),
     Kind("multiple choice", "question and choices", has("question", "choices")),
-    Kind(
-        "translation data",
-        "translation",
-        lambda columns: holds(columns, "translation", lambda value: isinstance(value, dict)),
-    ),
     Kind("conversation trees", "parent_id", has("parent_id")),
-    Kind("regression data", "text and a number with decimals", is_regression),
 )
 
 
@@ -112,9 +77,8 @@ def refuse_unsupported(sample: Sequence[Row]) -> None:
     kind = next((kind for kind in KINDS if kind.is_kind(columns)), None)
     if kind is not None:
         raise DataError(
-            f"This looks like {kind.words} ({kind.keys}); "
-            "this version trains chat, text and classification data.",
-            "Make a file of the answers that the model is to learn, or choose other data.",
+            f"This looks like {kind.words} ({kind.keys}), which no format reads.",
+            "Bring it into one of the formats, or choose the columns yourself.",
             code="unsupported_format",
         )
 
@@ -135,24 +99,3 @@ def holds(columns: Columns, name: str, test: Callable[[Any], bool]) -> bool:
 def first_item(value: Any) -> dict[str, Any]:
     items = items_of(value)
     return items[0] if items and isinstance(items[0], dict) else {}
-
-
-def items_or_repr(value: Any) -> bool:
-    """A list, also one that a table holds in Python's notation."""
-    return isinstance(value, list) or (isinstance(value, str) and value.startswith("["))
-
-
-def is_true_or_false(value: Any) -> bool:
-    return isinstance(value, bool) or (
-        isinstance(value, str) and value.strip().lower() in {"true", "false"}
-    )
-
-
-def is_fraction(value: Any) -> bool:
-    """A number with decimals: no class is 0.37."""
-    if isinstance(value, str) and "." in value:
-        try:
-            value = float(value)
-        except ValueError:
-            return False
-    return isinstance(value, float) and not value.is_integer()

@@ -10,9 +10,9 @@ from pathlib import Path
 from maxaillm.dev.finetune.cells import Row, all_columns
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.findings import Finding, Report, ReportError, shown
-from maxaillm.dev.finetune.formats import DataFormat, Example, Labelled
+from maxaillm.dev.finetune.formats import DataFormat, Example
 from maxaillm.dev.finetune.formats.text import PlainText
-from maxaillm.dev.finetune.labels import LabelCount
+from maxaillm.dev.finetune.labels import LabelCount, classes_of
 from maxaillm.dev.finetune.readers import BadRecord, Record, Records, open_records
 from maxaillm.dev.finetune.recognition import NeedsMappingError, format_of, sample_of
 from maxaillm.dev.finetune.splits import SplitColumn
@@ -114,8 +114,7 @@ class Check:
         if first != self.seen:
             message = f"This row is the same as row {first}."
             self.warn(self.seen, line, "duplicate", message, fix="Keep one of them.")
-        if isinstance(example, Labelled):
-            self.labels.add(example.label, self.seen, line)
+        self.labels.add(classes_of(example), self.seen, line)
 
     def finish(self) -> None:
         for finding in self.labels.findings():

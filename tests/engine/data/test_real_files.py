@@ -31,6 +31,8 @@ FORMATS = {
     "wiki_demo.txt": "text",
     "grimms_fairy_tales.txt": "text",
     "banking77_train.csv": "classification",
+    "dpo_en_demo.json": "preference",
+    "kto_en_demo.json": "unpaired_preference",
 }
 MAPPED = {
     "sms_spam.tsv": {"text": "column_2", "target": "column_1"},
@@ -69,13 +71,23 @@ def test_tables_without_telling_names_need_a_mapping_and_the_guess_is_right(name
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [("dpo_en_demo.json", "preference"), ("kto_en_demo.json", "KTO"), ("xquad_en.json", "SQuAD")],
+    ("name", "rows", "labels"),
+    [
+        ("dpo_en_demo.json", 300, {}),
+        ("kto_en_demo.json", 300, {"desirable": 150, "undesirable": 150}),
+        ("alpaca_en_demo.json", 999, {}),
+        ("wiki_demo.txt", 30, {}),
+    ],
 )
-def test_other_data_is_refused(name, words):
+def test_every_row_is_accepted(name, rows, labels):
     report = check(path_of(name)).report
+    assert (report.rows, report.bad_rows, report.labels) == (rows, 0, labels)
+
+
+def test_extractive_question_answering_is_refused():
+    report = check(path_of("xquad_en.json")).report
     assert report.status == "invalid"
-    assert words in report.error.message
+    assert "SQuAD" in report.error.message
 
 
 def test_exact_duplicates_are_counted():

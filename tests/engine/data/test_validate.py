@@ -114,7 +114,7 @@ def test_nested_columns_are_named(tmp_path):
         ("a.json", '[{"text": "a"}, {"text', "not_json"),
         ("a.jsonl", '{"text": \n', "no_good_rows"),
         ("a.jsonl", '{"prompt": "a", "completion": ""}\n', "no_good_rows"),
-        ("a.jsonl", '{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "unsupported_format"),
+        ("a.jsonl", '{"anchor": "a", "positive": "b"}\n', "unsupported_format"),
     ],
 )
 def test_invalid_files_say_why_and_what_to_do(tmp_path, name, content, code):

@@ -7,10 +7,10 @@ fields *is* mapping the columns of a file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, Self
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from maxaillm.dev.finetune.cells import Role, Row, RowProblem, Turn
 from maxaillm.dev.finetune.registry import Component, Registry
@@ -45,6 +45,11 @@ class Message(BaseModel):
     weight: float | None = None
 
 
+def messages_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """`turns` as the fields of messages; a system's turn without text is left out."""
+    return [turn._asdict() for turn in turns if turn.content or turn.role != "system"]
+
+
 class Part(BaseModel):
     """What all examples have: the part of the data set that the file put them in, if any."""
 
@@ -59,13 +64,7 @@ class Conversation(Part):
 
     @classmethod
     def of(cls, turns: Sequence[Turn]) -> Conversation:
-        """The conversation of `turns`; a system's turn without text is left out."""
-        messages = [
-            {"role": role, "content": content, "weight": weight}
-            for role, content, weight in turns
-            if content or role != "system"
-        ]
-        return cls.model_validate({"messages": messages})  # in one go: a third of the time
+        return cls.model_validate({"messages": messages_of(turns)})  # a third of the time
 
 
 class Text(Part):
@@ -112,6 +111,13 @@ class Preference(Part):
     chosen: list[Message]
     rejected: list[Message]
 
+    @classmethod
+    def of(
+        cls, prompt: Sequence[Turn], chosen: Sequence[Turn], rejected: Sequence[Turn]
+    ) -> Preference:
+        parts = {"messages": prompt, "chosen": chosen, "rejected": rejected}
+        return cls.model_validate({name: messages_of(turns) for name, turns in parts.items()})
+
 
 class Judged(Part):
     """A prompt and a way that it goes on, which is as it should be or not."""
@@ -120,10 +126,15 @@ class Judged(Part):
     completion: list[Message]
     desirable: bool
 
+    @classmethod
+    def of(cls, prompt: Sequence[Turn], completion: Sequence[Turn], *, desirable: bool) -> Judged:
+        parts = {"messages": messages_of(prompt), "completion": messages_of(completion)}
+        return cls.model_validate(parts | {"desirable": desirable})
+
 
 Example = Conversation | Text | Labelled | MultiLabelled | Scored | Tagged | Preference | Judged
 """What every format turns its rows into. `model_dump(exclude_none=True)` is the stored row:
-one of the formats that give a class reads its stored rows back."""
+one of the formats that give a class reads its stored rows back (`stored_format`)."""
 
 
 class DataFormat(Component, ABC):
@@ -147,11 +158,21 @@ class DataFormat(Component, ABC):
     def to_example(self, row: Row) -> Example:
         """The example of a row that `check` found nothing wrong with."""
 
+    @classmethod
+    def of_stored(cls, columns: Collection[str]) -> Self | None:
+        """The format as it reads stored examples of its class; None where another one does.
+
+        `columns` are all that occur: what an example may lack is not stored.
+        """
+        return None
+
     @property
     def columns(self) -> frozenset[str]:
         """The columns it reads."""
-        options = self.model_dump(exclude={"name"}, exclude_none=True)
-        return frozenset(options.values())
+        options = self.model_dump(exclude={"name"}, exclude_none=True).values()
+        return frozenset(
+            column for names in options for column in ([names] if isinstance(names, str) else names)
+        )
 
 
 formats: Registry[DataFormat] = Registry("dataset format", package=__name__)
@@ -165,3 +186,24 @@ def recognise(sample: Sequence[Row]) -> list[DataFormat]:
     """
     found = [match for cls in formats.values() if (match := cls.recognise(sample)) is not None]
     return [match for match in found if not any(match.columns < other.columns for other in found)]
+
+
+def stored_format(sample: Sequence[Row]) -> DataFormat | None:
+    """The format of rows that are examples as they were stored, else None.
+
+    Their keys and types tell it, whatever the values look like: a label may well be "0.5".
+    """
+    columns = {name for row in sample for name in row}
+    for cls in formats.values():
+        own = cls.of_stored(columns)
+        if own is not None and sample and all(is_stored(row, cls.gives) for row in sample):
+            return own
+    return None
+
+
+def is_stored(row: Row, example_class: type[BaseModel]) -> bool:
+    try:
+        example_class.model_validate(row, strict=True)
+    except ValidationError:
+        return False
+    return True

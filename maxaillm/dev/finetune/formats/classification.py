@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from maxaillm.dev.finetune.cells import (
-    Row,
-    RowProblem,
-    all_columns,
-    is_blank,
-    text_columns,
-    text_problem,
-    wrong_type,
-)
+from maxaillm.dev.finetune.cells import Row, RowProblem, all_columns, is_blank, wrong_type
 from maxaillm.dev.finetune.formats import DataFormat, Labelled, formats
+from maxaillm.dev.finetune.judged_texts import find_texts, have_decimals, texts_problem
 
-TEXTS = ("text", "sentence", "content", "message", "review", "comment", "utterance", "tweet")
-LABELS = ("label", "target", "category", "class", "intent", "sentiment")
+LABELS = ("label", "target", "category", "class", "intent", "sentiment", "gold_label")
+GRADES = ("score", "rating", "stars")
+"""Whole numbers under these names may be classes or amounts: the owner is asked."""
 LABEL_CHARS = 80
 """Longer values are answers, not labels."""
 WHOLE = re.compile(r"[-+]?\d+\.0+")
@@ -28,31 +22,41 @@ WHOLE = re.compile(r"[-+]?\d+\.0+")
 
 @formats.register
 class Classification(DataFormat):
-    """A text and the class it belongs to."""
+    """A text, or a pair of texts, and the class it belongs to."""
 
     label: ClassVar[str] = "Classification"
-    summary: ClassVar[str] = "text and label in each row."
+    summary: ClassVar[str] = "text (or two that are compared) and label in each row."
     gives: ClassVar[type[BaseModel]] = Labelled
 
     name: Literal["classification"] = "classification"
     text: str = Field("text", title="Text", description="What is to be classified.")
     target: str = Field("label", title="Label", description="The class: a word or a number.")
+    pair: str | None = Field(
+        None, title="Second text", description="Where two texts are judged together."
+    )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
-        texts = text_columns(sample)
+        texts = find_texts(sample)
         present = {name.strip().lower(): name for name in all_columns(sample)}
-        text = next((texts[name] for name in TEXTS if name in texts), None)
-        target = next((present[name] for name in LABELS if name in present), None)
-        if text is None or target is None:
+        target = next((present[name] for name in (*LABELS, *GRADES) if name in present), None)
+        if texts is None or target is None or not are_labels(sample, target):
             return None
-        return cls(text=text, target=target) if are_labels(sample, target) else None
+        text, pair = texts
+        return cls(text=text, pair=pair, target=target)
+
+    @classmethod
+    def of_stored(cls, columns: Collection[str]) -> Self:
+        return cls(pair="pair" if "pair" in columns else None)
 
     def check(self, row: Row) -> RowProblem | None:
-        return text_problem(row, self.text) or label_problem(row, self.target)
+        return texts_problem(row, self.text, self.pair) or label_problem(row, self.target)
 
     def to_example(self, row: Row) -> Labelled:
-        return Labelled(text=row[self.text], label=label_of(row[self.target]) or "")
+        label = label_of(row[self.target]) or ""
+        return Labelled(
+            text=row[self.text], label=label, pair=row[self.pair] if self.pair else None
+        )
 
 
 def label_of(value: Any) -> str | None:
@@ -86,7 +90,9 @@ def are_labels(sample: Sequence[Row], column: str) -> bool:
     A `target` may be either; the other names say that it holds classes.
     """
     labels = [label for row in sample if (label := label_of(row.get(column)))]
-    if not labels or sum(len(label) <= LABEL_CHARS for label in labels) < 0.95 * len(labels):
+    if have_decimals(sample, column) or not labels:
+        return False
+    if sum(len(label) <= LABEL_CHARS for label in labels) < 0.95 * len(labels):
         return False
     classes = {label.casefold() for label in labels}
     return column.strip().lower() != "target" or len(classes) <= max(2, len(labels) // 2)

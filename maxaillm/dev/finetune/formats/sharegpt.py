@@ -16,12 +16,11 @@ from maxaillm.dev.finetune.cells import (
     list_column,
     list_problem,
     optional_text_problem,
-    role_of,
     text_of,
     turn_problem,
-    wrong_type,
 )
 from maxaillm.dev.finetune.formats import Conversation, DataFormat, formats
+from maxaillm.dev.finetune.turns import TurnError, turns_of
 
 
 @formats.register
@@ -50,42 +49,22 @@ class ShareGPT(DataFormat):
         )
 
     def check(self, row: Row) -> RowProblem | None:
-        turns = self.turns(row)
-        if isinstance(turns, RowProblem):
-            return turns
-        return turn_problem(turns) or optional_text_problem(row, self.system)
-
-    def to_example(self, row: Row) -> Conversation:
-        turns = self.turns(row)
-        if isinstance(turns, RowProblem):
-            raise ValueError(turns.message)
-        return Conversation.of(turns)
-
-    def turns(self, row: Row) -> list[Turn] | RowProblem:
         problem = list_problem(row, self.conversations, "a list of turns")
         if problem is not None:
             return problem
+        try:
+            return turn_problem(self.turns(row)) or optional_text_problem(row, self.system)
+        except TurnError as error:
+            return error.problem
+
+    def to_example(self, row: Row) -> Conversation:
+        return Conversation.of(self.turns(row))
+
+    def turns(self, row: Row) -> list[Turn]:
+        turns = turns_of(items_of(row[self.conversations]), self.conversations)
         system = text_of(row, self.system)
-        turns = [Turn("system", system)] if system else []
-        for number, item in enumerate(items_of(row[self.conversations]) or (), start=1):
-            turn = turn_of(item, number)
-            if isinstance(turn, RowProblem):
-                return turn
-            turns.append(turn)
-        return turns
+        return [Turn("system", system), *turns] if system else turns
 
 
 def is_turn(item: Any) -> bool:
     return isinstance(item, dict) and "value" in item and ("from" in item or "role" in item)
-
-
-def turn_of(item: Any, number: int) -> Turn | RowProblem:
-    if not isinstance(item, dict):
-        return wrong_type(f"turn {number}", item, "an object")
-    role = role_of(item.get("from", item.get("role")), number)
-    if isinstance(role, RowProblem):
-        return role
-    value = item.get("value")
-    if not isinstance(value, str):
-        return wrong_type(f"value of turn {number}", value)
-    return Turn(role, value)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from maxaillm.dev.finetune.cells import Row, RowProblem, text_columns, text_problem
+from maxaillm.dev.finetune.cells import (
+    METADATA,
+    Row,
+    RowProblem,
+    all_columns,
+    text_columns,
+    text_problem,
+)
 from maxaillm.dev.finetune.formats import DataFormat, Text, formats
 
-METADATA = set(
-    """
-    id idx index uid uuid url uri link source origin title name author date time timestamp created
-    lang language license split file filename path meta metadata md5 hash added token_count
-    """.split()  # noqa: SIM905
-)
+LABELS = {"label", "labels", "target", "class"}
 
 
 @formats.register
@@ -31,11 +33,16 @@ class PlainText(DataFormat):
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
-        """A second column with text may be what matters: then the owner is asked."""
+        """A second column with text, or one of labels, may be what matters: the owner is asked."""
         texts = text_columns(sample)
         column = texts.get("text") or texts.get("content")
         others = {name for name in texts if texts[name] != column}
-        return None if column is None or others - METADATA else cls(text=column)
+        is_judged = any(name.strip().lower() in LABELS for name in all_columns(sample))
+        return None if column is None or is_judged or others - METADATA else cls(text=column)
+
+    @classmethod
+    def of_stored(cls, columns: Collection[str]) -> Self:
+        return cls()
 
     def check(self, row: Row) -> RowProblem | None:
         return text_problem(row, self.text)
