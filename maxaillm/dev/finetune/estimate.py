@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.errors import DataError, ModelError
 from maxaillm.dev.finetune.formats import Conversation, Example, Text
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder, read_header
@@ -87,7 +88,7 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
         for name, tensor in read_header(path).items()
     }
     total = sum(prod(shape) for shape in shapes.values())
-    trainable = config.tuning.count_trainable(shapes, str(settings.get("model_type", "")))
+    trainable = config.tuning.count_trainable(Blueprint(shapes, settings))
     data = rows_of(config, folder, rows)
     steps = count_steps(config, sequences_of(config, data))
     width = min(data.tokens, config.data.max_length)

@@ -3,46 +3,104 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.registry import Component, Registry
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel
 
-Shapes = Mapping[str, tuple[int, ...]]
-"""Parameter name -> shape, as read from the headers of safetensors files."""
+EVERY_TASK = frozenset(
+    {
+        "causal_lm", "seq2seq_lm", "sequence_classification", "token_classification", "masked_lm",
+        "preference",
+    }
+)  # fmt: skip
 
 
 class Plan(NamedTuple):
     """What a method may need to know of the run it serves."""
 
-    task: str
-    """PEFT's name of the task, such as `CAUSAL_LM`."""
+    task: str | None
+    """PEFT's name of the task, such as `CAUSAL_LM`; None where it has none."""
     steps: int
     """Optimizer steps of the whole run."""
+    warn: Callable[[str, str], object] = lambda message, hint: None
+    """Tells the user what was changed, and what to do about it."""
 
 
 class TuneMethod(Component, ABC):
     """A way to tune: which weights are trained, and how they are set up."""
 
     recommended_learning_rate: ClassVar[float]
+    costs: ClassVar[str]
+    """What it costs in memory and time, in one sentence."""
     keeps_base: ClassVar[bool]
     """Whether the base model stays as it is and only an adapter is saved."""
+    merges: ClassVar[bool] = False
+    """Whether the adapter can be added to the base's own weights."""
     packs: ClassVar[bool] = True
     """Whether packed documents stay invisible to each other under this method."""
+    checkpoints_gradients: ClassVar[bool] = True
+    """Whether activations may be computed again instead of kept."""
+    quantizes: ClassVar[bool] = False
+    """Whether the base may be held in 4 or 8 bits."""
+    tasks: ClassVar[frozenset[str]] = EVERY_TASK
+    peft_type: ClassVar[str | None] = None
+    """What the `adapter_config.json` of its adapters says."""
+
+    @classmethod
+    def refusal(cls, task: str, model_type: str) -> str | None:
+        """Why the method does not serve the task with this kind of model; None: it does."""
+        if task in cls.tasks:
+            return None
+        served = ", ".join(sorted(cls.tasks))
+        return f"{cls.label} does not serve {task} with {model_type}; it serves {served}."
 
     @abstractmethod
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
-        """Return `model` with the weights to train set up."""
+        """Return `model` with the weights to train set up. Raises ModelError."""
 
     @abstractmethod
-    def count_trainable(self, shapes: Shapes, model_type: str) -> int:
-        """How many parameters would be trained, from the shapes alone, without torch."""
+    def count_trainable(self, base: Blueprint) -> int:
+        """How many parameters of `base` and beside it would be trained. A head that is new to
+        the model comes on top."""
+
+    @classmethod
+    def make_room(cls, model: PreTrainedModel) -> None:
+        """Change a base's layers, not what they compute, so that an adapter can lie on them."""
+
+    def untuned(self, model: PreTrainedModel) -> AbstractContextManager[object]:
+        """Within, a model that no step has changed yet computes what its base does."""
+        return nullcontext()
 
     def after_step(self, model: PreTrainedModel, step: int) -> None:
         """Called after each optimizer step, gradients still there. Most methods need nothing."""
 
+    def checkpoint_state(self, model: PreTrainedModel) -> Mapping[str, Tensor]:
+        """All that is trained and counted, where the files of a saved adapter do not suffice to
+        go on from; else nothing."""
+        return {}
+
+    def restore_state(self, model: PreTrainedModel, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `checkpoint_state` gave."""
+
+    def finish(self, model: PreTrainedModel) -> None:
+        """Called before the tuned model is saved."""
+
+    def merge(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The tuned model as one of the base's own kind, where the method `merges`."""
+        return model
+
 
 methods: Registry[TuneMethod] = Registry("tuning method", package=__name__)
+
+
+def method_of_adapter(peft_type: object) -> type[TuneMethod] | None:
+    """A method whose adapters say that they are of this type."""
+    known = (method for method in methods.values() if method.peft_type == peft_type)
+    return next(known, None) if peft_type else None

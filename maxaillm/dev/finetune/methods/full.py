@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from maxaillm.dev.finetune.methods import Plan, Shapes, TuneMethod, methods
+from maxaillm.dev.finetune.blueprint import Blueprint
+from maxaillm.dev.finetune.methods import Plan, TuneMethod, methods
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -16,7 +17,8 @@ class Full(TuneMethod):
     """Trains every weight. Learns most; needs the most memory and a disk for whole models."""
 
     label: ClassVar[str] = "Full fine-tuning"
-    recommended_learning_rate: ClassVar[float] = 5e-5
+    recommended_learning_rate: ClassVar[float] = 5e-5  # Hugging Face's TrainingArguments
+    costs: ClassVar[str] = "Sixteen bytes of memory a weight, and a whole model on disk."
     keeps_base: ClassVar[bool] = False
 
     name: Literal["full"] = "full"
@@ -24,5 +26,5 @@ class Full(TuneMethod):
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         return model.requires_grad_(requires_grad=True)
 
-    def count_trainable(self, shapes: Shapes, model_type: str) -> int:
-        return sum(prod(shape) for shape in shapes.values())
+    def count_trainable(self, base: Blueprint) -> int:
+        return sum(prod(shape) for shape in base.shapes.values())

@@ -1,0 +1,46 @@
+"""FourierFT: a few coefficients of the update's spectrum are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from maxaillm.dev.finetune.blueprint import Layer
+from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.peft_methods import LayerMethod
+
+
+@methods.register
+class FourierFT(LayerMethod):
+    """Learns a thousand numbers a layer, whatever its size. For very small adapters."""
+
+    label: ClassVar[str] = "FourierFT"
+    recommended_learning_rate: ClassVar[float] = 3e-3  # tenfold LoRA's: few numbers must move far
+    costs: ClassVar[str] = (
+        "Far fewer weights than LoRA; an inverse transform a layer and step. Can be merged."
+    )
+    config_name: ClassVar[str] = "FourierFTConfig"
+    peft_type: ClassVar[str | None] = "FOURIERFT"
+    fixed: ClassVar[Mapping[str, Any]] = {"init_weights": True}
+    """Begins with the base as it is, unlike the paper, so that the first figure is the base's."""
+
+    name: Literal["fourier_ft"] = "fourier_ft"
+    n_frequency: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        title="Frequencies",
+        description="Trained numbers a layer, at most as many as its smallest matrix has.",
+    )
+    scaling: float = Field(
+        150.0,
+        gt=0,
+        le=10_000,
+        title="Scale",
+        description="Scale of the update.",
+    )
+
+    def count(self, layer: Layer) -> int:
+        return self.n_frequency

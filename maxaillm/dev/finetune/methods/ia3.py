@@ -1,0 +1,54 @@
+"""IA³: keys, values and inner activations are scaled by trained vectors."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from maxaillm.dev.finetune.blueprint import DOWN, FUSED, KEY, VALUE, Blueprint, Layer, fits
+from maxaillm.dev.finetune.methods import Plan, methods
+from maxaillm.dev.finetune.peft_methods import LayerMethod
+
+
+@methods.register
+class IA3(LayerMethod):
+    """Inhibits and amplifies what layers pass on. For few rows and many tiny adapters.
+
+    Without target modules these are keys, values and the second feed-forward layer (Liu et al.
+    2022, section 3.3), by the names of the model's family.
+    """
+
+    label: ClassVar[str] = "IA³"
+    recommended_learning_rate: ClassVar[float] = 3e-3  # Liu et al. 2022, section 3.3
+    costs: ClassVar[str] = "A hundredth of LoRA's weights, LoRA's speed. Can be merged."
+    config_name: ClassVar[str] = "IA3Config"
+    peft_type: ClassVar[str | None] = "IA3"
+    quantizes: ClassVar[bool] = True
+
+    name: Literal["ia3"] = "ia3"
+
+    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+        names = self.layer_names(base, plan)
+        inner = [name for name in names if is_inner(name)]
+        return {"target_modules": names, "feedforward_modules": inner}
+
+    def layer_names(self, base: Blueprint, plan: Plan) -> list[str]:
+        if self.target_modules is None:
+            return [layer.name for layer in self.layers(base)]
+        return super().layer_names(base, plan)
+
+    def layers(self, base: Blueprint) -> list[Layer]:
+        if self.target_modules is not None:
+            return base.targets(self.target_modules)
+        scaled = base.having([*KEY, *VALUE, *FUSED]) + base.having(DOWN)
+        return [layer for layer in base.linear_layers() if not scaled or fits(layer.name, scaled)]
+
+    def count_trainable(self, base: Blueprint) -> int:
+        return sum(self.count(layer) for layer in self.layers(base))
+
+    def count(self, layer: Layer) -> int:
+        return layer.inputs if is_inner(layer.name) else layer.outputs
+
+
+def is_inner(layer: str) -> bool:
+    """Whether a layer's inputs are scaled: they are the inner activations."""
+    return fits(layer, DOWN) or layer in DOWN

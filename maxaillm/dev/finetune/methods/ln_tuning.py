@@ -1,0 +1,32 @@
+"""LN tuning: only the normalisation layers are trained."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, ClassVar, Literal
+
+from maxaillm.dev.finetune.blueprint import Blueprint
+from maxaillm.dev.finetune.methods import Plan, methods
+from maxaillm.dev.finetune.peft_methods import PeftMethod
+
+
+@methods.register
+class LNTuning(PeftMethod):
+    """Trains what is tiny already: scales and shifts of the norms. For light adaptation."""
+
+    label: ClassVar[str] = "LN tuning"
+    recommended_learning_rate: ClassVar[float] = 1e-3  # tenfold LoRA's: few numbers must move far
+    costs: ClassVar[str] = "A ten-thousandth of the weights; nothing is added. Can be merged."
+    merges: ClassVar[bool] = True
+    config_name: ClassVar[str] = "LNTuningConfig"
+    peft_type: ClassVar[str | None] = "LN_TUNING"
+    quantizes: ClassVar[bool] = True
+
+    name: Literal["ln_tuning"] = "ln_tuning"
+
+    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+        return {"target_modules": base.norms()}
+
+    def count_trainable(self, base: Blueprint) -> int:
+        vectors = {f"{norm}.{kind}" for norm in base.norms() for kind in ("weight", "bias")}
+        return sum(prod(shape) for name, shape in base.shapes.items() if name in vectors)
