@@ -9,7 +9,7 @@ from typing import Any
 from tests.tiny import SIZE, SPECIAL_TOKENS, make_gpt2, make_llama, save_tokenizer
 
 DECODER: dict[str, Any] = {
-    "vocab_size": SIZE,
+    "vocab_size": SIZE + 3,
     "hidden_size": 32,
     "intermediate_size": 48,
     "num_hidden_layers": 2,
@@ -124,7 +124,8 @@ def save_encoder_tokenizer(folder: Path, single: str = "[CLS] $A [SEP]") -> Path
         single=single,
         pair=f"{single} $B:1 {single.split()[-1]}:1",
         special_tokens=[
-            (token, tokenizer.convert_tokens_to_ids(token)) for token in ("[CLS]", "[SEP]", "<|eos|>")
+            (token, tokenizer.convert_tokens_to_ids(token))
+            for token in ("[CLS]", "[SEP]", "<|eos|>")
         ],
     )
     tokenizer.save_pretrained(folder)

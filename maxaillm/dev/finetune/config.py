@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.losses import Loss, losses
-from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
 from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.metrics import metrics
@@ -219,11 +218,11 @@ class TrainingSection(Section):
         description="Evaluations without a better validation loss. Empty: never.",
         json_schema_extra=ADVANCED | {"unit": "evaluations"},
     )
-    loss: ChosenLoss = Field(
-        CrossEntropy(),
+    loss: ChosenLoss | None = Field(
+        None,
         title="Loss",
-        description="What training minimises.",
-        json_schema_extra=ADVANCED,
+        description="What training minimises. Empty: what suits the task.",
+        json_schema_extra=ADVANCED | {"empty": "What suits the task"},
     )
     deepspeed: None = Field(None, title="DeepSpeed", json_schema_extra=HIDDEN)
     devices: Literal[1] = Field(1, title="Devices", json_schema_extra=HIDDEN)

@@ -51,6 +51,8 @@ def probe_ids(model: PreTrainedModel) -> Tensor:
 def forward(model: PreTrainedModel, ids: Tensor, **inputs: Tensor) -> Tensor:
     was_training = model.training
     model.eval()
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids
     logits: Tensor = model(input_ids=ids, use_cache=False, **inputs).logits
     model.train(was_training)
     return logits

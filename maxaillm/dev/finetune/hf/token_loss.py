@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,8 @@ from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
 from maxaillm.dev.finetune.metrics import TokenLoss
 
-Head = Callable[[Tensor], Tensor]
+LOGITS_BIAS = "final_logits_bias"
+"""BART's family adds this buffer to what the head makes."""
 
 
 class TokenLossOf:
@@ -43,6 +44,7 @@ class TokenLossOf:
         self.loss, self.shifted = loss, shifted
         self.head = output_head(model)
         self.chunked = type(self.head) is nn.Linear
+        self.biased = next((m for m in model.modules() if LOGITS_BIAS in m._buffers), None)
         held = next(self.head.parameters()).dtype if self.head else torch.float32
         self.dtype = dtype if dtype and self.chunked else held
 
@@ -57,7 +59,7 @@ class TokenLossOf:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What the head gets where something is learned (logits, where no head is known), the
         targets there, and where that is among the labels."""
-        with headless(self.head) if self.head else unchanged():
+        with self.without_logits():
             output = model(**inputs, use_cache=False).logits
         output = output[:, -labels.shape[1] :]  # after virtual tokens, which have no labels
         if self.shifted:
@@ -65,6 +67,22 @@ class TokenLossOf:
         at = labels != IGNORED
         hidden = output[at]
         return hidden.to(self.dtype) if self.head else hidden, labels[at], at
+
+    @contextmanager
+    def without_logits(self) -> Iterator[None]:
+        """Within, a model whose head is known returns what that head would get."""
+        if self.head is None:
+            yield
+            return
+        bias = getattr(self.biased, LOGITS_BIAS, None)
+        if bias is not None:  # zeros, or the head's output would not be the model's
+            setattr(self.biased, LOGITS_BIAS, bias[:, :1])
+        try:
+            with headless(self.head):
+                yield
+        finally:
+            if bias is not None:
+                setattr(self.biased, LOGITS_BIAS, bias)
 
     def logits(self, hidden: Tensor) -> Tensor:
         return (self.head(hidden) if self.head else hidden).float()
@@ -82,11 +100,6 @@ class TokenLossOf:
         for row in owners.unique().tolist():
             own = values[owners == row]
             yield row, float(own.sum()), len(own)
-
-
-@contextmanager
-def unchanged() -> Iterator[None]:
-    yield
 
 
 def token_losses(
