@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import NoneType
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -21,6 +21,8 @@ class Part(NamedTuple):
     title: str
     help: str
     is_required: bool
+    is_list: bool
+    """Whether several columns may have it."""
 
 
 class Column(NamedTuple):
@@ -48,7 +50,8 @@ class MappingForm:
                 name,
                 info.title or name,
                 info.description or "",
-                NoneType not in get_args(info.annotation),
+                is_needed(info),
+                get_origin(info.annotation) is tuple,
             )
             for name, info in self.schema.model_fields.items()
             if name != "name"
@@ -71,9 +74,16 @@ class MappingForm:
 
     def guess_columns(self) -> Iterator[Column]:
         if self.start.get("name") == self.name:
-            known = {column: part for part, column in self.start.items() if part != "name"}
+            known = {
+                column: part
+                for part, value in self.start.items()
+                for column in ([value] if isinstance(value, str) else value or ())
+                if part != "name"
+            }
         else:
-            known = {name: name for name in self.version.columns if self.has_part(name)}
+            fields = self.schema.model_fields
+            known = {fields[part.name].default: part.name for part in self.parts}
+            known |= {part.name: part.name for part in self.parts}
         for index, name in enumerate(self.version.columns):
             yield Column(f"column-{index}", name, known.get(name, ""))
 
@@ -83,14 +93,19 @@ class MappingForm:
     @property
     def format(self) -> dict[str, Any]:
         """The format as it stands, complete or not."""
-        parts = {column.part: column.name for column in self.columns if self.has_part(column.part)}
-        return {"name": self.name} | parts
+        chosen: dict[str, Any] = {"name": self.name}
+        for part in self.parts:
+            names = [column.name for column in self.columns if column.part == part.name]
+            if names:
+                chosen[part.name] = names if part.is_list else names[-1]
+        return chosen
 
     @property
     def missing(self) -> list[str]:
         """Sentences about what is still to be chosen; none once the file can be checked."""
         used = [column.part for column in self.columns if column.part]
-        twice = [part.title for part in self.parts if used.count(part.name) > 1]
+        single = [part for part in self.parts if not part.is_list]
+        twice = [part.title for part in single if used.count(part.name) > 1]
         sentences = [f"Two columns are chosen as {title.lower()}." for title in twice]
         try:
             parse_format(self.format, self.version.columns)

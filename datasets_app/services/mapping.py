@@ -51,8 +51,9 @@ def parse_format(raw: Mapping[str, Any], columns: list[str]) -> DataFormat:
     given = chosen.model_dump(exclude={"name"})
     wrong = [
         column_problem(schema, field, column, columns, is_given=field in raw)
-        for field, column in given.items()
-        if isinstance(column, str) and column not in columns
+        for field, value in given.items()
+        for column in (value or ("",) if isinstance(value, tuple) else (value,))
+        if column is not None and column not in columns
     ]
     if wrong:
         raise ConfigError(wrong)

@@ -61,6 +61,24 @@ def test_every_format_has_its_form(name: str, upload: Importer, alice_client: Cl
     assert formats[name].label in page.content.decode()
 
 
+def test_several_columns_may_be_classes(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    table = "what,new,good\n" + "".join(f"Thing {i},{i % 2},{i % 3 % 2}\n" for i in range(12))
+    version = upload(table, "things.csv")
+    form = {"format": "label_columns", "of": "label_columns", "column-0": "text"}
+    url = f"{version.dataset.get_absolute_url()}mapping/"
+    assert "Choose the column with the class." in alice_client.get(url, form).content.decode()
+    chosen = form | {"column-1": "classes", "column-2": "classes"}
+    assert alice_client.post(url, chosen).status_code == 302
+    queue.work()
+    version.refresh_from_db()
+    assert (version.status, version.rows) == ("ready", 12)
+    assert version.format["classes"] == ["new", "good"]
+    again = MappingForm(version)
+    assert [column.part for column in again.columns] == ["text", "classes", "classes"]
+
+
 @pytest.mark.parametrize(
     ("format", "path"),
     [
@@ -69,6 +87,8 @@ def test_every_format_has_its_form(name: str, upload: Importer, alice_client: Cl
         ({"name": "prompt_completion", "prompt": "nope", "completion": "id"}, "prompt"),
         ({"name": "prompt_completion", "prompt": "id"}, "completion"),
         ({"name": "text", "text": "id", "weight": 3}, "weight"),
+        ({"name": "label_columns", "text": "id", "classes": ["nope"]}, "classes"),
+        ({"name": "label_columns", "text": "id", "classes": []}, "classes"),
     ],
 )
 def test_impossible_mappings_name_the_mistake(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -93,6 +94,30 @@ def test_each_kind_of_row_has_its_view(upload: Importer, alice_client: Client) -
     assert 'data-role="assistant" data-trained' in pages[0]
     assert "There was a king." in pages[1]
     assert '<span class="tag">yes</span>' in pages[2]
+
+
+@pytest.mark.parametrize(
+    ("row", "seen"),
+    [
+        ({"prompt": "Hi", "chosen": "Hello", "rejected": "No"}, ["Chosen", "Rejected", "Hello"]),
+        ({"prompt": "Hi", "completion": "No", "label": False}, ["Undesirable", "Hi", "No"]),
+        ({"text": "Fine.", "score": 4.25}, ["Fine.", '<span class="tag">4.25</span>']),
+        ({"premise": "It rains.", "hypothesis": "It is dry.", "label": "contradiction"},
+         ["It rains.", "Second text", "It is dry.", '<span class="tag">contradiction</span>']),
+        ({"text": "Fine.", "labels": ["new", "<b>"]}, ['"tag">new<', '"tag">&lt;b&gt;<']),
+        ({"text": "Fine.", "labels": []}, ["no label"]),
+        ({"tokens": ["Ann", "Lee", "met", "Bo"], "tags": ["B-PER", "I-PER", "O", "B-PER"]},
+         ['<mark>Ann Lee<span class="span-tag">PER</span></mark> met <mark>Bo<']),
+        ({"tokens": ["a", "dog"], "tags": ["DET", "NOUN"]}, ['"span-tag">DET<', "<mark>dog<"]),
+        ({"tokens": ["w"] * 400, "tags": ["O"] * 400}, ["… (400 words in all)"]),
+    ],
+)  # fmt: skip
+def test_rows_of_every_task_have_their_view(
+    row: dict[str, object], seen: list[str], upload: Importer, alice_client: Client
+) -> None:
+    version = upload(json.dumps(row) + "\n", "a.jsonl")
+    page = alice_client.get(version.dataset.get_absolute_url()).content.decode()
+    assert [words for words in seen if words not in page] == []
 
 
 def test_findings_are_grouped_filtered_and_paged(upload: Importer, alice_client: Client) -> None:

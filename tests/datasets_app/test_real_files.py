@@ -20,6 +20,8 @@ READY = {
     "chat/v1_sft_demo.jsonl": ("messages", 500, 0),
     "text/grimms_fairy_tales.txt": ("text", 7898, 0),
     "classification/banking77_test.csv": ("classification", 3080, 0),
+    "preference/dpo_en_demo.json": ("preference", 300, 0),
+    "preference/kto_en_demo.json": ("unpaired_preference", 300, 0),
     "nasty/derived/nonstring_targets.jsonl": ("instruction", 170, 30),
     "nasty/derived/ragged.csv": ("classification", 394, 6),
     "nasty/derived/nul_and_lone_surrogate.jsonl": ("instruction", 50, 0),
@@ -35,7 +37,6 @@ MAPPED = {
 REFUSED = {
     "nasty/derived/truncated_array.json": "line 700",
     "seq2seq/xquad_en.json": "SQuAD",
-    "preference/dpo_en_demo.json": "preference",
 }
 
 
