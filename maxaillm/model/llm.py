@@ -19,6 +19,7 @@ from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.chat_template import encode_prompt
 from maxaillm.dev.finetune.hf.sampling import end_tokens
 from maxaillm.dev.finetune.hf.streaming import Finish, TextPieces, made_tokens
+from maxaillm.dev.finetune.methods import method_of_adapter
 from maxaillm.dev.finetune.model_folder import check_adapter, find_folder, is_hub_name
 from maxaillm.model.sampling import SamplingOptions
 
@@ -32,6 +33,13 @@ class Usage(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     finish_reason: Finish
+
+
+class Adapter(NamedTuple):
+    """Where an adapter lies, and its kind in PEFT's words."""
+
+    folder: Path
+    kind: str
 
 
 class PromptTooLongError(FineTuneError):
@@ -67,32 +75,59 @@ class MaxHuggingFaceLLM:
         self.model: Any = loading.load_model(self.base_folder, dtype).model.to(self.device).eval()
         self.tokenizer = loading.load_tokenizer(adapter or self.base_folder)
         self.max_length = min(max_length, loading.context_length(self.model) or max_length)
+        self.adapters: dict[str, Adapter] = {}
+        self.adapter: str | None = None
         if adapter:
             self.load_adapter("default", adapter)
             self.set_adapter("default")
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Lay the adapter in `folder` beside those that this base has already."""
-        check_adapter(folder)
+        """Lay the adapter in `folder` on this base."""
+        self.adapters[name] = Adapter(folder, str(check_adapter(folder).get("peft_type")))
+        self.lay(name)
+
+    def lay(self, name: str) -> None:
+        """PEFT lays adapters of one kind on a base: those of another are taken off, and laid
+        again when they are asked for."""
+        folder, kind = self.adapters[name]
+        if isinstance(self.model, PeftModel) and self.model.peft_type != kind:
+            self.model = bare(self.model)
         if isinstance(self.model, PeftModel):
             self.model.load_adapter(str(folder), adapter_name=name)
         else:
+            method = method_of_adapter(kind)
+            if method:
+                method.make_room(self.model)
             self.model = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
         self.model.eval()
 
     def set_adapter(self, name: str | None) -> None:
         """Answer with an adapter, or with the bare base."""
         self.adapter = name
-        if isinstance(self.model, PeftModel):
-            if name is None:
-                self.model.base_model.disable_adapter_layers()
-            else:
-                self.model.base_model.enable_adapter_layers()
-                self.model.set_adapter(name)
+        if name is not None and name not in getattr(self.model, "peft_config", {}):
+            self.lay(name)
+        if not isinstance(self.model, PeftModel):
+            return
+        if not self.model.active_peft_config.is_prompt_learning:
+            layers = self.model.base_model
+            (layers.disable_adapter_layers if name is None else layers.enable_adapter_layers)()
+        if name is not None:
+            self.model.set_adapter(name)
+
+    @property
+    def answering(self) -> Any:
+        """The model as `set_adapter` wants it: the bare base takes no virtual tokens."""
+        is_bare = isinstance(self.model, PeftModel) and self.adapter is None
+        return self.model.get_base_model() if is_bare else self.model
 
     def unload_adapter(self, name: str) -> None:
         """Forget an adapter, to free its memory."""
-        self.model.delete_adapter(name)
+        del self.adapters[name]
+        laid = getattr(self.model, "peft_config", {})
+        if list(laid) == [name]:
+            self.model = bare(self.model)
+        elif name in laid:
+            self.model.delete_adapter(name)
 
     def generate(
         self,
@@ -133,7 +168,7 @@ class MaxHuggingFaceLLM:
             )
         text, finish, count = TextPieces(self.tokenizer, sampling.stop), "length", 0
         ends = end_tokens(self.model, self.tokenizer)
-        tokens = made_tokens(self.model, encoded, self.options(sampling, room, ends))
+        tokens = made_tokens(self.answering, encoded, self.options(sampling, room, ends))
         with closing(tokens):
             for token in tokens:
                 count += 1
@@ -170,6 +205,13 @@ class MaxHuggingFaceLLM:
             "top_p": sampling.top_p,
             "top_k": sampling.top_k or 0,
         }
+
+
+def bare(model: PeftModel) -> Any:
+    """The base without its adapters."""
+    if model.active_peft_config.is_prompt_learning:
+        return model.get_base_model()
+    return model.base_model.unload()
 
 
 def as_name(model_name: str | Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import (
     PreTrainedModel,
@@ -21,11 +22,14 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf.collate import BatchOrder, Collator, Loader, Sequences
 from maxaillm.dev.finetune.hf.rows import IGNORED
 from maxaillm.dev.finetune.hf.tasks import Objective
+from maxaillm.dev.finetune.methods import TuneMethod
 
 CHECKPOINTING: dict[str, Any] = {
     "gradient_checkpointing": True,
     "gradient_checkpointing_kwargs": {"use_reentrant": False},
 }
+METHOD_STATE = "method.safetensors"
+"""Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
 
 class TaskTrainer(Trainer):  # type: ignore[misc]
@@ -33,9 +37,11 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, objective: Objective, sequences: Sequences, **options: Any) -> None:
+    def __init__(
+        self, *, objective: Objective, sequences: Sequences, method: TuneMethod, **options: Any
+    ) -> None:
         super().__init__(train_dataset=sequences, **options)
-        self.objective, self.sequences = objective, sequences
+        self.objective, self.sequences, self.method = objective, sequences, method
         self.step_loss = torch.zeros((), device=self.args.device)
         self.step_tokens = 0
         self.grad_norm: float | None = None
@@ -85,6 +91,20 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
             self.state = state
             self._load_from_checkpoint(str(checkpoint))
 
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        state = self.method.checkpoint_state(self.model)
+        if state:
+            staged = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            save_file(dict(state), staged / METHOD_STATE)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        file = Path(resume_from_checkpoint) / METHOD_STATE
+        if file.exists():
+            self.method.restore_state(self.model, load_file(file))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
     def take_step(self) -> tuple[float, int]:
         """Mean loss of the learned tokens and number of tokens since the last call."""
         taken = float(self.step_loss), self.step_tokens
@@ -107,6 +127,7 @@ def make_trainer(
     return TaskTrainer(
         objective=objective,
         sequences=sequences,
+        method=config.tuning,
         model=model,
         data_collator=collator,
         args=training_arguments(config, folder, precision, on_cpu=model.device.type == "cpu"),
@@ -119,6 +140,7 @@ def training_arguments(
     """Options of the run in the words of TrainingArguments; what happens when is up to our
     callback, so their own strategies are off."""
     training = config.training
+    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.num_train_epochs,
@@ -131,7 +153,7 @@ def training_arguments(
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         seed=training.seed,
-        **CHECKPOINTING if config.model.gradient_checkpointing else {},
+        **CHECKPOINTING if again else {},
         use_cpu=on_cpu,
         bf16=precision == "bf16",
         fp16=precision == "fp16" and not on_cpu,

@@ -57,20 +57,19 @@ class PiSSA(LoraMethod):
         """W' + s B A = W + s [B | B0] [A; -A0], where W' = W - s B0 A0."""
         import torch
 
-        for layer in lora_layers(model):
+        layers = [layer for layer in lora_layers(model) if hasattr(layer.lora_A[ADAPTER], "start")]
+        for layer in layers:
             a, b = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER]
             removed = layer.scaling[ADAPTER] * b.start @ a.start
             weight = layer.get_base_layer().weight
             weight.data += (removed.T if layer.fan_in_fan_out else removed).to(weight.dtype)
             a.weight = torch.nn.Parameter(torch.cat([a.weight, -a.start]).detach())
             b.weight = torch.nn.Parameter(torch.cat([b.weight, b.start], 1).detach())
+            del a.start, b.start
             layer.r[ADAPTER], layer.lora_alpha[ADAPTER] = 2 * self.r, 2 * self.lora_alpha
         config = model.peft_config[ADAPTER]
-        config.init_lora_weights, config.r, config.lora_alpha = (
-            True,
-            2 * self.r,
-            2 * self.lora_alpha,
-        )
+        config.init_lora_weights = True
+        config.r, config.lora_alpha = 2 * self.r, 2 * self.lora_alpha
 
 
 def lora_layers(model: PreTrainedModel) -> Iterator[Any]:

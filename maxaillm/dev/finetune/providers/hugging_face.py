@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_bytes
-from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.errors import DataError, ModelError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
 from maxaillm.dev.finetune.formats import Example
@@ -81,6 +81,19 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.task = model_task(name)(self.config)
         self.task.check_model(self.config.model.name, settings)
         self.task.survey(self.training_examples, settings)
+        self.check_method(str(settings.get("model_type", "")))
+
+    def check_method(self, model_type: str) -> None:
+        """Raises ModelError where the tuning method does not serve the task."""
+        method = self.config.tuning
+        refusal = method.refusal(self.task.name, model_type)
+        if refusal:
+            raise ModelError(refusal, "Choose another method, such as lora.")
+        if self.config.model.gradient_checkpointing and not method.checkpoints_gradients:
+            self.attempt.warn(
+                f"{method.label} can't compute activations again: they are kept.",
+                "Lower training.per_device_train_batch_size if the memory does not suffice.",
+            )
 
     def training_examples(self) -> Iterator[Example]:
         """What the training file has for training."""
@@ -165,7 +178,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         self.load()
         set_seed(self.config.training.seed)  # adapters begin with random numbers
-        plan = Plan(TASKS[self.task.name].peft_name, self.steps)
+        plan = Plan(TASKS[self.task.name].peft_name, self.steps, self.attempt.warn)
         return self.config.tuning.prepare(self.model, plan), self.tokenizer
 
     def train(
@@ -224,10 +237,11 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         if resume:
             self.attempt.tell("resumed", resume.step, checkpoint=resume.folder.name)
             return
-        self.sample(model, 0)
-        if self.judge:  # the base model, to compare the tuned one with
-            scores = self.judge.scores(model) | self.judge.answer_scores(model)
-            self.attempt.tell("eval", 0, **scores)
+        with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
+            self.sample(model, 0)
+            if self.judge:
+                scores = self.judge.scores(model) | self.judge.answer_scores(model)
+                self.attempt.tell("eval", 0, **scores)
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
@@ -265,6 +279,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from maxaillm.dev.finetune.hf.saving import save_tuned
 
         folder = Path(path) if path else self.attempt.folder.model
+        self.config.tuning.finish(trainer.model)
         summary = {"steps": self.callback.step_of_model, "scores": self.final_scores}
         with disk_full_said():
             save_tuned(trainer.model, self.tokenizer, folder, self.config, summary)
