@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from maxaillm.dev.finetune.errors import ConfigError
-from maxaillm.dev.finetune.losses import Loss, losses
 from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.problems import problems_of
-from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.sections import ADVANCED, HIDDEN, Section, one_of
 from maxaillm.dev.finetune.tasks import TASK_NAMES
-
-ADVANCED: dict[str, Any] = {"advanced": True}
-HIDDEN: dict[str, Any] = {"hidden": True}
-
-
-def one_of(registry: Registry[Any]) -> Any:
-    """The type of a field that holds any of the registry's components, told apart by name."""
-    classes: tuple[type[Component], ...] = tuple(registry.values())
-    if len(classes) == 1:
-        return classes[0]
-    return Annotated[Union[classes], Field(discriminator="name")]  # noqa: UP007
-
+from maxaillm.dev.finetune.training_section import TrainingSection
 
 if TYPE_CHECKING:
     Tuning = TuneMethod
-    ChosenLoss = Loss
     MetricName = str
     TaskName = str
 else:
     Tuning = one_of(methods)
-    ChosenLoss = one_of(losses)
     MetricName = Literal[tuple(metrics)]
     TaskName = Literal[TASK_NAMES]
-
-
-class Section(BaseModel):
-    """Options that belong together; unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelSection(Section):
@@ -115,123 +95,6 @@ class DataSection(Section):
         description="answers: only what the assistant says counts. all: every token does.",
     )
     processor: None = Field(None, title="Processor", json_schema_extra=HIDDEN)
-
-
-class TrainingSection(Section):
-    """How the weights are moved. Names are those of Hugging Face's TrainingArguments."""
-
-    num_train_epochs: float = Field(
-        3, gt=0, le=1000, title="Epochs", description="How often each row is seen."
-    )
-    max_steps: int | None = Field(
-        None,
-        ge=1,
-        le=10_000_000,
-        title="Stop after",
-        description="Ends the run whatever the epochs say. Empty: epochs count.",
-        json_schema_extra=ADVANCED | {"unit": "steps"},
-    )
-    per_device_train_batch_size: int = Field(
-        4, ge=1, le=4096, title="Batch size", description="Sequences at once on the device."
-    )
-    gradient_accumulation_steps: int = Field(
-        1,
-        ge=1,
-        le=4096,
-        title="Gradient accumulation",
-        description="Batches before a step; batch size times this is the effective batch.",
-    )
-    learning_rate: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        title="Learning rate",
-        description="Size of a step. Empty: what is recommended for the method.",
-    )
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = Field(
-        "cosine",
-        title="Schedule",
-        description="How the learning rate goes on after the warm-up.",
-        json_schema_extra=ADVANCED,
-    )
-    warmup_steps: int = Field(
-        0,
-        ge=0,
-        le=1_000_000,
-        title="Warm-up",
-        description="The learning rate rises from zero over so many steps.",
-        json_schema_extra=ADVANCED | {"unit": "steps"},
-    )
-    weight_decay: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        title="Weight decay",
-        description="Pulls weights towards zero; a guard against over-fitting.",
-        json_schema_extra=ADVANCED,
-    )
-    max_grad_norm: float = Field(
-        1.0,
-        gt=0,
-        le=1000,
-        title="Gradient clipping",
-        description="Longer gradients are shortened to this norm.",
-        json_schema_extra=ADVANCED,
-    )
-    seed: int = Field(
-        42,
-        ge=0,
-        le=2**32 - 1,
-        title="Seed",
-        description="The same seed, data and options give the same run.",
-        json_schema_extra=ADVANCED,
-    )
-    logging_steps: int = Field(
-        1,
-        ge=1,
-        le=10_000,
-        title="Log every",
-        description="How often the curves get a point.",
-        json_schema_extra=ADVANCED | {"unit": "steps"},
-    )
-    eval_steps: int = Field(
-        50,
-        ge=1,
-        le=1_000_000,
-        title="Evaluate every",
-        description="How often the validation loss is measured.",
-        json_schema_extra=ADVANCED | {"unit": "steps"},
-    )
-    save_steps: int = Field(
-        50,
-        ge=1,
-        le=1_000_000,
-        title="Checkpoint every",
-        description="An interrupted run goes on from the last one.",
-        json_schema_extra=ADVANCED | {"unit": "steps"},
-    )
-    early_stopping_patience: int | None = Field(
-        None,
-        ge=1,
-        le=1000,
-        title="Stop early after",
-        description="Evaluations without a better validation loss. Empty: never.",
-        json_schema_extra=ADVANCED | {"unit": "evaluations"},
-    )
-    loss: ChosenLoss | None = Field(
-        None,
-        title="Loss",
-        description="What training minimises. Empty: what suits the task.",
-        json_schema_extra=ADVANCED | {"empty": "What suits the task"},
-    )
-    deepspeed: None = Field(None, title="DeepSpeed", json_schema_extra=HIDDEN)
-    devices: Literal[1] = Field(1, title="Devices", json_schema_extra=HIDDEN)
-
-    @model_validator(mode="after")
-    def warmup_fits(self) -> Self:
-        if self.max_steps and self.warmup_steps >= self.max_steps:
-            raise ValueError("The warm-up must be shorter than the run.")
-        return self
 
 
 class EvaluationSection(Section):

@@ -17,9 +17,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from maxaillm.dev.finetune import checkpoints
 from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import DiskFullError, NotFiniteError
+from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
 from maxaillm.dev.finetune.events import StopAction
 from maxaillm.dev.finetune.hf.trainer import TaskTrainer
+from maxaillm.dev.finetune.metrics import metrics
 
 Scores = dict[str, JsonValue]
 BYTES_A_PARAMETER = 13
@@ -76,11 +77,13 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         is_last = step >= state.max_steps
         if step % training.logging_steps == 0 or is_last:
             self.log(state, step)
-        if step % training.eval_steps == 0 and not (is_last and not self.stops_early):
+        evaluates = self.is_due(training.eval_strategy, training.eval_steps, state)
+        if evaluates and not (is_last and not self.keeps_best):
             self.score(state, control)
         self.action = self.attempt.stop_action()
         control.should_training_stop |= is_last or self.action is not None
-        is_due = step % training.save_steps == 0 or self.is_new_best(state)
+        is_due = self.is_due(training.save_strategy, training.save_steps, state)
+        is_due |= self.is_new_best(state)
         leaves = is_last or self.action in {"pause", "release"}
         control.should_save = (is_due or leaves) and self.action not in {"cancel", "save"}
         if control.should_save:
@@ -122,9 +125,17 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         )
         self.losses, self.tokens, self.step_seconds = [], 0, 0.0
 
+    def is_due(self, strategy: str, every: int, state: TrainerState) -> bool:
+        """Whether something that is done at steps, or after epochs, is done now."""
+        if strategy == "epoch":
+            return abs(float(state.epoch or 0) - round(float(state.epoch or 0))) < 1e-9
+        return strategy == "steps" and state.global_step % every == 0
+
     @property
-    def stops_early(self) -> bool:
-        return bool(self.config.training.early_stopping_patience and self.evaluate)
+    def keeps_best(self) -> bool:
+        training = self.config.training
+        wants = training.early_stopping_patience or training.load_best_model_at_end
+        return bool(wants and self.evaluate)
 
     def score(self, state: TrainerState, control: TrainerControl) -> None:
         """Measure on the held-out rows; note the best step; stop where patience is at its end."""
@@ -132,11 +143,11 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             return
         scores, step = self.evaluate(), state.global_step
         self.attempt.tell("eval", step, **scores)
-        loss = scores["eval_loss"]
-        if isinstance(loss, float) and (state.best_metric is None or loss < state.best_metric):
-            state.best_metric, state.best_global_step = loss, step
+        if self.is_better(scores, state.best_metric):
+            state.best_metric = scores[self.config.training.metric_for_best_model]
+            state.best_global_step = step
         patience = self.config.training.early_stopping_patience
-        waited = (step - (state.best_global_step or 0)) // self.config.training.eval_steps
+        waited = self.evaluations_since(state.best_global_step or 0, state)
         if patience and waited >= patience:
             control.should_training_stop = True
             self.attempt.warn(
@@ -144,17 +155,38 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
                 f"The model of step {state.best_global_step} is kept.",
             )
 
+    def evaluations_since(self, step: int, state: TrainerState) -> int:
+        """Counted from the steps, which a resumed run knows too."""
+        training = self.config.training
+        epoch = state.global_step / float(state.epoch or 1)
+        every = epoch if training.eval_strategy == "epoch" else training.eval_steps
+        return round((state.global_step - step) / every)
+
+    def is_better(self, scores: Scores, best: float | None) -> bool:
+        """Whether the scores beat the best so far, by the metric that decides."""
+        training = self.config.training
+        name = training.metric_for_best_model
+        value = scores.get(name)
+        if not isinstance(value, float | int):
+            known = ", ".join(n for n, v in scores.items() if isinstance(v, float))
+            message = f"{name} is not measured in this run."
+            raise ConfigError([Problem("training.metric_for_best_model", message, name, known)])
+        greater = training.greater_is_better
+        if greater is None:
+            greater = name in metrics and metrics[name].higher_is_better
+        return best is None or (value > best if greater else value < best)
+
     def is_new_best(self, state: TrainerState) -> bool:
-        return self.stops_early and state.best_global_step == state.global_step
+        return self.keeps_best and state.best_global_step == state.global_step
 
     @property
     def step_of_model(self) -> int:
         """The step whose weights the model has in the end."""
-        best = self.trainer.state.best_global_step if self.stops_early else None
+        best = self.trainer.state.best_global_step if self.keeps_best else None
         return int(best or self.trainer.state.global_step)
 
     def restore_best(self) -> None:
-        """With early stopping, go back to the weights of the best evaluation."""
+        """Where the best is kept, go back to the weights of the best evaluation."""
         best = self.attempt.folder.checkpoints / f"step-{self.step_of_model:07d}"
         if self.step_of_model != self.trainer.state.global_step and best.is_dir():
             self.trainer._load_from_checkpoint(str(best))
