@@ -75,8 +75,8 @@ class RunForms:
         return cast(SchemaForm, self.form.parts[name])
 
     @property
-    def tuning(self) -> ComponentChoice | SchemaForm:
-        return cast("ComponentChoice | SchemaForm", self.form.parts["tuning"])
+    def tuning(self) -> ComponentChoice:
+        return cast(ComponentChoice, self.form.parts["tuning"])
 
     @property
     def sections(self) -> dict[str, SchemaForm]:
@@ -90,19 +90,19 @@ class RunForms:
 
     @property
     def method_options(self) -> list[Option]:
-        return self.tuning.options if isinstance(self.tuning, ComponentChoice) else []
+        return self.tuning.options
 
     @property
     def method_form(self) -> SchemaForm:
-        return self.tuning.form if isinstance(self.tuning, ComponentChoice) else self.tuning
+        return cast(SchemaForm, self.tuning.form)
 
     @property
     def method_name(self) -> str:
-        return self.tuning.chosen if isinstance(self.tuning, ComponentChoice) else ""
+        return self.tuning.chosen
 
     @property
     def method_errors(self) -> list[str]:
-        return self.tuning.errors if isinstance(self.tuning, ComponentChoice) else []
+        return self.tuning.errors
 
     @property
     def dataset_field(self) -> BoundField:
@@ -137,8 +137,8 @@ class RunForms:
                 data.setlist(field.html_name, value)
             elif value not in (None, False):
                 data[field.html_name] = field.field.prepare_value(value)
-        if self.method_name:
-            data["tuning-name"] = self.method_name
+        for choice in self.form.choices():
+            data[choice.input_name] = choice.chosen
         return RunForms(self.user, data)
 
     @property
@@ -153,6 +153,7 @@ class RunForms:
     def missing(self) -> list[str]:
         """Labels of the fields that must be put right before the run can start."""
         wrong = [str(field.label) for field in self.form.everything() if field.errors]
+        wrong += [choice.label for choice in self.form.choices() if choice.errors]
         return list(dict.fromkeys(wrong)) or ([] if self.versions else ["Dataset"])
 
 

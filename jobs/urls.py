@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("runs/", runs.runs, name="runs"),
     path("runs/new/", run_new.run_new, name="run-new"),
     path("runs/new/tuning/", run_new.run_new_tuning, name="run-new-tuning"),
+    path("runs/new/options/<slug:place>/", run_new.run_new_choice, name="run-new-choice"),
     path("runs/new/preview/", run_new.run_new_preview, name="run-new-preview"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/parts/<slug:part>/", runs.run_part, name="run-part"),

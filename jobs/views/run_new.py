@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from datasets_app.models import Dataset
 from jobs.config_text import as_command, as_request, as_yaml, config_from_yaml
-from jobs.forms import RATE, RunForms
+from jobs.forms import RATE, RunForms, run_form_class
 from jobs.models import LanguageModel, Run
 from jobs.preview import Preview, preview_run
 from jobs.selectors import queue_positions
@@ -141,6 +141,18 @@ def run_new_tuning(request: Request) -> HttpResponse:
     rate = {"learning_rate": request.GET.get(RATE)}
     forms = RunForms(request.user, initial={"tuning": {"name": name}, "training": rate})
     return render(request, "jobs/_run_tuning.html", {"forms": forms, "is_swap": True})
+
+
+@require_GET
+def run_new_choice(request: Request, place: str) -> HttpResponse:
+    """The options of the component that was just chosen at `place`, such as training-loss."""
+    section, _, option = place.partition("-")
+    name = request.GET.get(f"{place}-name", "")
+    form = run_form_class()(initial={section: {option: {"name": name}}})
+    choice = next((choice for choice in form.choices() if choice.prefix == place), None)
+    if choice is None or name not in [known.value for known in choice.options]:
+        raise Http404
+    return render(request, "jobs/_run_choice.html", {"choice": choice})
 
 
 @require_POST

@@ -6,19 +6,20 @@ component; inputs are named by path: `training-learning_rate`, `tuning-name`, `t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, ClassVar, NamedTuple, Protocol, Union, get_args, get_origin
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.utils.text import capfirst
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from maxaillm.dev.finetune.errors import Problem
 from maxaillm.dev.finetune.problems import problems_of
 from maxft_site.web.schema_fields import SchemaField, field_of, quoted
-from maxft_site.web.schema_info import bare_type, extra_of, is_hidden
+from maxft_site.web.schema_info import accepts_none, bare_type, extra_of, is_hidden
 
 Data = Mapping[str, Any]
 
@@ -29,9 +30,10 @@ class Part(Protocol):
     advanced: bool
 
     def is_valid(self) -> bool: ...
-    def typed(self) -> dict[str, Any]: ...
+    def typed(self) -> dict[str, Any] | None: ...
     def place(self, path: list[str], problem: Problem, *, quote: bool) -> None: ...
     def everything(self) -> list[BoundField]: ...
+    def choices(self) -> list[ComponentChoice]: ...
 
 
 class SchemaForm(forms.Form):
@@ -59,7 +61,7 @@ class SchemaForm(forms.Form):
     def part(self, name: str, info: FieldInfo) -> Part:
         initial = self.initial.get(name) or {}
         data = self.data if self.is_bound else None
-        made = part_of(info, data=data, prefix=self.add_prefix(name), initial=initial)
+        made = part_of(name, info, data=data, prefix=self.add_prefix(name), initial=initial)
         made.advanced = bool(extra_of(info).get("advanced"))
         return made
 
@@ -107,7 +109,7 @@ class SchemaForm(forms.Form):
         return given | {
             name: typed
             for name, typed in nested.items()
-            if typed or self.part_infos[name].is_required()
+            if typed != {} or self.part_infos[name].is_required()
         }
 
     def was_sent(self, name: str) -> bool:
@@ -127,6 +129,22 @@ class SchemaForm(forms.Form):
         """Its fields and those of its parts."""
         return [*self, *(field for part in self.parts.values() for field in part.everything())]
 
+    def choices(self) -> list[ComponentChoice]:
+        """The choices of components, of its parts, too."""
+        return [choice for part in self.parts.values() for choice in part.choices()]
+
+    def own_choices(self, *, advanced: bool) -> list[ComponentChoice]:
+        parts = (part for part in self.parts.values() if part.advanced is advanced)
+        return [part for part in parts if isinstance(part, ComponentChoice)]
+
+    @property
+    def plain_choices(self) -> list[ComponentChoice]:
+        return self.own_choices(advanced=False)
+
+    @property
+    def advanced_choices(self) -> list[ComponentChoice]:
+        return self.own_choices(advanced=True)
+
     @property
     def plain_fields(self) -> list[BoundField]:
         return [self[name] for name in self.fields if not self.option(name).advanced]
@@ -135,16 +153,25 @@ class SchemaForm(forms.Form):
     def advanced_fields(self) -> list[BoundField]:
         own = [self[name] for name in self.fields if self.option(name).advanced]
         parts = (part for part in self.parts.values() if part.advanced)
-        return [*own, *(field for part in parts for field in part.everything())]
+        sections = (part for part in parts if not isinstance(part, ComponentChoice))
+        return [*own, *(field for part in sections for field in part.everything())]
+
+    @property
+    def advanced_count(self) -> int:
+        return len(self.advanced_fields) + len(self.advanced_choices)
 
     @property
     def changed_count(self) -> int:
         """How many advanced options differ from their default."""
-        return sum(differs(field) for field in self.advanced_fields)
+        choices = (choice.differs for choice in self.advanced_choices)
+        return sum(differs(field) for field in self.advanced_fields) + sum(choices)
 
     @property
     def advanced_errors(self) -> bool:
-        return any(field.errors for field in self.advanced_fields)
+        choices = self.advanced_choices
+        inside = (field for choice in choices for field in choice.everything())
+        fields = (*self.advanced_fields, *inside)
+        return any(choice.errors for choice in choices) or any(field.errors for field in fields)
 
 
 class Option(NamedTuple):
@@ -158,47 +185,74 @@ class Option(NamedTuple):
 
 
 class ComponentChoice:
-    """A part that is one of several components: which one, and the chosen one's form."""
+    """A part that is one of several components, or none: which one, and the chosen one's form."""
 
     advanced = False
 
     def __init__(
-        self, classes: list[type[BaseModel]], *, data: Data | None, prefix: str, chosen: Data
+        self, name: str, info: FieldInfo, *, data: Data | None, prefix: str, initial: Data
     ) -> None:
+        classes = schemas_in(info)
         self.classes = {str(cls.model_fields["name"].default): cls for cls in classes}
-        self.input_name = f"{prefix}-name"
+        self.label = info.title or capfirst(name.replace("_", " "))
+        self.help = info.description or ""
+        self.optional = accepts_none(info.annotation)
+        self.empty = str(extra_of(info).get("empty", "None"))
+        self.prefix, self.input_name = prefix, f"{prefix}-name"
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        self.default = str(default.name) if default is not None else self.first
         sent = (data or {}).get(self.input_name)
-        self.chosen = str(sent or chosen.get("name") or next(iter(self.classes)))
-        cls = self.classes.get(self.chosen) or classes[0]
-        initial = chosen if chosen.get("name") == self.chosen else {}
-        self.form = form_class(cls)(data, prefix=prefix, initial=initial, is_part=True)
+        named = sent or (sent if self.optional else None)
+        self.chosen = str(initial.get("name") or self.default) if named is None else str(named)
         self.errors: list[str] = []
+        self.form: SchemaForm | None = None
+        if self.chosen:
+            cls = self.classes.get(self.chosen) or classes[0]
+            values = initial if initial.get("name") == self.chosen else {}
+            self.form = form_class(cls)(data, prefix=prefix, initial=values, is_part=True)
+
+    @property
+    def first(self) -> str:
+        return "" if self.optional else next(iter(self.classes))
 
     @property
     def options(self) -> list[Option]:
-        return [
+        none = [Option("", self.empty, "")] if self.optional else []
+        return none + [
             Option(name, str(getattr(cls, "label", name)), first_line(cls))
             for name, cls in self.classes.items()
         ]
 
-    def is_valid(self) -> bool:
-        return not self.errors and self.form.is_valid()
+    @property
+    def text(self) -> str:
+        """What the chosen component is."""
+        return first_line(self.classes[self.chosen]) if self.chosen in self.classes else ""
 
-    def typed(self) -> dict[str, Any]:
-        return {"name": self.chosen, **self.form.typed()}
+    @property
+    def differs(self) -> bool:
+        """Whether another component than the default is chosen, or an option of it changed."""
+        return self.chosen != self.default or any(map(differs, self.everything()))
+
+    def is_valid(self) -> bool:
+        return not self.errors and (self.form is None or self.form.is_valid())
+
+    def typed(self) -> dict[str, Any] | None:
+        return {"name": self.chosen, **self.form.typed()} if self.form else None
 
     def place(self, path: list[str], problem: Problem, *, quote: bool) -> None:
         if path == ["name"]:
             known = ", ".join(self.classes)
             self.errors.append(f"{quoted(self.chosen)} is none of the choices: {known}.")
-        else:
+        elif self.form:
             self.form.place(path, problem, quote=quote)
+        else:
+            self.errors.append(problem.message)
 
     def everything(self) -> list[BoundField]:
-        return self.form.everything()
+        return self.form.everything() if self.form else []
 
-    def __iter__(self) -> Iterator[Option]:
-        return iter(self.options)
+    def choices(self) -> list[ComponentChoice]:
+        return [self, *(self.form.choices() if self.form else [])]
 
 
 def form_class(schema: type[BaseModel], prefix: str | None = None) -> type[SchemaForm]:
@@ -210,14 +264,14 @@ def form_class(schema: type[BaseModel], prefix: str | None = None) -> type[Schem
     return type(f"{schema.__name__}Form", (SchemaForm,), attributes)
 
 
-def part_of(info: FieldInfo, *, data: Data | None, prefix: str, initial: Data) -> Part:
+def part_of(
+    name: str, info: FieldInfo, *, data: Data | None, prefix: str, initial: Data
+) -> SchemaForm | ComponentChoice:
     """The part of a form for a field that is a section or a component."""
     schemas = schemas_in(info)
-    if len(schemas) == 1:
+    if len(schemas) == 1 and not accepts_none(info.annotation):
         return form_class(schemas[0])(data, prefix=prefix, initial=initial, is_part=True)
-    default = None if info.is_required() else info.get_default(call_default_factory=True)
-    chosen = initial or ({"name": default.name} if default is not None else {})
-    return ComponentChoice(schemas, data=data, prefix=prefix, chosen=chosen)
+    return ComponentChoice(name, info, data=data, prefix=prefix, initial=initial)
 
 
 def schemas_in(info: FieldInfo) -> list[type[BaseModel]]:

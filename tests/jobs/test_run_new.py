@@ -12,6 +12,7 @@ from datasets_app.models import DatasetVersion
 from jobs.forms import RunForms
 from jobs.models import LanguageModel, Run
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
 from tests.jobs.pages import PAYLOADS, is_text
 from tests.jobs.runs import make_dataset, make_run
@@ -19,6 +20,7 @@ from tests.jobs.runs import make_dataset, make_run
 NEW = reverse("jobs:run-new")
 PREVIEW = reverse("jobs:run-new-preview")
 TUNING = reverse("jobs:run-new-tuning")
+LOSS = reverse("jobs:run-new-choice", args=["training-loss"])
 
 
 @pytest.fixture
@@ -228,3 +230,40 @@ def test_text_is_the_configuration_and_nothing_else(
     assert data["name"] == "a: b # c"
     assert data["tuning"] == {"name": "lora"}
     assert data["data"] == {"dataset": version.dataset_id}
+
+
+@pytest.mark.parametrize("name", ["", *losses])
+def test_a_loss_can_be_chosen(
+    name: str, alice_client: Client, alice: User, version: DatasetVersion
+) -> None:
+    """Choosing it fetches its options without the page; what is typed there arrives."""
+    swapped = alice_client.get(LOSS, {"training-loss-name": name})
+    assert f'<option value="{name}" selected>' in swapped.text
+    options = losses[name].model_fields if name else {}
+    assert all(f'name="training-loss-{option}"' in swapped.text for option in options)
+    fields = sent(alice, **{"training__loss-name": name})
+    run = alice_client.post(NEW, fields)
+    assert run.status_code == 302
+    loss = Run.objects.get().parsed_config.training.loss
+    assert (loss.name if loss else "") == name
+
+
+def test_class_weights_are_typed_as_lines(
+    alice_client: Client, alice: User, version: DatasetVersion
+) -> None:
+    chosen = {"training__loss-name": "weighted_cross_entropy"}
+    wrong = sent(alice, **chosen, **{"training__loss-weights": "spam: heavy"})
+    answer = alice_client.post(NEW, wrong)
+    assert answer.status_code == 422
+    assert "“spam”: Input should be a valid number" in answer.text
+    assert "spam: heavy</textarea>" in answer.text
+    alice_client.post(NEW, sent(alice, **chosen, **{"training__loss-weights": "spam: 2"}))
+    run = Run.objects.get()
+    assert run.config["training"]["loss"]["weights"] == {"spam": 2}
+    assert "spam: 2.0</textarea>" in alice_client.get(NEW, {"clone": run.pk}).text
+
+
+def test_options_of_what_is_no_choice_are_not_found(alice_client: Client) -> None:
+    assert alice_client.get(LOSS, {"training-loss-name": "magic"}).status_code == 404
+    elsewhere = reverse("jobs:run-new-choice", args=["training-seed"])
+    assert alice_client.get(elsewhere).status_code == 404

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
 from django.http import QueryDict
@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.errors import Problem
 from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
 from maxft_site.web.schema_fields import FlagField
-from maxft_site.web.schema_forms import ComponentChoice, SchemaForm, form_class, schemas_in
+from maxft_site.web.schema_forms import SchemaForm, form_class, schemas_in
 from maxft_site.web.schema_info import accepts_none, bare_type, bounds_of, is_hidden
 
 SECTIONS = ["model", "data", "training", "evaluation"]
@@ -57,12 +57,19 @@ def line() -> st.SearchStrategy[str]:
     return st.text(letters, min_size=1, max_size=40).map(str.strip).filter(bool)
 
 
+def texts(annotation: Any) -> st.SearchStrategy[str]:
+    """Lines, or what matches the pattern of a type such as Annotated[str, Field(pattern=...)]."""
+    rules = [rule for extra in getattr(annotation, "__metadata__", ()) for rule in extra.metadata]
+    patterns = [rule.pattern for rule in rules if getattr(rule, "pattern", None)]
+    return st.from_regex(patterns[0], fullmatch=True) if patterns else line()
+
+
 def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
     kind, bounds = bare_type(info.annotation), bounds_of(info)
     low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
     if get_origin(kind) is list:
         item = bare_type(get_args(kind)[0])
-        items = line() if item is str else st.sampled_from(get_args(item))
+        items = texts(get_args(kind)[0]) if item is str else st.sampled_from(get_args(item))
         made = st.lists(items, min_size=1, max_size=5, unique=True)
     elif get_origin(kind) is dict:
         made = st.dictionaries(line(), st.floats(0.01, 100), min_size=1, max_size=3)
@@ -81,7 +88,11 @@ def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
 def instances(draw: st.DrawFn, schema: type[BaseModel]) -> BaseModel:
     fields = schema.model_fields.items()
     shown = {n: info for n, info in fields if not is_hidden(info) and not schemas_in(info)}
-    values = {name: draw(values_of(info)) for name, info in shown.items()}
+    values = {
+        name: draw(values_of(info))
+        for name, info in shown.items()
+        if info.is_required() or draw(st.booleans())
+    }
     try:
         return schema.model_validate(values)
     except ValidationError:  # of two fields that don't go together
@@ -149,12 +160,6 @@ def test_a_mistake_between_fields_lands_at_their_section():
     ]
 
 
-def test_an_unknown_component_is_said():
-    form = whole(**{"tuning-name": "magic"})
-    assert not form.is_valid()
-    assert form.parts["tuning"].errors[0].startswith("“magic” is none of the choices: ")
-
-
 def test_a_line_that_is_too_long_is_named():
     form = whole(**{"evaluation-sample_prompts": "short\r\n" + "x" * 5000})
     assert not form.is_valid()
@@ -203,27 +208,6 @@ class Small(BaseModel):
     words: list[str] | None = None
     ready: bool = True
     kind: Literal["x", "y"] | None = None
-
-
-class Large(BaseModel):
-    """The large one."""
-
-    name: Literal["large"] = "large"
-    size: int
-
-
-class Holder(BaseModel):
-    thing: Annotated[Union[Small, Large], Field(discriminator="name")]  # noqa: UP007
-
-
-def test_a_required_choice_of_components():
-    form = form_class(Holder)(query({"thing-name": "large", "thing-size": "3"}))
-    assert form.is_valid()
-    assert form.value == Holder(thing=Large(size=3))
-    choice = form.parts["thing"]
-    assert isinstance(choice, ComponentChoice)
-    assert [option.value for option in choice.options] == ["small", "large"]
-    assert choice.options[1].text == "The large one."
 
 
 class Weighted(BaseModel):
