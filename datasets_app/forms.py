@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from datasets_app.models import DatasetVersion
 from datasets_app.services.mapping import parse_format
 from maxaillm.dev.finetune.errors import ConfigError
-from maxaillm.dev.finetune.formats import DataFormat, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, formats
 
 
 class Part(NamedTuple):
@@ -115,8 +115,10 @@ class MappingForm:
 
     @property
     def choices(self) -> list[dict[str, str]]:
-        """The formats for the page's cards."""
+        """The formats for the page's cards, those that give the same kind of example together."""
+        kinds = get_args(Example)
+        ordered = sorted(formats.items(), key=lambda item: (kinds.index(item[1].gives), item[0]))
         return [
             {"value": name, "label": schema.label, "text": schema.summary}
-            for name, schema in formats.items()
+            for name, schema in ordered
         ]

@@ -14,7 +14,7 @@ SHOWN_WORDS = 300
 
 
 class Part(NamedTuple):
-    """A piece of a row; `is_trained` says that the model learns to write it."""
+    """A turn of a talk; `is_trained` says that the model learns to write it."""
 
     role: str
     word: str
@@ -53,6 +53,7 @@ class RowCard(NamedTuple):
 
     number: int
     parts: list[Part]
+    texts: list[str]
     ways: list[Way]
     spans: list[Span]
     tags: list[str]
@@ -64,6 +65,7 @@ def row_card(row: StoredRow) -> RowCard:
     return RowCard(
         row.number,
         parts_of(row.example),
+        [shortened(row.example[name]) for name in ("text", "pair") if name in row.example],
         ways_of(row.example),
         spans_of(shown),
         tags_of(shown),
@@ -72,16 +74,9 @@ def row_card(row: StoredRow) -> RowCard:
 
 
 def parts_of(example: Mapping[str, Any]) -> list[Part]:
-    if "messages" in example:
-        is_answer = example.keys().isdisjoint({"chosen", "completion"})
-        return [part_of(message, is_trained=is_answer) for message in example["messages"]]
-    is_document = example.keys().isdisjoint({"label", "labels", "score"})
-    texts = {"text": "Text", "pair": "Second text"}
-    return [
-        Part("document", word, shortened(example[name]), is_document)
-        for name, word in texts.items()
-        if name in example
-    ]
+    """The turns of a talk, or of the prompt that two answers belong to."""
+    is_learned = example.keys().isdisjoint({"chosen", "completion"})
+    return [part_of(message, is_trained=is_learned) for message in example.get("messages", ())]
 
 
 def ways_of(example: Mapping[str, Any]) -> list[Way]:

@@ -103,7 +103,7 @@ def test_each_kind_of_row_has_its_view(upload: Importer, alice_client: Client) -
         ({"prompt": "Hi", "completion": "No", "label": False}, ["Undesirable", "Hi", "No"]),
         ({"text": "Fine.", "score": 4.25}, ["Fine.", '<span class="tag">4.25</span>']),
         ({"premise": "It rains.", "hypothesis": "It is dry.", "label": "contradiction"},
-         ["It rains.", "Second text", "It is dry.", '<span class="tag">contradiction</span>']),
+         ["It rains.", "Text 2", "It is dry.", '<span class="tag">contradiction</span>']),
         ({"text": "Fine.", "labels": ["new", "<b>"]}, ['"tag">new<', '"tag">&lt;b&gt;<']),
         ({"text": "Fine.", "labels": []}, ["no label"]),
         ({"tokens": ["Ann", "Lee", "met", "Bo"], "tags": ["B-PER", "I-PER", "O", "B-PER"]},
