@@ -31,6 +31,7 @@ FORMATS = {
     "wiki_demo.txt": "text",
     "grimms_fairy_tales.txt": "text",
     "banking77_train.csv": "classification",
+    "banking77_test.csv": "classification",
     "dpo_en_demo.json": "preference",
     "kto_en_demo.json": "unpaired_preference",
 }
@@ -39,7 +40,11 @@ MAPPED = {
     "sms_spam_kaggle_cp1252.csv": {"text": "v2", "target": "v1"},
     "amazon_cells_labelled.txt": {"text": "column_1", "target": "column_2"},
     "e2e_nlg_dev.csv": {"prompt": "mr", "completion": "ref"},
+    "e2e_nlg_test_refs.csv": {"prompt": "mr", "completion": "ref"},
     "ar2en_eval.txt": {"prompt": "column_1", "completion": "column_2"},
+    "ar2en_test.txt": {"prompt": "column_1", "completion": "column_2"},
+    "tatoeba_eng_swe.txt": {"prompt": "column_1", "completion": "column_2"},
+    "mbpp.jsonl": {"prompt": "text", "completion": "code"},
 }
 
 

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from maxaillm.dev.finetune.cells import is_blank
 from maxaillm.dev.finetune.examples import read_examples
-from maxaillm.dev.finetune.formats import DataFormat, formats, recognise, stored_format
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Labelled,
+    formats,
+    recognise,
+    stored_format,
+)
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(
     lambda text: not is_blank(text)
@@ -83,6 +89,15 @@ def test_stored_examples_are_read_back_equal(tmp_path, name, data):
     own = stored_format([json.loads(line) for line in lines])
     assert own is not None
     assert own.gives is read.gives
+
+
+@pytest.mark.parametrize("label", ["0.5", " ".join(["an answer"] * 30), "[]", "true"])
+def test_a_chosen_label_stays_a_label(tmp_path, label):
+    """What the columns are was said once; how the values look does not change it."""
+    path = tmp_path / "rows.jsonl"
+    stored = Labelled(text="a", label=label)
+    path.write_text(stored.model_dump_json(exclude_none=True) + "\n")
+    assert list(read_examples(path)) == [stored]
 
 
 @pytest.mark.parametrize("name", formats)
