@@ -13,6 +13,7 @@ from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
     Turn,
+    is_blank,
     items_of,
     object_of,
     role_of,
@@ -41,13 +42,9 @@ def turns_in(row: Row, column: str, speaker: Role) -> list[Turn]:
     """
     value = row.get(column)
     single = object_of(value)
-    if single is not None and "messages" in single:
-        return turns_of(single["messages"], column)
-    if single is not None and (isinstance(value, dict) or is_turn(single)):
-        return [turn_of(single, 1)]
-    items = items_of(value)
-    if isinstance(value, list) or (items and all(map(is_turn, items))):
-        return turns_of(items, column)
+    items = items_of(value if single is None else single.get("messages", [single]))
+    if isinstance(value, list | dict) or (items and all(map(is_turn, items))):
+        return turns_of(items, column)  # in a table's cell, it may be a text that looks alike
     problem = text_problem(row, column)
     if problem is not None:
         raise TurnError(problem)
@@ -127,6 +124,8 @@ def prompt_in(row: Row, prompt: str | None, matter: str | None, system: str | No
     Without a column for the prompt it is only the system's turn, if there is one.
     """
     turns = turns_in(row, prompt, "user") if prompt is not None else []
+    if len(turns) > 1 and turns[-1].role == "assistant" and is_blank(turns[-1].content):
+        turns.pop()  # "Assistant:" at the end of a prompt calls for the answer
     if turns and (about := text_of(row, matter)):
         turns[-1] = turns[-1]._replace(content=f"{turns[-1].content}\n\n{about}")
     behaviour = text_of(row, system)

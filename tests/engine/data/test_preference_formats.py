@@ -31,6 +31,11 @@ PREFERENCES = {
         "chosen": "\n\nHuman: Hi\n\nAssistant: Hello",
         "rejected": "\n\nHuman: Hi\n\nAssistant: Go away",
     },
+    "HH-RLHF, parted": {
+        "prompt": "\n\nHuman: Hi\n\nAssistant:",
+        "chosen": "Hello",
+        "rejected": "Go away",
+    },
     "ShareGPT": {"conversations": HUMAN, "chosen": GPT, "rejected": RUDE_GPT},
     "messages and two objects": {"messages": ASKED, "chosen": GOOD[0], "rejected": POOR[0]},
     "OpenAI": {
@@ -107,10 +112,11 @@ def test_conversations_may_part_at_an_earlier_turn():
 
 
 def test_a_list_that_an_answer_consists_of_stays_a_text():
-    row = {"prompt": "Primes?", "chosen": "[2, 3, 5]", "rejected": '{"a": 1}'}
+    row = {"prompt": "Primes?", "chosen": "[2, 3, 5]", "rejected": '{"messages": 1}'}
     (match,) = recognise([row])
     example = match.to_example(row)
-    assert (example.chosen[0].content, example.rejected[0].content) == ("[2, 3, 5]", '{"a": 1}')
+    assert example.chosen[0].content == row["chosen"]
+    assert example.rejected[0].content == row["rejected"]
 
 
 PAIR = {"prompt": "Hi", "chosen": "Hello", "rejected": "Go away"}
