@@ -105,3 +105,10 @@ class CheckpointError(FineTuneError):
 
     code = "checkpoint"
     exit_code = 8
+
+
+class ExportError(FineTuneError):
+    """A model can't be exported in a form, or the export does not say what the model says."""
+
+    code = "export"
+    exit_code = 9

@@ -1,0 +1,67 @@
+"""Forms in which a tuned model leaves the house, one module each. This file is their contract."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from maxaillm.dev.finetune.errors import ExportError
+from maxaillm.dev.finetune.export_facts import NO_MERGE, ModelFacts
+from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.tasks import TASKS
+
+if TYPE_CHECKING:
+    from maxaillm.dev.finetune.export_facts import Rounding
+    from maxaillm.dev.finetune.hf.export_replay import Replay
+    from maxaillm.dev.finetune.hf.export_source import Trained
+
+
+class Export(Component, ABC):
+    """A form of export. The docstring of each says when to choose it."""
+
+    tasks: ClassVar[frozenset[str]]
+    model_types: ClassVar[frozenset[str] | None] = None
+    """The architectures that the form can hold; None: all."""
+    merges: ClassVar[bool] = True
+    """Whether an adapter becomes part of the model that is written."""
+    usage: ClassVar[str]
+    """How the written files are loaded, for the card."""
+
+    def refusal(self, facts: ModelFacts) -> str | None:
+        """Why a model can't be exported in this form; None where it can."""
+        if facts.task not in self.tasks:
+            return f"{self.label} does not serve the task {facts.task}."
+        if self.model_types is not None and facts.model_type not in self.model_types:
+            known = ", ".join(sorted(self.model_types))
+            return f"{self.label} can hold {known}; this is a {facts.model_type}."
+        if self.merges and facts.is_adapter and not facts.merges:
+            return NO_MERGE
+        return None
+
+    @abstractmethod
+    def write(self, trained: Trained, folder: Path) -> Rounding:
+        """Write the files into the empty `folder`; say what was rounded for it.
+
+        Afterwards `trained.model` has the very weights that were written, rounding included.
+        Raises ExportError where the model turns out not to fit after all.
+        """
+
+    @abstractmethod
+    def reload(self, folder: Path, trained: Trained) -> Replay:
+        """The export, opened the way its users will open it."""
+
+
+def require_installed(*packages: str, label: str) -> None:
+    """Raises ExportError where a library that a form needs is missing."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise ExportError(
+            f"{label} needs {' and '.join(missing)}, which is not installed.",
+            f"Install it: pip install {' '.join(missing)}",
+        )
+
+
+EVERY_TASK = frozenset(TASKS)
+exports: Registry[Export] = Registry("export format", package=__name__)

@@ -1,0 +1,49 @@
+"""Export: the adapter alone, for who has its base."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from maxaillm.dev.finetune.export_facts import EXACT, ModelFacts, Rounding
+from maxaillm.dev.finetune.exports import EVERY_TASK, Export, exports
+
+if TYPE_CHECKING:
+    from maxaillm.dev.finetune.hf.export_replay import Replay
+    from maxaillm.dev.finetune.hf.export_source import Trained
+
+WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
+
+
+@exports.register
+class Adapter(Export):
+    """A few megabytes that PEFT lays on the base. Choose it where the base is at hand, or where
+    several adapters share one base."""
+
+    label: ClassVar[str] = "Adapter"
+    tasks: ClassVar[frozenset[str]] = EVERY_TASK
+    merges: ClassVar[bool] = False
+    usage: ClassVar[str] = "PeftModel.from_pretrained(base_model, folder)"
+
+    name: Literal["adapter"] = "adapter"
+
+    def refusal(self, facts: ModelFacts) -> str | None:
+        if not facts.is_adapter:
+            return "Every weight of this model was trained: there is no adapter apart from it."
+        return super().refusal(facts)
+
+    def write(self, trained: Trained, folder: Path) -> Rounding:
+        settings = {**trained.adapter, "base_model_name_or_path": trained.base_name}
+        shutil.copyfile(trained.folder / WEIGHTS, folder / WEIGHTS)
+        (folder / SETTINGS).write_text(json.dumps(settings, indent=2), encoding="utf-8")
+        trained.tokenizer.save_pretrained(folder)
+        return EXACT
+
+    def reload(self, folder: Path, trained: Trained) -> Replay:
+        from maxaillm.dev.finetune.hf import loading
+        from maxaillm.dev.finetune.hf.export_replay import TorchReplay
+
+        model = trained.adapted(trained.open_base(), folder)
+        return TorchReplay(model, loading.load_tokenizer(folder), trained.task)

@@ -1,0 +1,58 @@
+"""Export: a whole model in transformers' own form, the adapter merged into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from maxaillm.dev.finetune.export_facts import EXACT, Rounding
+from maxaillm.dev.finetune.exports import EVERY_TASK, Export, exports
+
+if TYPE_CHECKING:
+    from maxaillm.dev.finetune.hf.export_replay import Replay
+    from maxaillm.dev.finetune.hf.export_source import Trained
+
+ROUNDINGS = {
+    "float16": Rounding(0.02, "float16 keeps 11 bits of each weight: a step is 0.05 %."),
+    "bfloat16": Rounding(0.1, "bfloat16 keeps 8 bits of each weight: a step is 0.4 %."),
+}
+
+
+@exports.register
+class Merged(Export):
+    """A plain transformers folder that needs no PEFT and no base. Choose it for serving with
+    transformers, vLLM or TGI, and to go on tuning from."""
+
+    label: ClassVar[str] = "Hugging Face folder"
+    tasks: ClassVar[frozenset[str]] = EVERY_TASK
+    usage: ClassVar[str] = "AutoModel….from_pretrained(folder)"
+
+    name: Literal["merged"] = "merged"
+    dtype: Literal["as trained", "float32", "bfloat16", "float16"] = Field(
+        "as trained",
+        title="Precision of the weights",
+        description="as trained: as the base is stored. Halves take half the space of float32 "
+        "and round each weight.",
+    )
+
+    def write(self, trained: Trained, folder: Path) -> Rounding:
+        from maxaillm.dev.finetune.hf.export_source import DTYPES
+
+        model = trained.merge()
+        dtype = trained.dtype if self.dtype == "as trained" else self.dtype
+        model.to(DTYPES[dtype])
+        model.config.use_cache = True
+        model.save_pretrained(folder)
+        trained.tokenizer.save_pretrained(folder)
+        model.float()
+        return ROUNDINGS.get(dtype, EXACT)
+
+    def reload(self, folder: Path, trained: Trained) -> Replay:
+        from maxaillm.dev.finetune.hf import loading
+        from maxaillm.dev.finetune.hf.export_replay import TorchReplay
+        from maxaillm.dev.finetune.hf.export_source import open_model
+
+        model = open_model(folder, trained.task)
+        return TorchReplay(model, loading.load_tokenizer(folder), trained.task)
