@@ -122,6 +122,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             tokens=state.num_input_tokens_seen,
             tokens_per_second=self.tokens / seconds,
             memory_bytes=peak_memory(self.trainer.args.device),
+            **self.trainer.micro_batches.facts,
         )
         self.losses, self.tokens, self.step_seconds = [], 0, 0.0
 

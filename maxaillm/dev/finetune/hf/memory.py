@@ -12,7 +12,12 @@ import torch
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import OutOfMemoryError
 
-CPU_REFUSAL = "DefaultCPUAllocator: can't allocate"
+REFUSALS = (
+    "DefaultCPUAllocator: can't allocate",
+    "DefaultCPUAllocator: not enough memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""By what a RuntimeError is known that says no more than that."""
 
 
 @contextmanager
@@ -21,10 +26,16 @@ def out_of_memory_said(config: RunConfig) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        lacks = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        if not lacks and CPU_REFUSAL not in str(error):
+        if not lacks_memory(error):
             raise
         raise OutOfMemoryError("The run does not fit into memory.", remedy(config)) from error
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether a library has raised `error` because memory was refused."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(refusal in str(error) for refusal in REFUSALS)
 
 
 def remedy(config: RunConfig) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,13 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.hf.collate import BatchOrder, Collator, Loader, Sequences
+from maxaillm.dev.finetune.hf.collate import Batch, BatchOrder, Collator, Loader, Sequences
+from maxaillm.dev.finetune.hf.memory import lacks_memory
+from maxaillm.dev.finetune.hf.out_of_memory import CHECKPOINTING, MicroBatches
 from maxaillm.dev.finetune.hf.rows import IGNORED
 from maxaillm.dev.finetune.hf.tasks import Objective
 from maxaillm.dev.finetune.methods import TuneMethod
 
-CHECKPOINTING: dict[str, Any] = {
-    "gradient_checkpointing": True,
-    "gradient_checkpointing_kwargs": {"use_reentrant": False},
-}
 METHOD_STATE = "method.safetensors"
 """Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
@@ -38,10 +37,19 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, *, objective: Objective, sequences: Sequences, method: TuneMethod, **options: Any
+        self,
+        *,
+        objective: Objective,
+        sequences: Sequences,
+        method: TuneMethod,
+        micro_batches: MicroBatches,
+        **options: Any,
     ) -> None:
         super().__init__(train_dataset=sequences, **options)
         self.objective, self.sequences, self.method = objective, sequences, method
+        self.micro_batches = micro_batches
+        self.window: list[Batch] = []
+        self.reached = 0
         self.step_loss = torch.zeros((), device=self.args.device)
         self.step_tokens = 0
         self.grad_norm: float | None = None
@@ -51,6 +59,43 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> Loader:
         order = BatchOrder(self.sequences, self.args.train_batch_size, self.args.seed)
         return Loader(self.sequences, order, self.data_collator)
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
+    ) -> tuple[list[Batch], Tensor]:
+        """The batches of a step, remembered until it is done, and how much they teach."""
+        self.window, count = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self.reached = 0
+        return self.window, count
+
+    def training_step(
+        self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int = 1
+    ) -> Tensor:
+        """Add the gradient of a batch. Where the memory does not suffice, what the step has
+        gathered so far, which may be torn, is dropped and gathered again in smaller pieces."""
+        self.reached += 1
+        again = [inputs]
+        while (loss := self.add_gradient(model, again, num_items_in_batch)) is None:
+            model.zero_grad()
+            self.take_step()
+            self.micro_batches.shrink(inputs, self.model)
+            again = self.window[: self.reached]
+        return loss
+
+    def add_gradient(
+        self, model: nn.Module, batches: Iterable[Batch], count: Tensor | int
+    ) -> Tensor | None:
+        """The loss of the last piece; None where the memory does not suffice."""
+        loss = torch.zeros((), device=self.args.device)
+        try:
+            for batch in batches:
+                for piece in self.micro_batches.pieces(batch):
+                    loss = super().training_step(model, piece, count)
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            return None  # by now nothing holds the frames that hold the tensors
+        return loss
 
     def compute_loss(
         self,
@@ -119,26 +164,27 @@ def make_trainer(
     objective: Objective,
     sequences: Sequences,
     collator: Collator,
-    folder: Path,
-    precision: str,
+    arguments: TrainingArguments,
+    micro_batches: MicroBatches,
 ) -> TaskTrainer:
-    """A trainer whose checkpoints go below `folder`. The model lies on its device already."""
+    """A trainer for a model that lies on its device already."""
     set_seed(config.training.seed)
     return TaskTrainer(
         objective=objective,
         sequences=sequences,
         method=config.tuning,
+        micro_batches=micro_batches,
         model=model,
         data_collator=collator,
-        args=training_arguments(config, folder, precision, on_cpu=model.device.type == "cpu"),
+        args=arguments,
     )
 
 
 def training_arguments(
     config: RunConfig, folder: Path, precision: str, *, on_cpu: bool
 ) -> TrainingArguments:
-    """Options of the run in the words of TrainingArguments; what happens when is up to our
-    callback, so their own strategies are off."""
+    """Options of the run in the words of TrainingArguments, checkpoints below `folder`; what
+    happens when is up to our callback, so their own strategies are off."""
     training = config.training
     again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
     arguments = TrainingArguments(
@@ -153,7 +199,8 @@ def training_arguments(
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         seed=training.seed,
-        **CHECKPOINTING if again else {},
+        gradient_checkpointing=again,
+        gradient_checkpointing_kwargs=CHECKPOINTING,
         use_cpu=on_cpu,
         bf16=precision == "bf16",
         fp16=precision == "fp16" and not on_cpu,

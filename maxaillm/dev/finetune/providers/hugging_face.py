@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,12 @@ from pydantic import JsonValue
 
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_bytes
-from maxaillm.dev.finetune.errors import DataError, ModelError
+from maxaillm.dev.finetune.errors import FineTuneError, ModelError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.methods import Plan
 from maxaillm.dev.finetune.model_folder import check_folder
-from maxaillm.dev.finetune.running_text import read_documents
-from maxaillm.dev.finetune.tasks import TASKS, choose_task, require_examples
+from maxaillm.dev.finetune.tasks import TASKS
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +38,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     base_folder: Path
     judge: Judge | None
     final_scores: dict[str, JsonValue]
+    surveyed: ModelTask | None = None
+    trainer: TaskTrainer | None = None
     is_loaded = False
 
     def load(self) -> None:
@@ -65,22 +64,14 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.is_loaded = True
 
     def settle_task(self, settings: dict[str, Any]) -> None:
-        """The task asked for, else the one that data and model are for; `config` names it then."""
-        from maxaillm.dev.finetune.hf.tasks import model_task
+        """The task that was surveyed already, or that is asked for, or that data and model are
+        for; `config` names it then."""
+        from maxaillm.dev.finetune.hf.data import survey
 
-        if not self.config.data.train_file:
-            raise DataError("No training file is given.", "Set data.train_file.")
-        source = Path(self.config.data.train_file)
-        first = next(iter(self.training_examples()), None)
-        if first is None:
-            raise DataError(f"{source.name} has no rows.", "Choose a file with rows in it.")
-        self.kind = type(first)
-        name = self.config.task or choose_task(self.kind, settings)
-        require_examples(name, self.kind, source.name)
-        self.config = self.config.model_copy(update={"task": name})
-        self.task = model_task(name)(self.config)
+        self.task = self.surveyed or survey(self.config, settings)
+        self.config = self.config.model_copy(update={"task": self.task.name})
+        self.task = self.task.under(self.config)
         self.task.check_model(self.config.model.name, settings)
-        self.task.survey(self.training_examples, settings)
         self.check_method(str(settings.get("model_type", "")))
 
     def check_method(self, model_type: str) -> None:
@@ -94,11 +85,6 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
                 f"{method.label} can't compute activations again: they are kept.",
                 "Lower training.per_device_train_batch_size if the memory does not suffice.",
             )
-
-    def training_examples(self) -> Iterator[Example]:
-        """What the training file has for training."""
-        examples = read_documents(self.config.data.train_file or "")
-        return (example for example in examples if example.split in {None, "train"})
 
     def open_model(self) -> None:
         from maxaillm.dev.finetune.hf import loading
@@ -132,7 +118,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         data = RunData(self.config, self.task, self.tokenizer, self.attempt, self.width)
         found, rows, held = data.prepare()
         packed = self.can_pack()
-        train = Sequences(rows, packed=packed, width=self.width)
+        train = Sequences(rows, packed=packed, width=self.width, task=self.task)
         self.attempt.tell(
             "stage",
             name="tokenise",
@@ -143,7 +129,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.steps = count_steps(self.config, len(train))
         if held is None:
             return train, None
-        return train, Sequences(held, packed=packed, width=self.width)
+        return train, Sequences(held, packed=packed, width=self.width, task=self.task)
 
     def use_files(self, train_file: str | Path | None, validation_file: str | Path | None) -> None:
         """Files that are given here count more than those of the configuration."""
@@ -194,7 +180,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from maxaillm.dev.finetune.hf import resume as resuming
         from maxaillm.dev.finetune.hf.loading import DTYPES
         from maxaillm.dev.finetune.hf.memory import out_of_memory_said
-        from maxaillm.dev.finetune.hf.trainer import make_trainer
+        from maxaillm.dev.finetune.hf.out_of_memory import MicroBatches
+        from maxaillm.dev.finetune.hf.trainer import make_trainer, training_arguments
 
         rows = train_dataset.rows
         staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
@@ -204,8 +191,11 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         collator = self.task.collator(rows, tokenizer, packed=train_dataset.packed)
         loss = self.task.training_loss(rows)
         objective = self.task.objective(model, loss, DTYPES[self.precision])
+        on_cpu = self.device.type == "cpu"
+        arguments = training_arguments(self.config, staging, self.precision, on_cpu=on_cpu)
+        pieces = MicroBatches(self.config, self.attempt.warn)
         trainer = make_trainer(
-            self.config, model, objective, train_dataset, collator, staging, self.precision
+            self.config, model, objective, train_dataset, collator, arguments, pieces
         )
         self.judge = None if eval_dataset is None else self.make_judge(eval_dataset)
         self.final_scores = {}
@@ -222,6 +212,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         with disk_full_said(), out_of_memory_said(self.config):
             trainer.go_on(resume.folder if resume else None, self.steps)
         self.callback.restore_best()
+        self.trainer = trainer
         return trainer
 
     def tell_training(self, model: Any, resume: Checkpoint | None) -> None:
@@ -253,11 +244,18 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
                 text = self.task.reply(model, self.tokenizer, prompt, evaluation.max_new_tokens)
                 self.attempt.tell("sample", step, prompt=prompt, answer=text, index=index)
 
+    def trained(self) -> TaskTrainer:
+        """What trained last. Raises FineTuneError where nothing did."""
+        if self.trainer is None:
+            raise FineTuneError("Nothing was trained yet.", "Call train first.")
+        return self.trainer
+
     def ending(self, trainer: TaskTrainer) -> tuple[StopAction | None, int]:
         return self.callback.action, trainer.state.global_step
 
-    def evaluate(self, trainer: TaskTrainer) -> dict[str, JsonValue]:
+    def evaluate(self, trainer: TaskTrainer | None = None) -> dict[str, JsonValue]:
         """Figures of the model as it will be saved; empty where no rows are held out."""
+        trainer = trainer or self.trained()
         if self.judge is None:
             return {}
         self.attempt.tell("stage", name="evaluate")
@@ -270,14 +268,19 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         """What measures by the metrics asked for, else by what suits the task."""
         from maxaillm.dev.finetune.hf.evaluate import Judge
 
-        names = self.config.evaluation.metrics or TASKS[self.task.name].metrics[self.kind]
+        names = self.config.evaluation.metrics or TASKS[self.task.name].metrics[self.task.kind]
         size = self.config.training.per_device_train_batch_size
         return Judge(self.task, self.tokenizer, held_out, names, batch_size=size)
 
-    def save_model(self, trainer: TaskTrainer, path: str | Path | None = None) -> Path:
+    def save_model(
+        self, trainer: TaskTrainer | str | Path | None = None, path: str | Path | None = None
+    ) -> Path:
         """A whole folder: weights or adapter, tokenizer, chat template, settings, card."""
         from maxaillm.dev.finetune.hf.saving import save_tuned
 
+        if isinstance(trainer, str | Path):
+            trainer, path = None, trainer
+        trainer = trainer or self.trained()
         folder = Path(path) if path else self.attempt.folder.model
         self.config.tuning.finish(trainer.model)
         summary = {"steps": self.callback.step_of_model, "scores": self.final_scores}
