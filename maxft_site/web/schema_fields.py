@@ -162,7 +162,7 @@ class PairsField(SchemaField):
             super().run_validators(name + part)
 
     def part_sentence(self, part: str, typed: Any, message: str) -> str:
-        return f"{quoted(part)}: {message}, not {quoted(typed)}."
+        return f"{quoted(f'{part}: {typed}')}: {message}."
 
 
 class FlagField(SchemaField):
@@ -198,7 +198,8 @@ class ChoicesField(SchemaField):
 
     def __init__(self, name: str, info: FieldInfo, values: Sequence[Any]) -> None:
         self.values = {str(value): value for value in values}
-        choices = [(key, capfirst(key.replace("_", " "))) for key in self.values]
+        labels = extra_of(info).get("labels", {})
+        choices = [(key, labels.get(key, capfirst(key.replace("_", " ")))) for key in self.values]
         super().__init__(name, info, forms.CheckboxSelectMultiple(choices=choices))
 
     def to_python(self, value: Any) -> list[Any]:

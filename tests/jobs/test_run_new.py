@@ -255,7 +255,7 @@ def test_class_weights_are_typed_as_lines(
     wrong = sent(alice, **chosen, **{"training__loss-weights": "spam: heavy"})
     answer = alice_client.post(NEW, wrong)
     assert answer.status_code == 422
-    assert "“spam”: Input should be a valid number" in answer.text
+    assert "“spam: heavy”: Input should be a valid number" in answer.text
     assert "spam: heavy</textarea>" in answer.text
     alice_client.post(NEW, sent(alice, **chosen, **{"training__loss-weights": "spam: 2"}))
     run = Run.objects.get()

@@ -204,7 +204,7 @@ def test_the_page_shows_help_limits_and_error_wired_to_the_field():
 
 class Small(BaseModel):
     name: Literal["small"] = "small"
-    flags: list[Literal["a", "b"]] = ["a"]
+    flags: list[Literal["a", "b"]] = Field(["a"], json_schema_extra={"labels": {"b": "The B"}})
     words: list[str] | None = None
     ready: bool = True
     kind: Literal["x", "y"] | None = None
@@ -225,14 +225,18 @@ def test_a_pair_that_is_wrong_is_named():
     form = form_class(Weighted)(query({"weights": "spam\r\nv1.0: 0\r\nham: 1"}))
     assert not form.is_valid()
     first, second = form.errors["weights"]
-    assert first.startswith("“spam”: Input should be a valid number")
-    assert second.startswith("“v1.0”: Input should be greater than 0, not “0")
+    assert first.startswith("“spam: ”: Input should be a valid number")
+    assert second == "“v1.0: 0”: Input should be greater than 0."
 
 
 def test_boxes_that_are_not_ticked():
     form = form_class(Small, prefix="s")(query({"s-words": "", "s-kind": ""}))
     assert form.is_valid()
     assert form.value == Small(flags=[], words=None, ready=False, kind=None)
+
+
+def test_boxes_have_the_labels_that_are_given():
+    assert form_class(Small)().fields["flags"].widget.choices == [("a", "A"), ("b", "The B")]
 
 
 def test_a_type_that_no_form_can_show_is_refused_at_once():
