@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.errors import DataError, ModelError
-from maxaillm.dev.finetune.formats import Conversation, Example, Text
+from maxaillm.dev.finetune.formats import Example, texts_of
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder, read_header
 
 if TYPE_CHECKING:
@@ -159,13 +159,7 @@ def token_counter(folder: Path) -> Callable[[Example], int]:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     def count(example: Example) -> int:
-        if isinstance(example, Conversation):
-            texts = [f"{message.role}\n{message.content}" for message in example.messages]
-        elif isinstance(example, Text):
-            texts = [example.text]
-        else:
-            texts = [example.text, example.label]
-        encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+        encoded = tokenizer.encode_batch(texts_of(example), add_special_tokens=False)
         return sum(len(part.ids) + TEMPLATE_TOKENS for part in encoded)
 
     return count

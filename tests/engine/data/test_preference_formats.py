@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from maxaillm.dev.finetune.formats import Judged, Preference, formats, recognise
+from maxaillm.dev.finetune.formats import (
+    Judged,
+    Labelled,
+    Preference,
+    Scored,
+    Tagged,
+    Text,
+    formats,
+    recognise,
+    texts_of,
+)
 from maxaillm.dev.finetune.unsupported import refuse_unsupported
 
 
@@ -162,3 +172,13 @@ def test_mapped_conversations_need_no_prompt():
     mapped = formats["preference"](chosen="better", rejected="worse")
     assert mapped.to_example({"better": ASKED + GOOD, "worse": ASKED + POOR}) == PREFERENCE
     assert mapped.check({"better": "Hello", "worse": "Go away"}).code == "role_order"
+
+
+def test_the_texts_of_an_example_are_what_a_model_reads():
+    assert texts_of(PREFERENCE) == [
+        "user\nHi", "assistant\nHello", "user\nHi", "assistant\nGo away",
+    ]  # fmt: skip
+    assert texts_of(JUDGED) == ["user\nHi", "assistant\nHello"]
+    assert texts_of(Scored(text="a", pair="b", score=1)) == ["a", "b"]
+    assert texts_of(Tagged(tokens=["a", "b"], tags=["O", "O"])) == ["a b"]
+    assert texts_of(Text(text="a")) == texts_of(Labelled(text="a", label="b")) == ["a"]

@@ -33,6 +33,8 @@ __all__ = [
     "Text",
     "formats",
     "recognise",
+    "stored_format",
+    "texts_of",
 ]
 
 
@@ -135,6 +137,26 @@ class Judged(Part):
 Example = Conversation | Text | Labelled | MultiLabelled | Scored | Tagged | Preference | Judged
 """What every format turns its rows into. `model_dump(exclude_none=True)` is the stored row:
 one of the formats that give a class reads its stored rows back (`stored_format`)."""
+
+
+def texts_of(example: Example) -> list[str]:
+    """Every text that a model reads of `example`; of two answers, each with the prompt."""
+    match example:
+        case Conversation(messages=turns):
+            return spoken(turns)
+        case Preference(messages=prompt, chosen=chosen, rejected=rejected):
+            return spoken([*prompt, *chosen, *prompt, *rejected])
+        case Judged(messages=prompt, completion=completion):
+            return spoken([*prompt, *completion])
+        case Tagged(tokens=tokens):
+            return [" ".join(tokens)]
+        case Text(text=text):
+            return [text]
+    return [example.text] if example.pair is None else [example.text, example.pair]
+
+
+def spoken(turns: Sequence[Message]) -> list[str]:
+    return [f"{turn.role}\n{turn.content}" for turn in turns]
 
 
 class DataFormat(Component, ABC):
