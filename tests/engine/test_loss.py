@@ -16,8 +16,8 @@ from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.linear_loss import linear_loss
 from maxaillm.dev.finetune.hf.packing import pack
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart, output_head
-from maxaillm.dev.finetune.hf.token_loss import TokenLossOf, measuring, token_losses
 from maxaillm.dev.finetune.hf.rows import IGNORED, Rows, Tokens
+from maxaillm.dev.finetune.hf.token_loss import TokenLossOf, measuring, token_losses
 from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
 from tests.engine.conftest import Train, losses
@@ -34,7 +34,7 @@ class ByAutograd(CrossEntropy):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("frozen", [True, False])
 def test_chunked_gradient_is_the_ordinary_one(
-    loss: Loss, bias: bool, frozen: bool, monkeypatch: pytest.MonkeyPatch
+    loss: TargetLoss, bias: bool, frozen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_VALUES", 7 * 50)  # 23 rows make four chunks, the last short
     torch.manual_seed(0)
