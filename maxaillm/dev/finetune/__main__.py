@@ -12,15 +12,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, get_args
 
 from maxaillm.dev.finetune.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.checkpoints import MANIFEST, Checkpoint, newest_verified
 from maxaillm.dev.finetune.config_file import read_config
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
 from maxaillm.dev.finetune.model_folder import is_hub_name
+from maxaillm.dev.finetune.plugins import providers
 from maxaillm.dev.finetune.progress import ProgressLine, print_error, print_json
-from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
+from maxaillm.dev.finetune.splits import Split
 
 RELEASING = (signal.SIGTERM, signal.SIGINT)
 
@@ -54,10 +55,13 @@ def parser() -> argparse.ArgumentParser:
     add_model(evaluate)
     evaluate.add_argument("data", type=Path, help="rows that the model has not seen")
     evaluate.add_argument("--max-length", type=int, default=512)
+    evaluate.add_argument("--metrics", nargs="+", default=(), help="default: all of the task")
+    evaluate.add_argument("--split", choices=get_args(Split), help="default: what is held out")
 
-    generate = add(commands, "generate", run_generation, "let a model answer")
+    generate = add(commands, "generate", run_generation, "let a model answer, or judge a text")
     add_model(generate)
     generate.add_argument("prompt")
+    generate.add_argument("--pair", help="the second text, for a model that judges two")
     generate.add_argument("--max-new-tokens", type=int, default=256)
     generate.add_argument("--temperature", type=float, default=0.7)
     generate.add_argument("--seed", type=int)
@@ -88,7 +92,7 @@ def run_training(args: argparse.Namespace) -> None:
     show = print_json if args.json or not sys.stdout.isatty() else ProgressLine()
     with Attempt(root, show) as attempt, release_on_signal(attempt):
         resume = find_checkpoint(args.resume, attempt) if args.resume else None
-        MaxHuggingFaceFineTuning(config, attempt).run(resume)
+        providers.load(config.provider)(config, attempt).run(resume)
 
 
 def run_estimate(args: argparse.Namespace) -> None:
@@ -116,22 +120,34 @@ def run_validation(args: argparse.Namespace) -> None:
 def run_evaluation(args: argparse.Namespace) -> None:
     stay_off_the_network(args.model)
     from maxaillm.dev.finetune.hf.evaluate import evaluate_file
-    from maxaillm.model.llm import MaxHuggingFaceLLM
+    from maxaillm.model.opening import open_model
 
-    llm = MaxHuggingFaceLLM(args.model, max_length=args.max_length, base=args.base)
-    print_facts(evaluate_file(llm.model, llm.tokenizer, args.data, llm.max_length), args)
+    model = open_model(args.model, args.base, max_length=args.max_length)
+    scores = evaluate_file(
+        model.task,
+        model.answering,
+        model.tokenizer,
+        args.data,
+        model.max_length,
+        names=args.metrics,
+        split=args.split,
+    )
+    print_facts(scores, args)
 
 
 def run_generation(args: argparse.Namespace) -> None:
     stay_off_the_network(args.model)
-    from maxaillm.model.llm import MaxHuggingFaceLLM
+    from maxaillm.model.opening import open_model
     from maxaillm.model.sampling import SamplingOptions
 
-    llm = MaxHuggingFaceLLM(args.model, max_length=args.max_new_tokens + 2048, base=args.base)
+    model = open_model(args.model, args.base, max_length=args.max_new_tokens + 2048)
     options = SamplingOptions(
         temperature=args.temperature, max_new_tokens=args.max_new_tokens, seed=args.seed
     )
-    for piece in llm.stream(args.prompt, options):
+    if args.json or args.pair is not None:
+        print_facts(model.answer(args.prompt, args.pair, options), args)
+        return
+    for piece in model.stream(args.prompt, options):
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")

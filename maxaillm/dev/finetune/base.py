@@ -1,25 +1,66 @@
-"""The order of a run, the same for every provider."""
+"""The order of a run, the same for every provider, and what the specification imports here."""
 
 from __future__ import annotations
 
+import warnings
+import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune import legacy
 from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.checkpoints import Checkpoint
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.data_processor import DataProcessor
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.events import StopAction, write_atomically
 
+__all__ = ["DataProcessor", "MaxFineTuningBase"]
+
+
+def __getattr__(name: str) -> Any:
+    """`Trainer`, which brings the heavy libraries with it, is imported when asked for."""
+    if name != "Trainer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from maxaillm.dev.finetune.hf.legacy_trainer import Trainer
+
+    return Trainer
+
 
 class MaxFineTuningBase(ABC):
-    """A run of one configuration inside one attempt; providers fill in the six steps."""
+    """A run of one configuration inside one attempt; providers fill in the six steps.
 
-    def __init__(self, config: RunConfig, attempt: Attempt) -> None:
-        self.config, self.attempt = config, attempt
+    `config` is a RunConfig, its JSON, or the specification's loose dict (`model_name`,
+    `training_args`, ...). Without an attempt, one is opened in `training_args["output_dir"]`,
+    or `./results`, for the life of this object.
+    """
+
+    def __init__(
+        self, config: RunConfig | Mapping[str, Any], attempt: Attempt | None = None
+    ) -> None:
+        folder, notes = Path("results"), list[str]()
+        if isinstance(config, RunConfig):
+            self.config = config
+        elif legacy.is_legacy(config):
+            self.config, folder, notes = legacy.translate(config)
+        else:
+            self.config = RunConfig.parse(config)
+        self.attempt = attempt or self.own_attempt(folder)
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
+            self.attempt.warn(note)
+
+    def own_attempt(self, folder: Path) -> Attempt:
+        """An attempt that is closed when this object is forgotten."""
+        stack = ExitStack()
+        attempt = stack.enter_context(Attempt(folder))
+        weakref.finalize(self, stack.close)
+        return attempt
 
     def run(self, resume: Checkpoint | None = None) -> None:
         """Load, tokenise, train, evaluate, save; the journal says how it ends."""
@@ -72,7 +113,8 @@ class MaxFineTuningBase(ABC):
     def evaluate(self, trainer: Any) -> dict[str, JsonValue]: ...
 
     @abstractmethod
-    def save_model(self, trainer: Any, path: str | Path | None = None) -> Path: ...
+    def save_model(self, trainer: Any, path: str | Path | None = None) -> Path:
+        """`save_model(path)` is understood too: what was trained last is saved there."""
 
     def deploy(self) -> None:
         raise FineTuneError(

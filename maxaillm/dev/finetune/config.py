@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -11,6 +12,7 @@ from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.plugins import processors, providers
 from maxaillm.dev.finetune.problems import problems_of
 from maxaillm.dev.finetune.sections import ADVANCED, HIDDEN, Section, one_of
 from maxaillm.dev.finetune.tasks import TASK_NAMES
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     Tuning = TuneMethod
     MetricName = str
     TaskName = str
+    ProviderName = str
+    ProcessorName = str
 else:
     Tuning = one_of(methods)
     MetricName = Literal[tuple(metrics)]
     TaskName = Literal[TASK_NAMES]
+    ProviderName = Literal[providers.names]
+    ProcessorName = Literal[processors.names] if processors.names else NoneType
 
 
 class ModelSection(Section):
@@ -94,7 +100,12 @@ class DataSection(Section):
         title="Learn from",
         description="answers: only what the assistant says counts. all: every token does.",
     )
-    processor: None = Field(None, title="Processor", json_schema_extra=HIDDEN)
+    processor: ProcessorName | None = Field(
+        None,
+        title="Data processor",
+        description="Of an installed package, to make the model's input. Empty: our own.",
+        json_schema_extra=ADVANCED,
+    )
 
 
 class EvaluationSection(Section):
@@ -104,6 +115,7 @@ class EvaluationSection(Section):
         [],
         title="Metrics",
         description="Measured on the held-out rows. None chosen: what suits the task.",
+        json_schema_extra={"labels": {name: cls.label for name, cls in metrics.items()}},
     )
     sample_prompts: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
         [],
@@ -127,8 +139,8 @@ class RunConfig(Section):
     name: str = Field(
         "", max_length=120, title="Name", description="Empty: made from model and method."
     )
-    provider: Literal["hugging_face"] = Field(
-        "hugging_face", title="Provider", json_schema_extra=HIDDEN
+    provider: ProviderName = Field(
+        "hugging_face", title="Provider", description="What carries out the run."
     )
     task: TaskName | None = Field(
         None,

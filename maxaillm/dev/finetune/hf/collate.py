@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from maxaillm.dev.finetune.hf.packing import pack
 from maxaillm.dev.finetune.hf.rows import IGNORED, Rows
+
+if TYPE_CHECKING:
+    from maxaillm.dev.finetune.hf.tasks import ModelTask
 
 MEGABATCH = 50
 """Batches whose rows are sorted by length together: short with short, yet still shuffled."""
@@ -27,8 +30,10 @@ Array = npt.NDArray[Any]
 class Sequences(Dataset[Sequence]):
     """What one draw from the data is: a row, or several that were packed together."""
 
-    def __init__(self, rows: Rows, *, packed: bool, width: int) -> None:
-        self.rows, self.packed = rows, packed
+    def __init__(
+        self, rows: Rows, *, packed: bool, width: int, task: ModelTask | None = None
+    ) -> None:
+        self.rows, self.packed, self.task = rows, packed, task
         lengths = rows.lengths
         self.groups = pack(lengths, width) if packed else [[row] for row in range(len(rows))]
         self.lengths = [int(lengths[group].sum()) for group in self.groups]

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.data_processor import read_raw_rows
+from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.examples import has_split
+from maxaillm.dev.finetune.formats import Conversation, Example
+from maxaillm.dev.finetune.hf.processing import ProcessorEncoder
 from maxaillm.dev.finetune.hf.rows import Rows
-from maxaillm.dev.finetune.hf.tasks import ModelTask
-from maxaillm.dev.finetune.hf.tokenise import Tokenised, require_rows
+from maxaillm.dev.finetune.hf.tasks import ModelTask, model_task
+from maxaillm.dev.finetune.hf.tokenise import Encoder, Tokenised, require_rows
+from maxaillm.dev.finetune.plugins import processors
 from maxaillm.dev.finetune.running_text import read_documents
 from maxaillm.dev.finetune.splits import EVERY_SPLIT, Split
+from maxaillm.dev.finetune.tasks import choose_task, require_examples
+
+
+def survey(config: RunConfig, settings: Mapping[str, Any]) -> ModelTask:
+    """The task asked for, else the one that the training file and the model are for, with what
+    it has to know of the file before the model is opened. Raises DataError."""
+    if not config.data.train_file:
+        raise DataError("No training file is given.", "Set data.train_file.")
+    kind: type[Example] = Conversation
+    if config.data.processor is None:
+        source = Path(config.data.train_file).name
+        first = next(iter(training_examples(config)), None)
+        if first is None:
+            raise DataError(f"{source} has no rows.", "Choose a file with rows in it.")
+        kind = type(first)
+        if config.task:
+            require_examples(config.task, kind, source)
+    task = model_task(config.task or choose_task(kind, settings))(config, kind)
+    task.survey(lambda: training_examples(config), settings)
+    return task
+
+
+def training_examples(config: RunConfig) -> Iterator[Example]:
+    """What the training file has for training."""
+    examples = read_documents(str(config.data.train_file))
+    return (example for example in examples if example.split in {None, "train"})
 
 
 class RunData:
@@ -53,9 +85,8 @@ class RunData:
 
     def tokenise(self, path: Path, splits: Container[Split | None] = EVERY_SPLIT) -> Tokenised:
         """The rows of a file that it puts into one of `splits`; None: into no split by name."""
-        encoder = self.task.encoder(self.tokenizer, self.width)
-        examples = (example for example in read_documents(path) if example.split in splits)
-        found = encoder.encode(examples, self.attempt.check_stop)
+        examples = (example for example in self.read(path) if example.split in splits)
+        found = self.encoder().encode(examples, self.attempt.check_stop)
         require_rows(found, path.name)
         if found.cut:
             self.attempt.warn(
@@ -63,3 +94,14 @@ class RunData:
                 "Raise data.max_length to keep them whole.",
             )
         return found
+
+    def read(self, path: Path) -> Iterator[Any]:
+        return read_raw_rows(path) if self.config.data.processor else read_documents(path)
+
+    def encoder(self) -> Encoder:
+        """The task's own way to make rows, or that of the data processor named."""
+        name = self.config.data.processor
+        if name is None:
+            return self.task.encoder(self.tokenizer, self.width)
+        processor = processors.load(name)(self.tokenizer, self.width)
+        return ProcessorEncoder(processor, self.tokenizer, self.width, aligned=self.task.aligned)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.collate import Sequences
     from maxaillm.dev.finetune.hf.evaluate import Judge
     from maxaillm.dev.finetune.hf.tasks import ModelTask
-    from maxaillm.dev.finetune.hf.trainer import TaskTrainer
+    from maxaillm.dev.finetune.hf.trainer import StepTrainer
 
 
 class MaxHuggingFaceFineTuning(MaxFineTuningBase):
@@ -39,7 +39,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     judge: Judge | None
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
-    trainer: TaskTrainer | None = None
+    trainer: StepTrainer | None = None
     is_loaded = False
 
     def load(self) -> None:
@@ -174,29 +174,23 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         train_dataset: Sequences,
         eval_dataset: Sequences | None = None,
         resume: Checkpoint | None = None,
-    ) -> TaskTrainer:
+    ) -> StepTrainer:
         """Make all steps, or those after `resume`, or fewer where a stop is asked for."""
         from maxaillm.dev.finetune.hf import callbacks
         from maxaillm.dev.finetune.hf import resume as resuming
-        from maxaillm.dev.finetune.hf.loading import DTYPES
         from maxaillm.dev.finetune.hf.memory import out_of_memory_said
-        from maxaillm.dev.finetune.hf.out_of_memory import MicroBatches
-        from maxaillm.dev.finetune.hf.trainer import make_trainer, training_arguments
+        from maxaillm.dev.finetune.hf.tasks import Setup
 
         rows = train_dataset.rows
         staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
         facts = resuming.facts_of(self.config, rows, self.base_folder)
         if resume:
             resuming.check_belongs(resume, facts, self.attempt)
-        collator = self.task.collator(rows, tokenizer, packed=train_dataset.packed)
-        loss = self.task.training_loss(rows)
-        objective = self.task.objective(model, loss, DTYPES[self.precision])
-        on_cpu = self.device.type == "cpu"
-        arguments = training_arguments(self.config, staging, self.precision, on_cpu=on_cpu)
-        pieces = MicroBatches(self.config, self.attempt.warn)
-        trainer = make_trainer(
-            self.config, model, objective, train_dataset, collator, arguments, pieces
-        )
+        given = Setup(
+            model, tokenizer, train_dataset, eval_dataset, self.steps, staging, self.precision,
+            self.attempt,
+        )  # fmt: skip
+        trainer = self.task.make_trainer(given)
         self.judge = None if eval_dataset is None else self.make_judge(eval_dataset)
         self.final_scores = {}
         self.callback = callbacks.RunCallback(
@@ -244,16 +238,16 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
                 text = self.task.reply(model, self.tokenizer, prompt, evaluation.max_new_tokens)
                 self.attempt.tell("sample", step, prompt=prompt, answer=text, index=index)
 
-    def trained(self) -> TaskTrainer:
+    def trained(self) -> StepTrainer:
         """What trained last. Raises FineTuneError where nothing did."""
         if self.trainer is None:
             raise FineTuneError("Nothing was trained yet.", "Call train first.")
         return self.trainer
 
-    def ending(self, trainer: TaskTrainer) -> tuple[StopAction | None, int]:
+    def ending(self, trainer: StepTrainer) -> tuple[StopAction | None, int]:
         return self.callback.action, trainer.state.global_step
 
-    def evaluate(self, trainer: TaskTrainer | None = None) -> dict[str, JsonValue]:
+    def evaluate(self, trainer: StepTrainer | None = None) -> dict[str, JsonValue]:
         """Figures of the model as it will be saved; empty where no rows are held out."""
         trainer = trainer or self.trained()
         if self.judge is None:
@@ -273,7 +267,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         return Judge(self.task, self.tokenizer, held_out, names, batch_size=size)
 
     def save_model(
-        self, trainer: TaskTrainer | str | Path | None = None, path: str | Path | None = None
+        self, trainer: StepTrainer | str | Path | None = None, path: str | Path | None = None
     ) -> Path:
         """A whole folder: weights or adapter, tokenizer, chat template, settings, card."""
         from maxaillm.dev.finetune.hf.saving import save_tuned

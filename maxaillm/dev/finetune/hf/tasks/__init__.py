@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from importlib import import_module
-from typing import Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
 from maxaillm.dev.finetune.formats import Example
@@ -20,6 +23,11 @@ from maxaillm.dev.finetune.hf.rows import Rows
 from maxaillm.dev.finetune.hf.tokenise import Encoder
 from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Answered, TokenLoss
+from maxaillm.dev.finetune.task_card import TaskCard
+from maxaillm.dev.finetune.tasks import TASKS
+
+if TYPE_CHECKING:
+    from maxaillm.dev.finetune.hf.trainer import StepTrainer
 
 Examples = Callable[[], Iterable[Example]]
 Objective = Callable[[nn.Module, dict[str, Any], Tensor], Tensor]
@@ -35,6 +43,20 @@ class Observed(NamedTuple):
     """Of each row, where the task predicts classes or numbers: what metrics are made of."""
 
 
+class Setup(NamedTuple):
+    """What a trainer is made of; the model lies on its device and is what the method made it."""
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    train: Sequences
+    held_out: Sequences | None
+    steps: int
+    folder: Path
+    """Where checkpoints are staged."""
+    precision: str
+    attempt: Attempt
+
+
 class ModelTask(ABC):
     """A task with one model. What it keeps is found out by `survey` before the model is opened."""
 
@@ -45,14 +67,26 @@ class ModelTask(ABC):
     """Whether the task makes a head of its own where the model has none."""
     packs: ClassVar[bool] = False
     """Whether rows may share a sequence, if the model keeps them apart."""
+    aligned: ClassVar[bool] = True
+    """Whether labels lie at the tokens that the model sees."""
     answers: ClassVar[bool] = False
     """Whether the model answers in words."""
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config = config
+    def __init__(self, config: RunConfig, kind: type[Example] | None = None) -> None:
+        """`kind`: what the data set holds, where it is known."""
+        self.config, self.kind = config, kind or TASKS[self.name].learns_from[0]
+
+    def under(self, config: RunConfig) -> Self:
+        """The same task, as surveyed, under another configuration."""
+        other = copy(self)
+        other.config = config
+        return other
 
     def survey(self, examples: Examples, settings: Mapping[str, Any]) -> None:  # noqa: B027
         """Learn from the examples what the model has to be made for. Most tasks need nothing."""
+
+    def recall(self, card: TaskCard) -> None:  # noqa: B027
+        """Know again what a saved model was tuned for, as `survey` once found out."""
 
     def check_model(self, name: str, settings: Mapping[str, Any]) -> None:
         """Raises ModelError where a model can't do this task."""
@@ -115,6 +149,12 @@ class ModelTask(ABC):
         self, model: PreTrainedModel, loss: TargetLoss, dtype: torch.dtype | None = None
     ) -> Objective:
         """What training minimises; a plain output head computes in `dtype`."""
+
+    def make_trainer(self, setup: Setup) -> StepTrainer:
+        """What makes the steps of a run."""
+        from maxaillm.dev.finetune.hf.trainer import make_trainer
+
+        return make_trainer(self, setup)
 
     @abstractmethod
     def observe(

@@ -52,6 +52,7 @@ class PairEncoder(Encoder):
 
 class Seq2SeqLM(ModelTask):
     name: ClassVar[str] = "seq2seq_lm"
+    aligned: ClassVar[bool] = False
     auto_class: ClassVar[Any] = AutoModelForSeq2SeqLM
     answers: ClassVar[bool] = True
 

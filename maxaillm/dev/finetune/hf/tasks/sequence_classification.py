@@ -8,13 +8,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import BaseModel
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.formats import Labelled, MultiLabelled, Scored
+from maxaillm.dev.finetune.formats import Example, Labelled, MultiLabelled, Scored
 from maxaillm.dev.finetune.hf.collate import Collator, LabelCollator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.label_names import known_labels, label_options
 from maxaillm.dev.finetune.hf.rows import Rows, Tokens
@@ -22,8 +21,10 @@ from maxaillm.dev.finetune.hf.tasks import Examples, ModelTask, Objective, Obser
 from maxaillm.dev.finetune.hf.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Classified, Measured, MultiClassified, TokenLoss
+from maxaillm.dev.finetune.task_card import TaskCard
 
-Kind = type[Labelled] | type[MultiLabelled] | type[Scored]
+Kind = type[Example]
+"""Labelled, MultiLabelled or Scored."""
 SHOWN_CLASSES = 5
 
 
@@ -34,7 +35,7 @@ class Problem(NamedTuple):
     loss: str
 
 
-PROBLEMS: Mapping[type[BaseModel], Problem] = {
+PROBLEMS: Mapping[Kind, Problem] = {
     Labelled: Problem("single_label_classification", "cross_entropy"),
     MultiLabelled: Problem("multi_label_classification", "binary_cross_entropy"),
     Scored: Problem("regression", "mean_squared_error"),
@@ -47,7 +48,7 @@ class LabelEncoder(Encoder):
     def __init__(self, tokenizer: Tokenizer, width: int, kind: Kind, labels: Sequence[str]) -> None:
         super().__init__(tokenizer, width)
         self.kind, self.numbers = kind, {label: number for number, label in enumerate(labels)}
-        self.floats = kind is not Labelled  # type: ignore[misc]
+        self.floats = kind is not Labelled
 
     def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
         fitting = [(number, example) for number, example in batch if isinstance(example, self.kind)]
@@ -87,10 +88,10 @@ class LabelEncoder(Encoder):
 
 class SequenceClassification(ModelTask):
     name: ClassVar[str] = "sequence_classification"
+    aligned: ClassVar[bool] = False
     auto_class: ClassVar[Any] = AutoModelForSequenceClassification
     new_head: ClassVar[bool] = True
 
-    kind: Kind = Labelled
     labels: Sequence[str] = ()
 
     def survey(self, examples: Examples, settings: Mapping[str, Any]) -> None:
@@ -110,6 +111,10 @@ class SequenceClassification(ModelTask):
                 f"All rows have the label {self.labels[0]!r}: there is nothing to tell apart.",
                 "Add rows of other classes.",
             )
+
+    def recall(self, card: TaskCard) -> None:
+        kinds = {problem.name: kind for kind, problem in PROBLEMS.items()}
+        self.kind, self.labels = kinds[card.problem or self.problem.name], card.labels
 
     @property
     def problem(self) -> Problem:

@@ -21,6 +21,7 @@ from maxaillm.dev.finetune.hf.tasks import Examples, ModelTask, Objective, Obser
 from maxaillm.dev.finetune.hf.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.metrics import Classified, TokenLoss
+from maxaillm.dev.finetune.task_card import TaskCard
 
 
 class TagEncoder(Encoder):
@@ -75,6 +76,9 @@ class TokenClassification(ModelTask):
             if isinstance(example, Tagged):
                 counts.update(example.tags)
         self.labels = known_labels(settings, counts)
+
+    def recall(self, card: TaskCard) -> None:
+        self.labels = card.labels
 
     def model_options(self) -> dict[str, Any]:
         return label_options(self.labels)
