@@ -47,8 +47,11 @@ class ModelSection(Section):
         description="auto: bf16 on a GPU that has it, else fp16 on a GPU, fp32 on a CPU.",
         json_schema_extra=ADVANCED,
     )
-    quantization: Literal["none"] = Field(
-        "none", title="Quantization", description="Not used.", json_schema_extra=HIDDEN
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none",
+        title="Quantization",
+        description="Holds the base in fewer bits, as QLoRA does: less memory, a little slower.",
+        json_schema_extra=ADVANCED,
     )
     gradient_checkpointing: bool = Field(
         False,

@@ -39,6 +39,8 @@ class PeftMethod(TuneMethod):
         import peft
 
         self.make_room(model)
+        if getattr(model, "is_quantized", False):
+            model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
         options = self.options(Blueprint.of(model), plan)
         with refusal_said(self.label):
             config = getattr(peft, self.config_name)(task_type=plan.task, **options)
@@ -152,6 +154,10 @@ class PromptMethod(PeftMethod):
         title="Virtual tokens",
         description="How many are put before each row; they take room from the context.",
     )
+
+    @property
+    def virtual_tokens(self) -> int:
+        return self.num_virtual_tokens
 
     def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
         sizes = {

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
@@ -16,6 +22,7 @@ from maxaillm.dev.finetune.errors import FineTuneError, ModelError
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+WHOLE_MODULES = ["lm_head", "score", "classifier", "pre_classifier", "classification_head"]
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
 
 
@@ -115,6 +122,32 @@ def load_model(
         ) from error
     mismatched = {str(entry[0]) for entry in report["mismatched_keys"]}
     return Opened(model, sorted({*report["missing_keys"], *mismatched}))
+
+
+def quantization_options(
+    quantization: str, dtype: torch.dtype, device: torch.device
+) -> dict[str, Any]:
+    """What `from_pretrained` is told to hold weights in 8 or 4 bits; heads stay whole.
+
+    4 bits are QLoRA's: normal floats whose scales are quantised too (Dettmers et al. 2023).
+    Raises FineTuneError without bitsandbytes.
+    """
+    if quantization == "none":
+        return {}
+    if find_spec("bitsandbytes") is None:
+        raise FineTuneError(
+            "Quantization needs bitsandbytes, which is not installed.",
+            'Run: pip install "maxft[quantization]"',
+        )
+    config = BitsAndBytesConfig(
+        load_in_8bit=quantization == "8bit",
+        load_in_4bit=quantization == "4bit",
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=WHOLE_MODULES,
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
 
 
 def choose_device(wanted: str = "auto") -> torch.device:

@@ -61,6 +61,11 @@ class TuneMethod(Component, ABC):
         served = ", ".join(sorted(cls.tasks))
         return f"{cls.label} does not serve {task} with {model_type}; it serves {served}."
 
+    @property
+    def virtual_tokens(self) -> int:
+        """How many are put before each row; they take room from the context."""
+        return 0
+
     @abstractmethod
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         """Return `model` with the weights to train set up. Raises ModelError."""

@@ -80,6 +80,11 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         refusal = method.refusal(self.task.name, model_type)
         if refusal:
             raise ModelError(refusal, "Choose another method, such as lora.")
+        if self.config.model.quantization != "none" and not method.quantizes:
+            raise ModelError(
+                f"{method.label} can't be used on a quantized model.",
+                "Set model.quantization to none, or choose another method, such as lora.",
+            )
         if self.config.model.gradient_checkpointing and not method.checkpoints_gradients:
             self.attempt.warn(
                 f"{method.label} can't compute activations again: they are kept.",
@@ -91,15 +96,20 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from maxaillm.dev.finetune.hf.memory import out_of_memory_said
 
         dtype = loading.weights_dtype(self.precision, frozen=self.config.tuning.keeps_base)
+        quantization = self.config.model.quantization
+        held = loading.quantization_options(quantization, dtype, self.device)
         with out_of_memory_said(self.config):
             self.model, fresh = loading.load_model(
-                self.base_folder, dtype, self.task.auto_class, **self.task.model_options()
+                self.base_folder, dtype, self.task.auto_class, **self.task.model_options(), **held
             )
-            self.model.to(self.device)
+            if not held:  # else it lies there already
+                self.model.to(self.device)
         self.task.check_weights(self.base_folder.name, fresh)
         self.task.prepare_model(self.model, self.tokenizer)
         loading.require_room(self.model, self.tokenizer)
         self.context = loading.context_length(self.model)
+        if self.context:
+            self.context -= self.config.tuning.virtual_tokens
         if self.context and self.context < self.config.data.max_length:
             self.attempt.warn(
                 f"The model sees {self.context} tokens: longer rows are cut there.",
