@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
 from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.hf.trainer import TaskTrainer
+from maxaillm.dev.finetune.hf.trainer import StepTrainer
 from maxaillm.dev.finetune.metrics import metrics
 
 Scores = dict[str, JsonValue]
@@ -34,7 +34,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self,
         config: RunConfig,
         attempt: Attempt,
-        trainer: TaskTrainer,
+        trainer: StepTrainer,
         facts: Mapping[str, JsonValue],
         evaluate: Callable[[], Scores] | None,
         sample: Callable[[int], None],
@@ -123,6 +123,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             tokens_per_second=self.tokens / seconds,
             memory_bytes=peak_memory(self.trainer.args.device),
             **self.trainer.micro_batches.facts,
+            **self.trainer.take_extras(),
         )
         self.losses, self.tokens, self.step_seconds = [], 0, 0.0
 

@@ -3,51 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import (
-    PreTrainedModel,
-    PrinterCallback,
-    Trainer,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.hf.collate import Batch, BatchOrder, Collator, Loader, Sequences
+from maxaillm.dev.finetune.hf import distributed
+from maxaillm.dev.finetune.hf.collate import Batch, BatchOrder, Division, Loader, Sequences
+from maxaillm.dev.finetune.hf.loading import DTYPES
 from maxaillm.dev.finetune.hf.memory import lacks_memory
 from maxaillm.dev.finetune.hf.out_of_memory import CHECKPOINTING, MicroBatches
 from maxaillm.dev.finetune.hf.rows import IGNORED
-from maxaillm.dev.finetune.hf.tasks import Objective
+from maxaillm.dev.finetune.hf.tasks import ModelTask, Objective, Setup
+from maxaillm.dev.finetune.launch import process_count, rank
 from maxaillm.dev.finetune.methods import TuneMethod
 
 METHOD_STATE = "method.safetensors"
 """Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
 
-class TaskTrainer(Trainer):  # type: ignore[misc]
-    """Sums the loss over what is learned and divides by how much that is in the whole step."""
+class StepTrainer(Trainer):  # type: ignore[misc]
+    """What the trainer of every task has: our batches, checkpoints that suffice for the method,
+    smaller pieces where the memory does not suffice, and the figures of a step."""
 
     loss_is_scaled_for_ga = True
+    order: type[BatchOrder] = BatchOrder
 
     def __init__(
         self,
         *,
-        objective: Objective,
         sequences: Sequences,
         method: TuneMethod,
         micro_batches: MicroBatches,
         **options: Any,
     ) -> None:
-        super().__init__(train_dataset=sequences, **options)
-        self.objective, self.sequences, self.method = objective, sequences, method
-        self.micro_batches = micro_batches
+        super().__init__(**options)
+        self.sequences, self.method, self.micro_batches = sequences, method, micro_batches
         self.window: list[Batch] = []
         self.reached = 0
         self.step_loss = torch.zeros((), device=self.args.device)
@@ -55,10 +53,24 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
         self.grad_norm: float | None = None
         self.learning_rate = 0.0
         self.remove_callback(PrinterCallback)
+        # which would wrap the model for torch's DistributedDataParallel
+        self.accelerator.prepare_model = partial(
+            self.accelerator.prepare_model, evaluation_mode=True
+        )
 
     def get_train_dataloader(self) -> Loader:
-        order = BatchOrder(self.sequences, self.args.train_batch_size, self.args.seed)
-        return Loader(self.sequences, order, self.data_collator)
+        args = self.args
+        division = Division(
+            args.train_batch_size, args.gradient_accumulation_steps, process_count(), rank()
+        )
+        order = self.order(self.sequences, division, args.seed, self.data_collator)
+        return Loader(
+            self.sequences,
+            order,
+            self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
+        )
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
@@ -97,28 +109,8 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
             return None  # by now nothing holds the frames that hold the tensors
         return loss
 
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's own signature
-        num_items_in_batch: Tensor | int = 1,
-    ) -> Tensor:
-        self.step_tokens += inputs.pop("tokens")
-        inputs.pop("rows")
-        labels = inputs.pop("labels")
-        loss = self.objective(model, inputs, labels) / num_items_in_batch
-        self.step_loss += loss.detach()
-        return loss
-
-    def _get_num_items_in_batch(
-        self, batch_samples: list[dict[str, Any]], device: torch.device
-    ) -> Tensor:
-        """What is learned in all batches of a step; models count it in ways that differ."""
-        counts = [(batch["labels"] != IGNORED).sum() for batch in batch_samples]
-        return torch.stack(counts).sum().to(device)
-
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        distributed.sum_gradients(model)
         norm: Tensor = super()._clip_grad_norm(model)
         self.grad_norm = float(norm)
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
@@ -139,7 +131,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         state = self.method.checkpoint_state(self.model)
-        if state:
+        if state and rank() == 0:
             staged = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             save_file(dict(state), staged / METHOD_STATE)
 
@@ -151,43 +143,82 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def take_step(self) -> tuple[float, int]:
-        """Mean loss of the learned tokens and number of tokens since the last call."""
+        """Mean loss of the learned tokens and number of tokens since the last call, of this
+        process's share."""
         taken = float(self.step_loss), self.step_tokens
         self.step_loss.zero_()
         self.step_tokens = 0
         return taken
 
+    def take_extras(self) -> dict[str, float]:
+        """Further figures of the steps since the last call, by name; most tasks have none."""
+        return {}
 
-def make_trainer(
-    config: RunConfig,
-    model: PreTrainedModel,
-    objective: Objective,
-    sequences: Sequences,
-    collator: Collator,
-    arguments: TrainingArguments,
-    micro_batches: MicroBatches,
-) -> TaskTrainer:
-    """A trainer for a model that lies on its device already."""
-    set_seed(config.training.seed)
-    return TaskTrainer(
-        objective=objective,
-        sequences=sequences,
+
+class TaskTrainer(StepTrainer):
+    """Sums the loss over what is learned and divides by how much that is in the whole step."""
+
+    def __init__(self, *, objective: Objective, sequences: Sequences, **options: Any) -> None:
+        super().__init__(sequences=sequences, train_dataset=sequences, **options)
+        self.objective = objective
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's own signature
+        num_items_in_batch: Tensor | int = 1,
+    ) -> Tensor:
+        self.step_tokens += inputs.pop("tokens")
+        inputs.pop("rows")
+        counts = not inputs.pop("stands_in", False)
+        labels = inputs.pop("labels")
+        loss = self.objective(model, inputs, labels) * int(counts) / num_items_in_batch
+        self.step_loss += loss.detach()
+        return loss
+
+    def _get_num_items_in_batch(
+        self, batch_samples: list[dict[str, Any]], device: torch.device
+    ) -> Tensor:
+        """What is learned in all batches of a step; models count it in ways that differ."""
+        counts = [
+            (batch["labels"] != IGNORED).sum() for batch in batch_samples if "stands_in" not in batch
+        ]
+        count = sum(counts, torch.zeros((), dtype=torch.int64))
+        return distributed.total(count.to(device))
+
+
+def make_trainer(task: ModelTask, setup: Setup) -> TaskTrainer:
+    """A trainer that minimises the task's own objective."""
+    rows, config, device = setup.train.rows, task.config, setup.model.device
+    loss = task.training_loss(rows)
+    trainer = TaskTrainer(
+        objective=task.objective(setup.model, loss, DTYPES[setup.precision]),
+        sequences=setup.train,
         method=config.tuning,
-        micro_batches=micro_batches,
-        model=model,
-        data_collator=collator,
-        args=arguments,
+        micro_batches=MicroBatches(config, setup.attempt.warn),
+        model=setup.model,
+        data_collator=task.collator(rows, setup.tokenizer, packed=setup.train.packed),
+        args=training_arguments(config, setup.folder, setup.precision, on_cpu=device.type == "cpu"),
     )
+    return trainer
 
 
 def training_arguments(
-    config: RunConfig, folder: Path, precision: str, *, on_cpu: bool
+    config: RunConfig,
+    folder: Path,
+    precision: str,
+    *,
+    on_cpu: bool,
+    made_of: Any = TrainingArguments,
+    **own: Any,
 ) -> TrainingArguments:
-    """Options of the run in the words of TrainingArguments, checkpoints below `folder`; what
-    happens when is up to our callback, so their own strategies are off."""
+    """Options of the run in the words of TrainingArguments, or of a class `made_of` it that has
+    its `own` besides. Checkpoints go below `folder`; what happens when is up to our callback, so
+    their own strategies are off."""
     training = config.training
     again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
-    arguments = TrainingArguments(
+    arguments: TrainingArguments = made_of(
         output_dir=str(folder),
         num_train_epochs=training.num_train_epochs,
         max_steps=training.max_steps or -1,
@@ -212,6 +243,7 @@ def training_arguments(
         disable_tqdm=True,
         report_to="none",
         log_level="error",
+        **own,
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # else several GPUs become nn.DataParallel
     return arguments
