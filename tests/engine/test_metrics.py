@@ -33,7 +33,8 @@ def rows_for(metric: Metric, chance: np.random.Generator) -> list[Any]:
 
 def row_of(kind: type, chance: np.random.Generator, at: int) -> Any:
     if kind is TokenLoss:
-        return TokenLoss(float(chance.uniform(1, 20)), int(chance.integers(2, 9)))
+        tokens = int(chance.integers(2, 9))
+        return TokenLoss(float(chance.uniform(1, 20)), tokens, int(chance.integers(tokens)))
     if kind is Answered:
         reference = " ".join(chance.choice(WORDS, 6))
         return Answered(reference if at % 3 else " ".join(chance.choice(WORDS, 6)), reference)

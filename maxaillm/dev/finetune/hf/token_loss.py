@@ -89,17 +89,20 @@ class TokenLossOf:
 
     def by_row(
         self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor, rows: Tensor
-    ) -> Iterator[tuple[int, float, int]]:
-        """Of each row in the batch: its number, its summed loss and how many tokens count."""
+    ) -> Iterator[tuple[int, TokenLoss]]:
+        """The number of each row in the batch, and what is made of its tokens."""
         hidden, targets, at = self.learned(model, inputs, labels)
         owners = (rows[:, 1:] if self.shifted else rows)[at].cpu()
         size = max(1, CHUNK_VALUES // self.logits(hidden[:1]).shape[-1])
-        parts = zip(hidden.split(size), targets.split(size), strict=True)
-        losses = [cross_entropy(self.logits(h), target, reduction="none") for h, target in parts]
-        values = torch.cat(losses).double().cpu()
-        for row in owners.unique().tolist():
-            own = values[owners == row]
-            yield row, float(own.sum()), len(own)
+        losses, right = [], []
+        for part in (slice(at, at + size) for at in range(0, len(targets), size)):
+            logits = self.logits(hidden[part])
+            losses.append(cross_entropy(logits, targets[part], reduction="none"))
+            right.append(logits.argmax(-1) == targets[part])
+        values, hits = torch.cat(losses).double().cpu(), torch.cat(right).cpu()
+        for row in sorted(set(owners.tolist())):
+            own = owners == row
+            yield row, TokenLoss(float(values[own].sum()), int(own.sum()), int(hits[own].sum()))
 
 
 def token_losses(
@@ -115,8 +118,11 @@ def token_losses(
     for batch in batches:
         inputs = {name: value.to(model.device) for name, value in batch.items()}
         labels, rows = inputs.pop("labels"), inputs.pop("rows")
-        for row, total, tokens in likelihood.by_row(model, inputs, labels, rows):
-            found[row] = TokenLoss(found[row].total + total, found[row].tokens + tokens)
+        for row, part in likelihood.by_row(model, inputs, labels, rows):
+            before = found[row]
+            found[row] = TokenLoss(
+                before.total + part.total, before.tokens + part.tokens, before.right + part.right
+            )
     return [found[row] for row in range(count)]
 
 

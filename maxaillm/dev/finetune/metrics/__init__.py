@@ -21,6 +21,8 @@ from maxaillm.dev.finetune.registry import Component, Registry
 
 FloatArray = NDArray[np.float64]
 
+TOKENS = frozenset({"causal_lm", "seq2seq_lm", "masked_lm"})
+"""Tasks in which tokens are learned."""
 TEXTS = frozenset({"causal_lm", "seq2seq_lm"})
 """Tasks whose rows are answered in words."""
 CLASSES = frozenset({"sequence_classification", "token_classification"})
@@ -33,6 +35,8 @@ class TokenLoss(NamedTuple):
     total: float
     """Negative log-likelihood in nats, summed over the trained tokens."""
     tokens: int
+    right: int = 0
+    """Of how many tokens the likeliest was the right one."""
 
 
 class Answered(NamedTuple):
@@ -80,6 +84,13 @@ class Measured(NamedTuple):
     actual: float
 
 
+class Compared(NamedTuple):
+    """How likely a model finds two things of which the first is to be preferred."""
+
+    chosen: float
+    rejected: float
+
+
 class Metric(Component, ABC):
     """A figure that says how good a model is on held-out rows."""
 
@@ -101,9 +112,10 @@ class Metric(Component, ABC):
 
 
 class TokenLossMetric(Metric):
-    """A figure made of the loss, which every evaluation measures anyway."""
+    """A figure of the tokens to learn, which every evaluation measures anyway."""
 
     made_of: ClassVar[type] = TokenLoss
+    tasks: ClassVar[frozenset[str]] = TOKENS
 
     @abstractmethod
     def statistics(self, row: TokenLoss) -> FloatArray: ...

@@ -16,7 +16,6 @@ class Perplexity(TokenLossMetric):
 
     label: ClassVar[str] = "Perplexity"
     higher_is_better: ClassVar[bool] = False
-    tasks: ClassVar[frozenset[str]] = frozenset({"causal_lm", "seq2seq_lm", "masked_lm"})
 
     name: Literal["perplexity"] = "perplexity"
 
