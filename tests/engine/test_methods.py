@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import estimate
 from maxaillm.dev.finetune.hf.loading import load_model
-from maxaillm.dev.finetune.methods import EVERY_TASK, Plan, methods
+from maxaillm.dev.finetune.methods import EVERY_TASK, FEW_BITS, Plan, methods
 from maxaillm.dev.finetune.tasks import TASK_NAMES
 from maxaillm.model.llm import MaxHuggingFaceLLM
 from tests.engine.methods import Tune, Tuned, events_of, logits_of, tune, tuning_of
@@ -44,7 +44,8 @@ def test_says_what_it_is_and_what_it_serves(name: str) -> None:
     assert method.costs.endswith(".")
     assert method.tasks <= EVERY_TASK == set(TASK_NAMES)
     assert method.merges <= method.keeps_base
-    assert method.quantizes <= method.keeps_base
+    assert method.quantizes <= FEW_BITS
+    assert method.keeps_base or not method.quantizes
     for task in EVERY_TASK:
         assert (method.refusal(task, "llama") is None) == (task in method.tasks)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.blueprint import Blueprint, Layer
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.methods import EVERY_TASK, Plan, TuneMethod
+from maxaillm.dev.finetune.methods import EVERY_TASK, FEW_BITS, Plan, TuneMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,7 +106,7 @@ class LoraMethod(LayerMethod):
 
     config_name: ClassVar[str] = "LoraConfig"
     peft_type: ClassVar[str | None] = "LORA"
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     r: int = Field(
         8,
@@ -143,7 +143,7 @@ class PromptMethod(PeftMethod):
     """
 
     packs: ClassVar[bool] = False
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
     tasks: ClassVar[frozenset[str]] = EVERY_TASK - {"masked_lm", "preference"}
     """PEFT has no prompts for masked models; preference losses need logits without them."""
 

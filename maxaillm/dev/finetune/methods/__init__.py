@@ -21,6 +21,8 @@ EVERY_TASK = frozenset(
     }
 )  # fmt: skip
 
+FEW_BITS = frozenset({"8bit", "4bit"})
+
 
 class Plan(NamedTuple):
     """What a method may need to know of the run it serves."""
@@ -47,8 +49,8 @@ class TuneMethod(Component, ABC):
     """Whether packed documents stay invisible to each other under this method."""
     checkpoints_gradients: ClassVar[bool] = True
     """Whether activations may be computed again instead of kept."""
-    quantizes: ClassVar[bool] = False
-    """Whether the base may be held in 4 or 8 bits."""
+    quantizes: ClassVar[frozenset[str]] = frozenset()
+    """How few bits the base may be held in."""
     tasks: ClassVar[frozenset[str]] = EVERY_TASK
     peft_type: ClassVar[str | None] = None
     """What the `adapter_config.json` of its adapters says."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from maxaillm.dev.finetune.blueprint import Blueprint, Layer
-from maxaillm.dev.finetune.methods import Plan, methods
+from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
 from maxaillm.dev.finetune.peft_methods import ADAPTER, LayerMethod, put_back, trained_tensors
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class AdaLoRA(LayerMethod):
     costs: ClassVar[str] = "Half as much again as LoRA; a tenth slower. Can be merged."
     config_name: ClassVar[str] = "AdaLoraConfig"
     peft_type: ClassVar[str | None] = "ADALORA"
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     name: Literal["adalora"] = "adalora"
     init_r: int = Field(

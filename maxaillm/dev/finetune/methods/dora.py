@@ -17,6 +17,8 @@ class DoRA(LoraMethod):
     label: ClassVar[str] = "DoRA"
     recommended_learning_rate: ClassVar[float] = 2e-4  # Liu et al. 2024, appendix: LoRA's settings
     costs: ClassVar[str] = "LoRA's memory; noticeably slower in training. Can be merged."
+    quantizes: ClassVar[frozenset[str]] = frozenset({"4bit"})
+    """Measuring the columns breaks bitsandbytes' 8-bit layers."""
     fixed: ClassVar[Mapping[str, Any]] = {"use_dora": True}
 
     name: Literal["dora"] = "dora"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from maxaillm.dev.finetune.blueprint import DOWN, FUSED, KEY, VALUE, Blueprint, Layer, fits
-from maxaillm.dev.finetune.methods import Plan, methods
+from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
 from maxaillm.dev.finetune.peft_methods import LayerMethod
 
 
@@ -22,7 +22,7 @@ class IA3(LayerMethod):
     costs: ClassVar[str] = "A hundredth of LoRA's weights, LoRA's speed. Can be merged."
     config_name: ClassVar[str] = "IA3Config"
     peft_type: ClassVar[str | None] = "IA3"
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     name: Literal["ia3"] = "ia3"
 

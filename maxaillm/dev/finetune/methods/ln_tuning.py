@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, ClassVar, Literal
 
 from maxaillm.dev.finetune.blueprint import Blueprint
-from maxaillm.dev.finetune.methods import Plan, methods
+from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
 from maxaillm.dev.finetune.peft_methods import PeftMethod
 
 
@@ -20,7 +20,7 @@ class LNTuning(PeftMethod):
     merges: ClassVar[bool] = True
     config_name: ClassVar[str] = "LNTuningConfig"
     peft_type: ClassVar[str | None] = "LN_TUNING"
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     name: Literal["ln_tuning"] = "ln_tuning"
 

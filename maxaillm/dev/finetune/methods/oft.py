@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.blueprint import Layer
-from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.methods import FEW_BITS, methods
 from maxaillm.dev.finetune.peft_methods import LayerMethod
 
 
@@ -23,7 +23,7 @@ class OFT(LayerMethod):
     config_name: ClassVar[str] = "OFTConfig"
     peft_type: ClassVar[str | None] = "OFT"
     on_conv1d: ClassVar[bool] = False
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     name: Literal["oft"] = "oft"
     oft_block_size: int = Field(

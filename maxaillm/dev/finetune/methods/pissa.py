@@ -27,7 +27,7 @@ class PiSSA(LoraMethod):
     costs: ClassVar[str] = (
         "LoRA's; decomposes each layer first. Saved at twice the rank. Mergeable."
     )
-    quantizes: ClassVar[bool] = False
+    quantizes: ClassVar[frozenset[str]] = frozenset()
     fixed: ClassVar[Mapping[str, Any]] = {"init_lora_weights": "pissa"}
 
     name: Literal["pissa"] = "pissa"

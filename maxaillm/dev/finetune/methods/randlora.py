@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.blueprint import Layer
-from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.methods import FEW_BITS, methods
 from maxaillm.dev.finetune.peft_methods import LayerMethod
 
 
@@ -21,7 +21,7 @@ class RandLoRA(LayerMethod):
     costs: ClassVar[str] = "LoRA's weights, at more computation. Can be merged."
     config_name: ClassVar[str] = "RandLoraConfig"
     peft_type: ClassVar[str | None] = "RANDLORA"
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     name: Literal["randlora"] = "randlora"
     r: int = Field(

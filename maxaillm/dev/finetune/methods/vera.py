@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.blueprint import Layer
-from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.methods import FEW_BITS, methods
 from maxaillm.dev.finetune.peft_methods import LayerMethod
 
 
@@ -22,7 +22,7 @@ class VeRA(LayerMethod):
     costs: ClassVar[str] = "A tenth of LoRA's weights, at more computation. Can be merged."
     config_name: ClassVar[str] = "VeraConfig"
     peft_type: ClassVar[str | None] = "VERA"
-    quantizes: ClassVar[bool] = True
+    quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     name: Literal["vera"] = "vera"
     r: int = Field(
