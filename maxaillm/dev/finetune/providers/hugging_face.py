@@ -80,9 +80,9 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         refusal = method.refusal(self.task.name, model_type)
         if refusal:
             raise ModelError(refusal, "Choose another method, such as lora.")
-        if self.config.model.quantization != "none" and not method.quantizes:
+        if self.config.model.quantization not in {"none", *method.quantizes}:
             raise ModelError(
-                f"{method.label} can't be used on a quantized model.",
+                f"{method.label} can't tune a quantized model of this kind.",
                 "Set model.quantization to none, or choose another method, such as lora.",
             )
         if self.config.model.gradient_checkpointing and not method.checkpoints_gradients:
