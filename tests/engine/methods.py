@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +15,6 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from tests import tiny
 
-FITTING: Mapping[str, dict[str, Any]] = {
-    "fourier_ft": {"n_frequency": 64},
-    "miss": {"r": 8},
-    "randlora": {"r": 8, "randlora_alpha": 160},
-    "vera": {"r": 8},
-}
-"""Options that a model of width 32 can take; all others are tested as they come."""
 STEPS = {"max_steps": 4, "save_steps": 2, "per_device_train_batch_size": 2}
 
 
@@ -45,7 +38,7 @@ Tune = Callable[..., Tuned]
 
 
 def tuning_of(name: str, **options: Any) -> dict[str, Any]:
-    return {"name": name, **FITTING.get(name, {}), **options}
+    return {"name": name, **options}
 
 
 def tune(

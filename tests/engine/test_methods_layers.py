@@ -128,8 +128,20 @@ def test_specification_s_own_names_train_a_gpt2_with_one_word(
 
 def test_what_peft_refuses_is_said_in_words(families: Any) -> None:
     model, task = families("qwen2")
-    with pytest.raises(ModelError, match="MiSS can't be set up on this model"):
-        method_of("miss", r=512).prepare(model, Plan(task, 10))
+    with pytest.raises(ModelError, match="BOFT can't be set up on this model"):
+        method_of("boft", boft_block_size=5).prepare(model, Plan(task, 10))
+
+
+@pytest.mark.parametrize(("name", "option"), [("miss", "r"), ("fourier_ft", "n_frequency")])
+def test_options_are_fitted_to_small_layers_with_a_word(
+    name: str, option: str, families: Any
+) -> None:
+    model, task = families("qwen2")
+    told: list[str] = []
+    plan = Plan(task, 10, lambda message, hint: told.append(message))
+    method_of(name, **{option: 1000}).prepare(model, plan)
+    assert len(told) == 1
+    assert "1000 is too much" in told[0]
 
 
 def test_ia3_scales_inputs_of_the_second_feed_forward_layer(families: Any) -> None:

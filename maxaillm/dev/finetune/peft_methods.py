@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -38,10 +38,10 @@ class PeftMethod(TuneMethod):
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         import peft
 
+        options = self.options(Blueprint.of(model), plan)
         self.make_room(model)
         if getattr(model, "is_quantized", False):
             model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-        options = self.options(Blueprint.of(model), plan)
         with refusal_said(self.label):
             config = getattr(peft, self.config_name)(task_type=plan.task, **options)
             tuned: PreTrainedModel = peft.get_peft_model(model, config)
@@ -78,12 +78,26 @@ class LayerMethod(PeftMethod):
         if not cls.on_conv1d:
             to_linear(model)
 
+    def layers(self, base: Blueprint) -> list[Layer]:
+        """The layers that are adapted."""
+        return base.targets(self.target_modules)
+
+    def fitted(self, layers: Sequence[Layer]) -> Self:
+        """The method with options that these layers can take."""
+        return self
+
     def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
-        return {**super().options(base, plan), "target_modules": self.layer_names(base, plan)}
+        options = super().options(base, plan)
+        fitted = self.fitted(self.layers(base)).model_dump(include=set(options))
+        for name, value in fitted.items():
+            if value != options[name]:
+                message = f"{name} is {value}: {options[name]} is too much for the smallest layer."
+                plan.warn(message, f"Set tuning.{name} to {value} to silence this.")
+        return {**options, **fitted, "target_modules": self.layer_names(base, plan)}
 
     def layer_names(self, base: Blueprint, plan: Plan) -> list[str]:
         if self.target_modules is None:
-            return [layer.name for layer in base.linear_layers()]
+            return [layer.name for layer in self.layers(base)]
         found = base.resolve(self.target_modules)
         if found.renamed:
             pairs = (f"{name}: {', '.join(others)}" for name, others in found.renamed.items())
@@ -94,7 +108,9 @@ class LayerMethod(PeftMethod):
         return found.names
 
     def count_trainable(self, base: Blueprint) -> int:
-        return sum(self.count(layer) for layer in base.targets(self.target_modules))
+        layers = self.layers(base)
+        fitted = self.fitted(layers)
+        return sum(fitted.count(layer) for layer in layers)
 
     @abstractmethod
     def count(self, layer: Layer) -> int:

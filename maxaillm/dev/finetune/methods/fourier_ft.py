@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -32,7 +32,7 @@ class FourierFT(LayerMethod):
         ge=1,
         le=1_000_000,
         title="Frequencies",
-        description="Trained numbers a layer, at most as many as its smallest matrix has.",
+        description="Trained numbers a layer; fewer where the smallest layer has fewer.",
     )
     scaling: float = Field(
         150.0,
@@ -41,6 +41,10 @@ class FourierFT(LayerMethod):
         title="Scale",
         description="Scale of the update.",
     )
+
+    def fitted(self, layers: Sequence[Layer]) -> Self:
+        smallest = min(layer.inputs * layer.outputs for layer in layers)
+        return self.model_copy(update={"n_frequency": min(self.n_frequency, smallest)})
 
     def count(self, layer: Layer) -> int:
         return self.n_frequency

@@ -26,24 +26,16 @@ class IA3(LayerMethod):
 
     name: Literal["ia3"] = "ia3"
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
-        names = self.layer_names(base, plan)
-        inner = [name for name in names if is_inner(name)]
-        return {"target_modules": names, "feedforward_modules": inner}
-
-    def layer_names(self, base: Blueprint, plan: Plan) -> list[str]:
-        if self.target_modules is None:
-            return [layer.name for layer in self.layers(base)]
-        return super().layer_names(base, plan)
-
     def layers(self, base: Blueprint) -> list[Layer]:
         if self.target_modules is not None:
-            return base.targets(self.target_modules)
+            return super().layers(base)
         scaled = base.having([*KEY, *VALUE, *FUSED]) + base.having(DOWN)
         return [layer for layer in base.linear_layers() if not scaled or fits(layer.name, scaled)]
 
-    def count_trainable(self, base: Blueprint) -> int:
-        return sum(self.count(layer) for layer in self.layers(base))
+    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+        options = super().options(base, plan)
+        inner = [name for name in options["target_modules"] if is_inner(name)]
+        return {**options, "feedforward_modules": inner}
 
     def count(self, layer: Layer) -> int:
         return layer.inputs if is_inner(layer.name) else layer.outputs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -28,7 +29,7 @@ class MiSS(LayerMethod):
         ge=1,
         le=1024,
         title="Rank",
-        description="Height of the shared matrix, at most the width of the layers.",
+        description="Height of the shared matrix; less where the narrowest layer is narrower.",
     )
     miss_dropout: float = Field(
         0.0,
@@ -38,6 +39,9 @@ class MiSS(LayerMethod):
         description="Share of the inputs left out while training; guards against over-fitting.",
         json_schema_extra={"advanced": True},
     )
+
+    def fitted(self, layers: Sequence[Layer]) -> Self:
+        return self.model_copy(update={"r": min([self.r, *(layer.inputs for layer in layers)])})
 
     def count(self, layer: Layer) -> int:
         return self.r * layer.outputs
