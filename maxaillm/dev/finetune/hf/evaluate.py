@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.bootstrap import interval
+from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
 from maxaillm.dev.finetune.examples import has_split
 from maxaillm.dev.finetune.hf.collate import Sequences
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
@@ -87,17 +88,52 @@ def chosen(names: SequenceOf[str]) -> list[Metric]:
 
 
 def evaluate_file(
-    task: ModelTask, model: PreTrainedModel, tokenizer: Tokenizer, path: Path, width: int
+    task: ModelTask,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
+    path: Path,
+    width: int,
+    *,
+    names: SequenceOf[str] = (),
+    split: Split | None = None,
 ) -> Scores:
-    """Every metric of a model on a data file; of one with splits, on what is not for training."""
-    held_out: tuple[Split, ...] = ("validation", "test")
-    has_splits = any(has_split(path, split) for split in held_out)
-    splits = held_out if has_splits else EVERY_SPLIT
-    examples = (example for example in read_documents(path) if example.split in splits)
+    """The metrics of a model on a data file, with their intervals: those named, else all that
+    serve the task. Of a file with splits on `split`, else on what is not for training."""
+    examples = (example for example in read_documents(path) if example.split in wanted(path, split))
     found = task.encoder(tokenizer, width).encode(examples)
     require_rows(found, path.name)
     packed = task.packs and keeps_rows_apart(model)
     sequences = Sequences(found.rows, packed=packed, width=width)
-    names = [name for name, metric in metrics.items() if task.name in metric.tasks]
-    judge = Judge(task, tokenizer, sequences, names, intervals=True)
-    return judge.scores(model) | judge.answer_scores(model)
+    judge = Judge(task, tokenizer, sequences, serving(task.name, names), intervals=True)
+    scores = judge.scores(model) | judge.answer_scores(model)
+    if unfit := [name for name in names if name not in scores]:
+        raise DataError(
+            f"{unfit[0]} can't be made of the rows of {path.name}.",
+            f"Measured can be: {', '.join(name for name in metrics if name in scores)}.",
+        )
+    return scores
+
+
+def wanted(path: Path, split: Split | None) -> tuple[Split | None, ...]:
+    """The splits whose rows are measured. Raises DataError where the file has no such one."""
+    if split:
+        if has_split(path, split):
+            return (split,)
+        raise DataError(
+            f"{path.name} has no rows for {split}.", "Leave the split out, or choose another."
+        )
+    held_out: tuple[Split, ...] = ("validation", "test")
+    return held_out if any(has_split(path, split) for split in held_out) else EVERY_SPLIT
+
+
+def serving(task: str, names: SequenceOf[str]) -> list[str]:
+    """The metrics named, if they serve the task; where none is, all that do. Raises ConfigError."""
+    fitting = [name for name, metric in metrics.items() if task in metric.tasks]
+    problems = [
+        Problem("metrics", f"{name} does not judge {task}.", name, ", ".join(fitting))
+        for name in names
+        if task not in metrics[name].tasks
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return list(names) or fitting

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from maxaillm.dev.finetune.task_card import generic_labels, labels_of
+
 
 def known_labels(settings: Mapping[str, Any], counts: Mapping[str, int]) -> Sequence[str]:
     """The labels in the order of the head's outputs.
@@ -23,11 +25,8 @@ def known_labels(settings: Mapping[str, Any], counts: Mapping[str, int]) -> Sequ
 
 def own_labels(settings: Mapping[str, Any]) -> list[str]:
     """The labels that a model's `config.json` names, or none where it names none of its own."""
-    named = settings.get("id2label")
-    if not isinstance(named, Mapping):
-        return []
-    names = [str(name) for _, name in sorted(named.items(), key=lambda item: int(item[0]))]
-    return [] if names == [f"LABEL_{number}" for number in range(len(names))] else names
+    names = labels_of(settings)
+    return [] if names == generic_labels(len(names)) else names
 
 
 def label_options(labels: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm import __version__
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.model_folder import is_path
+from maxaillm.dev.finetune.task_card import CLASSIFYING, FILE, TaskCard, classifier_card, labels_of
 from maxaillm.dev.finetune.tasks import TASKS
 
 CARD = """\
@@ -35,7 +36,7 @@ Validation: {scores}.
 def save_tuned(
     model: Any, tokenizer: Tokenizer, folder: Path, config: RunConfig, summary: dict[str, Any]
 ) -> Path:
-    """Model or adapter, tokenizer, chat template, generation settings and card, in one rename."""
+    """Model or adapter, tokenizer, chat template, generation settings and cards, in one rename."""
     staged = folder.with_name(f".{folder.name}")
     shutil.rmtree(staged, ignore_errors=True)
     base = base_name(config)
@@ -48,6 +49,7 @@ def save_tuned(
     if model.can_generate():
         model.generation_config.save_pretrained(staged)
     tokenizer.save_pretrained(staged)
+    (staged / FILE).write_text(task_card(model, config, base).model_dump_json(), encoding="utf-8")
     (staged / "README.md").write_text(card(config, base, summary), encoding="utf-8")
     if folder.exists():
         shutil.rmtree(folder)
@@ -60,6 +62,16 @@ def base_name(config: RunConfig) -> str:
     and, written as a path, is not taken for a name on the Hub."""
     name = config.model.name
     return f"./{Path(name).expanduser().resolve().name}" if is_path(name) else name
+
+
+def task_card(model: Any, config: RunConfig, base: str) -> TaskCard:
+    """What the model is for, as its own configuration has it since it was opened."""
+    task = config.task or "causal_lm"
+    settings = model.config.to_dict()
+    about = TaskCard(task=task)
+    if task in CLASSIFYING:
+        about = classifier_card(task, labels_of(settings), settings)
+    return about.model_copy(update={"max_length": config.data.max_length, "base": base})
 
 
 def card(config: RunConfig, base: str, summary: dict[str, Any]) -> str:

@@ -1,0 +1,267 @@
+"""What every opened model has: weights, tokenizer, task, and adapters that lie on a base."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from peft import PeftModel
+from pydantic import JsonValue
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.events import RunFolder
+from maxaillm.dev.finetune.hf import loading
+from maxaillm.dev.finetune.hf.streaming import Finish
+from maxaillm.dev.finetune.hf.tasks import model_task
+from maxaillm.dev.finetune.methods import method_of_adapter
+from maxaillm.dev.finetune.model_folder import (
+    check_adapter,
+    check_folder,
+    find_folder,
+    is_hub_name,
+    read_header,
+)
+from maxaillm.dev.finetune.task_card import ADAPTER_CONFIG, ADAPTER_WEIGHTS, TaskCard, read_card
+from maxaillm.model.sampling import SamplingOptions
+
+Messages = Sequence[Mapping[str, str]]
+
+
+class Usage(NamedTuple):
+    """What an answer took, and why it ended."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: Finish
+
+
+Pieces = Generator[str, None, Usage]
+
+
+class Adapter(NamedTuple):
+    """Where an adapter lies, and its kind in PEFT's words."""
+
+    folder: Path
+    kind: str
+
+
+class Source(NamedTuple):
+    """Where a model's weights lie, and what it is for."""
+
+    base: Path
+    adapter: Path | None
+    card: TaskCard
+
+
+class PromptTooLongError(FineTuneError):
+    """The prompt leaves no room for an answer."""
+
+    code = "prompt_too_long"
+
+
+class LoadedModel(ABC):
+    """A model that is ready for its task.
+
+    `model_name` is a starter model, a folder (base, tuned or adapter) or a Hub name. The base
+    of an adapter is `base`, else what the adapter's run or the adapter itself names.
+    `max_length` bounds what the model sees, in tokens.
+    """
+
+    tasks: ClassVar[frozenset[str]]
+    """What the class opens models for."""
+    lacks: ClassVar[str]
+    """What it says of other models."""
+
+    def __init__(
+        self,
+        model_name: str | Path,
+        device: str = "auto",
+        max_length: int = 512,
+        *,
+        base: str | Path | None = None,
+    ) -> None:
+        source = find_source(model_name, base)
+        self.base_folder, adapter, self.card = source
+        self.require_task()
+        self.device = loading.choose_device(available(device))
+        config = RunConfig.parse({"model": {"name": self.base_folder.name}, "task": self.card.task})
+        self.task = model_task(self.card.opens_as)(config)
+        self.task.recall(self.card)
+        precision = loading.choose_precision("auto", self.device)
+        opened = loading.load_model(
+            self.base_folder,
+            loading.weights_dtype(precision, frozen=True),
+            self.task.auto_class,
+            **self.task.model_options(),
+        )
+        require_weights(source, opened.fresh)
+        self.model: Any = opened.model.to(self.device).eval()
+        self.tokenizer = loading.load_tokenizer(adapter or self.base_folder)
+        self.task.prepare_model(self.model, self.tokenizer)
+        self.asked_length, self.context = max_length, loading.context_length(self.model)
+        self.adapters: dict[str, Adapter] = {}
+        self.adapter: str | None = None
+        if adapter:
+            self.load_adapter("default", adapter)
+            self.set_adapter("default")
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens that may be shown; an adapter's virtual tokens take room of theirs."""
+        if self.context is None:
+            return self.asked_length
+        taken = 0
+        if self.adapter and self.model.active_peft_config.is_prompt_learning:
+            taken = int(self.model.active_peft_config.num_virtual_tokens)
+        return min(self.asked_length, self.context - taken)
+
+    def require_task(self) -> None:
+        """Raises ModelError where the model is for another kind of task."""
+        if self.card.opens_as not in self.tasks:
+            raise ModelError(
+                f"{self.base_folder.name} is for {self.card.task}: {self.lacks}.",
+                "Choose another model, or open it with maxaillm.model.opening.open_model.",
+            )
+
+    @abstractmethod
+    def prompt_length(self, prompt: str | Messages) -> int:
+        """How many tokens of a prompt the model would be shown."""
+
+    @abstractmethod
+    def stream(
+        self,
+        prompt: str | Messages,
+        sampling: SamplingOptions | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Pieces:
+        """What the model makes of a prompt, piece by piece, for a person to read; the generator
+        returns the Usage."""
+
+    @abstractmethod
+    def answer(
+        self, prompt: str, pair: str | None = None, sampling: SamplingOptions | None = None
+    ) -> dict[str, JsonValue]:
+        """What the model makes of a prompt, for a program to read."""
+
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Lay the adapter in `folder` on this base."""
+        self.adapters[name] = Adapter(folder, str(check_adapter(folder).get("peft_type")))
+        self.lay(name)
+
+    def lay(self, name: str) -> None:
+        """PEFT lays adapters of one kind on a base: those of another are taken off, and laid
+        again when they are asked for."""
+        folder, kind = self.adapters[name]
+        if isinstance(self.model, PeftModel) and self.model.peft_type != kind:
+            self.model = bare(self.model)
+        if isinstance(self.model, PeftModel):
+            self.model.load_adapter(str(folder), adapter_name=name)
+        else:
+            method = method_of_adapter(kind)
+            if method:
+                method.make_room(self.model)
+            self.model = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
+        self.model.eval()
+
+    def set_adapter(self, name: str | None) -> None:
+        """Answer with an adapter, or with the bare base."""
+        self.adapter = name
+        if name is not None and name not in getattr(self.model, "peft_config", {}):
+            self.lay(name)
+        if (
+            not isinstance(self.model, PeftModel)
+            or self.model.active_peft_config.is_prompt_learning
+        ):
+            if name is not None:
+                self.model.set_adapter(name)
+        elif name is None:
+            self.model.base_model.disable_adapter_layers()
+        else:
+            self.model.base_model.enable_adapter_layers()
+            self.model.set_adapter(name)
+
+    @property
+    def answering(self) -> Any:
+        """The model as `set_adapter` wants it: the bare base takes no virtual tokens."""
+        has_prompts = isinstance(self.model, PeftModel) and self.adapter is None
+        return self.model.get_base_model() if has_prompts else self.model
+
+    def unload_adapter(self, name: str) -> None:
+        """Forget an adapter, to free its memory."""
+        del self.adapters[name]
+        laid = getattr(self.model, "peft_config", {})
+        if list(laid) == [name]:
+            self.model = bare(self.model)
+        elif name in laid:
+            self.model.delete_adapter(name)
+
+
+def bare(model: PeftModel) -> Any:
+    """The base without its adapters."""
+    if model.active_peft_config.is_prompt_learning:
+        return model.get_base_model()
+    return model.base_model.unload()
+
+
+def find_source(model_name: str | Path, base: str | Path | None = None) -> Source:
+    """The checked folders of a model, and its card. Raises ModelError."""
+    name = as_name(model_name)
+    folder = find_folder(name) or loading.download(name)
+    if (folder / ADAPTER_CONFIG).is_file():
+        base_folder = loading.fetch(base_name(folder, base))
+        return Source(base_folder, folder, read_card(folder, base_folder))
+    check_folder(folder)
+    return Source(folder, None, read_card(folder))
+
+
+def as_name(model_name: str | Path) -> str:
+    """A Path is a folder even where it does not look like one."""
+    return str(model_name.resolve()) if isinstance(model_name, Path) else model_name
+
+
+def base_name(adapter: Path, base: str | Path | None) -> str:
+    """What an adapter was trained on: as told, by its run's configuration, or by itself."""
+    if base:
+        return as_name(base)
+    run = RunFolder(adapter.resolve().parent).config
+    if run.is_file():
+        return str(json.loads(run.read_bytes())["model"]["name"])
+    name = check_adapter(adapter).get("base_model_name_or_path")
+    if not isinstance(name, str) or not (is_hub_name(name) or name.startswith("starter/")):
+        raise ModelError(f"{adapter.name} does not say its base.", "Pass it: base=...")
+    return name
+
+
+def require_weights(source: Source, fresh: Sequence[str]) -> None:
+    """Raises ModelError where weights, a classifier's head above all, would be random numbers."""
+    if not fresh:
+        return
+    held: set[str] = set()
+    if source.adapter:
+        held = {plain(name) for name in read_header(source.adapter / ADAPTER_WEIGHTS)}
+    missing = [name for name in fresh if name not in held]
+    if missing:
+        folder = source.adapter or source.base
+        raise ModelError(
+            f"{folder.name} lacks weights: {missing[0]}"
+            + (f" and {len(missing) - 1} more." if len(missing) > 1 else "."),
+            "The folder is incomplete, or its base is another one.",
+        )
+
+
+def plain(name: str) -> str:
+    """An adapter's name of a whole weight as its base calls it."""
+    return name.removeprefix("base_model.").removeprefix("model.")
+
+
+def available(device: str) -> str:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        warnings.warn("There is no CUDA device here: the model runs on the CPU.", stacklevel=3)
+        return "cpu"
+    return device
