@@ -19,7 +19,8 @@ def extra_of(info: FieldInfo) -> Mapping[str, Any]:
 def is_hidden(info: FieldInfo) -> bool:
     """Whether no form shows the field: marked so, or only one value is possible."""
     kind = bare_type(info.annotation)
-    is_constant = get_origin(kind) is Literal and len(get_args(kind)) == 1
+    is_choice = get_origin(kind) is Literal and len(get_args(kind)) == 1
+    is_constant = is_choice and not accepts_none(info.annotation)
     return bool(extra_of(info).get("hidden")) or is_constant or kind is NoneType
 
 
