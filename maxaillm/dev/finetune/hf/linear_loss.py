@@ -1,8 +1,9 @@
-"""The output head and the loss in one, in chunks: logits are never kept.
+"""The output head and the loss in one: the logits of a batch are never there as a whole.
 
-With a small model and a large vocabulary the logits of a batch are most of the memory and of
-the time. Here a chunk of them is made, turned into its own gradient in place, multiplied back
-and forgotten (as in Liger Kernel's fused linear cross entropy, Hsu et al. 2024).
+With a small model and a large vocabulary they would be most of the memory and of the time. A
+loss that asks only how likely targets are takes one pass over the vocabulary in small tiles
+(`likelihood_loss`); any other gets its logits in chunks, each turned into its own gradient in
+place and multiplied back (as in Liger Kernel's fused linear cross entropy, Hsu et al. 2024).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maxaillm.dev.finetune.losses import TargetLoss
+from maxaillm.dev.finetune.hf.likelihood_loss import LikelihoodLossOfHead, add_product, slices
+from maxaillm.dev.finetune.losses import LikelihoodLoss, TargetLoss
 
 CHUNK_VALUES = 128 * 50_000
 """Logits computed at once: enough for an efficient matrix product, small beside the model."""
@@ -40,7 +42,7 @@ class LinearLoss(torch.autograd.Function):
         by_weight = torch.zeros_like(weight) if wants_weight else None
         by_bias = torch.zeros_like(bias) if bias is not None and wants_bias else None
         rows = max(1, CHUNK_VALUES // weight.shape[0])
-        for part in (slice(at, at + rows) for at in range(0, len(targets), rows)):
+        for part in slices(len(targets), rows):
             logits = nn.functional.linear(hidden[part], used, used_bias)
             summed, gradient = loss.total_and_gradient(logits.float(), targets[part])
             total += summed
@@ -60,17 +62,10 @@ class LinearLoss(torch.autograd.Function):
         return (*scaled, None, None)
 
 
-def add_product(into: Tensor, left: Tensor, right: Tensor) -> None:
-    """into += left @ right; where `into` is wider than they are, chunks add up at its width."""
-    if into.dtype == left.dtype:
-        into.addmm_(left, right)
-    else:
-        into += left @ right
-
-
 def linear_loss(head: nn.Linear, hidden: Tensor, targets: Tensor, loss: TargetLoss) -> Tensor:
     """The summed loss of `head(hidden)`; hidden is [targets, width]."""
-    total: Tensor = LinearLoss.apply(hidden, head.weight, head.bias, targets, loss)  # type: ignore[no-untyped-call]
+    kind = LikelihoodLossOfHead if isinstance(loss, LikelihoodLoss) else LinearLoss
+    total: Tensor = kind.apply(hidden, head.weight, head.bias, targets, loss)  # type: ignore[no-untyped-call]
     return total
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.registry import Component, Registry
 
@@ -60,14 +60,46 @@ class TargetLoss(Loss):
         return self
 
 
-def softmax_and_log_sum(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Softmax, and the log of the summed exp, with exp taken only once.
+class LikelihoodLoss(TargetLoss):
+    """An objective that asks only how likely targets are, and all classes on the mean.
 
-    The largest logit and its share give the log; that share is at least one over the number
-    of classes and its log therefore exact.
+    Of a linear head it then needs one pass over the vocabulary, and never the logits as a whole.
     """
-    shares = logits.softmax(1)
-    return shares, logits.amax(1) - shares.amax(1).log()
+
+    @abstractmethod
+    def of_likelihood(self, target: Tensor, mean: Tensor) -> Tensor:
+        """The loss summed over targets, from log-likelihoods: of each target, and the mean over
+        all classes in its place."""
+
+    def total(self, logits: Tensor, targets: Tensor) -> Tensor:
+        likelihoods = logits.log_softmax(1)
+        target = likelihoods.gather(1, targets.unsqueeze(1)).squeeze(1)
+        return self.of_likelihood(target, likelihoods.mean(1))
+
+
+class PreferenceLoss(Loss):
+    """An objective that tells better answers from worse ones. TRL carries it out; the options
+    are in its words. It turns dropout off, so that a model starts at its reference exactly."""
+
+    tasks: ClassVar[frozenset[str]] = frozenset({"preference"})
+    needs_pairs: ClassVar[bool] = True
+    """Whether it needs two answers to each prompt, or takes answers one by one."""
+    has_reference: ClassVar[bool] = True
+    """Whether it compares the model with what it was before the first step."""
+    mismatches: ClassVar[bool] = False
+    """Whether it looks at answers to other prompts too: at least two rows a batch."""
+    shape: ClassVar[Literal["stacked", "judged", "sides"]]
+    """How TRL's trainer takes a batch: the better answers above the worse; one by one, each with
+    its judgement; the better and the worse apart."""
+
+    @abstractmethod
+    def trl(self) -> tuple[type[Any], type[Any]]:
+        """TRL's classes of the arguments and of the trainer."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The options as TRL's arguments."""
+        return self.model_dump(exclude={"name"})
 
 
 losses: Registry[Loss] = Registry("loss", package=__name__)

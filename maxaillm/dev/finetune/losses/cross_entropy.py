@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from maxaillm.dev.finetune.losses import CLASSES, TOKENS, TargetLoss, losses, softmax_and_log_sum
+from maxaillm.dev.finetune.losses import CLASSES, TOKENS, LikelihoodLoss, losses
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @losses.register
-class CrossEntropy(TargetLoss):
+class CrossEntropy(LikelihoodLoss):
     """The negative log-likelihood of what is right, averaged over what a step teaches."""
 
     label: ClassVar[str] = "Cross entropy"
@@ -19,15 +19,5 @@ class CrossEntropy(TargetLoss):
 
     name: Literal["cross_entropy"] = "cross_entropy"
 
-    def total(self, logits: Tensor, targets: Tensor) -> Tensor:
-        from torch.nn.functional import cross_entropy
-
-        return cross_entropy(logits, targets, reduction="sum")
-
-    def total_and_gradient(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """softmax(logits) minus one at the target."""
-        at_target = targets.unsqueeze(1)
-        gradient, log_sum = softmax_and_log_sum(logits)
-        total = log_sum.sum() - logits.gather(1, at_target).sum()
-        gradient.scatter_add_(1, at_target, gradient.new_full(at_target.shape, -1))
-        return total, gradient
+    def of_likelihood(self, target: Tensor, mean: Tensor) -> Tensor:
+        return -target.sum()

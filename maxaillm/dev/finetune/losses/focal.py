@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.losses import CLASSES, TOKENS, TargetLoss, losses
+from maxaillm.dev.finetune.losses import CLASSES, TOKENS, LikelihoodLoss, losses
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @losses.register
-class Focal(TargetLoss):
+class Focal(LikelihoodLoss):
     """Cross entropy times (1 - p) ** gamma, p being what the model gives the right class."""
 
     label: ClassVar[str] = "Focal loss"
@@ -29,11 +29,9 @@ class Focal(TargetLoss):
         "(Lin et al. 2017).",
     )
 
-    def total(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def of_likelihood(self, target: Tensor, mean: Tensor) -> Tensor:
         from torch import expm1
-        from torch.nn.functional import cross_entropy
 
-        surprise = cross_entropy(logits, targets, reduction="none")
-        missing = -expm1(-surprise)  # 1 - p, exact where p is near one
+        missing = -expm1(target)  # 1 - p, exact where p is near one
         # Zero to a small power is infinitely steep: what is nowhere wrong teaches nothing.
-        return (missing.clamp_min(1e-12) ** self.gamma * surprise).sum()
+        return -(missing.clamp_min(1e-12) ** self.gamma * target).sum()

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.losses import CLASSES, TOKENS, TargetLoss, losses, softmax_and_log_sum
+from maxaillm.dev.finetune.losses import CLASSES, TOKENS, LikelihoodLoss, losses
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @losses.register
-class LabelSmoothing(TargetLoss):
+class LabelSmoothing(LikelihoodLoss):
     """Cross entropy that leaves a small share to the other classes: less sure of itself."""
 
     label: ClassVar[str] = "Label smoothing"
@@ -29,17 +29,5 @@ class LabelSmoothing(TargetLoss):
         "0.1 is usual (Szegedy et al. 2016).",
     )
 
-    def total(self, logits: Tensor, targets: Tensor) -> Tensor:
-        from torch.nn.functional import cross_entropy
-
-        return cross_entropy(logits, targets, reduction="sum", label_smoothing=self.epsilon)
-
-    def total_and_gradient(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """softmax(logits) minus the smoothed target."""
-        at_target = targets.unsqueeze(1)
-        kept, each = 1 - self.epsilon, self.epsilon / logits.shape[1]
-        gradient, log_sum = softmax_and_log_sum(logits)
-        total = log_sum.sum() - kept * logits.gather(1, at_target).sum() - each * logits.sum()
-        gradient -= each
-        gradient.scatter_add_(1, at_target, gradient.new_full(at_target.shape, -kept))
-        return total, gradient
+    def of_likelihood(self, target: Tensor, mean: Tensor) -> Tensor:
+        return -((1 - self.epsilon) * target + self.epsilon * mean).sum()
