@@ -155,10 +155,12 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def can_pack(self) -> bool:
         """Whether rows may share a sequence: asked for, and exact with task, method and model."""
+        from maxaillm.dev.finetune.hf.attention import take_documents_apart
         from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
 
         if not (self.config.data.packing and self.task.packs and self.config.tuning.packs):
             return False
+        take_documents_apart(self.model)
         if keeps_rows_apart(self.model):
             return True
         self.attempt.warn(
