@@ -18,9 +18,10 @@ from maxaillm.dev.finetune.checkpoints import Checkpoint
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.data_processor import DataProcessor
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.evaluator import ModelEvaluator
 from maxaillm.dev.finetune.events import StopAction, write_atomically
 
-__all__ = ["DataProcessor", "MaxFineTuningBase"]
+__all__ = ["DataProcessor", "MaxFineTuningBase", "ModelEvaluator"]
 
 
 def __getattr__(name: str) -> Any:
@@ -110,11 +111,20 @@ class MaxFineTuningBase(ABC):
         """The request to stop that ended training, if one did, and the last step made."""
 
     @abstractmethod
-    def evaluate(self, trainer: Any) -> dict[str, JsonValue]: ...
+    def evaluate(self, trainer: Any = None) -> dict[str, JsonValue]: ...
 
     @abstractmethod
-    def save_model(self, trainer: Any, path: str | Path | None = None) -> Path:
+    def save_model(self, trainer: Any = None, path: str | Path | None = None) -> Path:
         """`save_model(path)` is understood too: what was trained last is saved there."""
+
+    def export_onnx(self, path: str | Path) -> Path:
+        """What was trained last as `path`, with its weights beside it and a parity report.
+
+        Raises ExportError where ONNX does not serve the model.
+        """
+        from maxaillm.dev.finetune.exports.onnx import export_onnx
+
+        return export_onnx(self.save_model(), path, self.config.model.name)
 
     def deploy(self) -> None:
         raise FineTuneError(
