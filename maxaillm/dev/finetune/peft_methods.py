@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 """Literal names only: PEFT takes a single string as a regular expression, which can hang."""
 ADAPTER = "default"
+OWN_HEAD = re.compile(r"(classifier|score)(\.|$)")
 
 
 class PeftMethod(TuneMethod):
@@ -43,7 +45,9 @@ class PeftMethod(TuneMethod):
         if getattr(model, "is_quantized", False):
             model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
         with refusal_said(self.label):
-            config = getattr(peft, self.config_name)(task_type=plan.task, **options)
+            config = getattr(peft, self.config_name)(
+                task_type=plan.task, modules_to_save=new_modules(plan.fresh), **options
+            )
             tuned: PreTrainedModel = peft.get_peft_model(model, config)
         return tuned
 
@@ -183,9 +187,18 @@ class PromptMethod(PeftMethod):
         }
         return {**super().options(base, plan), **sizes}
 
-    def untuned(self, model: PreTrainedModel) -> AbstractContextManager[object]:
-        untuned: AbstractContextManager[object] = model.disable_adapter()
-        return untuned
+    @contextmanager
+    def untuned(self, model: PreTrainedModel) -> Iterator[None]:
+        """PEFT's own `disable_adapter` knows only models that write."""
+        if hasattr(model, "prepare_inputs_for_generation"):
+            with model.disable_adapter():
+                yield
+            return
+        forward, model.forward = model.forward, model.base_model.forward
+        try:
+            yield
+        finally:
+            model.forward = forward
 
     def checkpoint_state(self, model: PreTrainedModel) -> Mapping[str, Tensor]:
         return trained_tensors(model)
@@ -205,6 +218,14 @@ class PrefixMethod(PromptMethod):
         own = base.settings.get("d_kv")
         sizes = {"token_dim": kv_width_of(base)} if own else {}
         return {**super().options(base, plan), **sizes}
+
+
+def new_modules(fresh: Sequence[str]) -> list[str] | None:
+    """The modules of weights that the base does not have, such as BERT's pooler: an adapter has
+    to bring them. Those of a head named classifier or score PEFT sees to itself."""
+    modules = {name.rpartition(".")[0] for name in fresh}
+    outer = (name for name in modules if not any(name.startswith(f"{m}.") for m in modules))
+    return sorted(name for name in outer if not OWN_HEAD.search(name)) or None
 
 
 def width_of(base: Blueprint) -> int:

@@ -43,7 +43,7 @@ def save_tuned(
     adapters = getattr(model, "peft_config", {})
     for adapter in adapters.values():
         adapter.base_model_name_or_path = base
-    model.config.use_cache = True
+    model.config.use_cache = bool(model.can_generate())
     # PEFT would look the base up, on the Hub too, to see whether its vocabulary has changed
     model.save_pretrained(staged, **{"save_embedding_layers": False} if adapters else {})
     if model.can_generate():

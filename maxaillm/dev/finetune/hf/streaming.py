@@ -6,7 +6,7 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -31,6 +31,10 @@ class TokenQueue(BaseStreamer):  # type: ignore[misc]
             self.tokens.put(int(value))
         self.prompt_seen = True
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """PEFT copies what `generate` is given, but tokens are to come to this very queue."""
+        return self
+
     def end(self) -> None:
         """The end is told by whoever runs `generate`, after errors too."""
 
@@ -40,6 +44,10 @@ class Cancel(StoppingCriteria):  # type: ignore[misc]
 
     def __init__(self, event: threading.Event) -> None:
         self.event = event
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """PEFT copies what `generate` is given, but this very event is to be heard."""
+        return self
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
         return torch.full((len(input_ids),), self.event.is_set(), device=input_ids.device)

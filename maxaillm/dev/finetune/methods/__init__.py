@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -33,6 +33,8 @@ class Plan(NamedTuple):
     """Optimizer steps of the whole run."""
     warn: Callable[[str, str], object] = lambda message, hint: None
     """Tells the user what was changed, and what to do about it."""
+    fresh: Sequence[str] = ()
+    """Weights that the base does not have: those of a new head. They are trained and saved."""
 
 
 class TuneMethod(Component, ABC):

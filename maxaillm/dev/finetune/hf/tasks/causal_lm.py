@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.formats import Conversation, Text
 from maxaillm.dev.finetune.hf.answers import answer_rows
 from maxaillm.dev.finetune.hf.chat_template import (
@@ -25,6 +26,7 @@ from maxaillm.dev.finetune.hf.token_loss import TokenLossOf, token_losses
 from maxaillm.dev.finetune.hf.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.metrics import Answered
+from maxaillm.dev.finetune.tasks import architectures, is_causal
 
 
 class CausalEncoder(Encoder):
@@ -86,6 +88,16 @@ class CausalLM(ModelTask):
     auto_class: ClassVar[Any] = AutoModelForCausalLM
     packs: ClassVar[bool] = True
     answers: ClassVar[bool] = True
+
+    def check_model(self, name: str, settings: Mapping[str, Any]) -> None:
+        """An encoder sees what comes after a token: made to write, it would copy."""
+        super().check_model(name, settings)
+        if architectures(settings) and not is_causal(settings):
+            what = architectures(settings)[0]
+            raise ModelError(
+                f"{name} is a {what}: it does not go on with a text token by token.",
+                "Choose a causal language model, such as a Llama, Qwen or GPT-2.",
+            )
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         return CausalEncoder(tokenizer, width, self.config.data.train_on)

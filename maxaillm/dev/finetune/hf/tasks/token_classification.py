@@ -83,6 +83,9 @@ class TokenClassification(ModelTask):
     def model_options(self) -> dict[str, Any]:
         return label_options(self.labels)
 
+    def prepare_model(self, model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+        model.config.use_cache = False  # nothing is generated; T5's encoder alone refuses it
+
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         return TagEncoder(tokenizer, width, self.labels)
 
