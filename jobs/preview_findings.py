@@ -106,7 +106,7 @@ def changed(config: RunConfig, changes: Mapping[str, JsonValue]) -> RunConfig:
 
 
 def rate_findings(config: RunConfig) -> Iterator[Finding]:
-    recommended, chosen = config.tuning.recommended_learning_rate, config.learning_rate
+    recommended, chosen = config.recommended_learning_rate, config.learning_rate
     use = Fix(
         f"Use {sig(recommended)}",
         f"recommended for {config.tuning.label}",

@@ -15,7 +15,7 @@ from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.plugins import processors, providers
 from maxaillm.dev.finetune.problems import problems_of
 from maxaillm.dev.finetune.sections import ADVANCED, HIDDEN, Section, one_of
-from maxaillm.dev.finetune.tasks import TASK_NAMES
+from maxaillm.dev.finetune.tasks import TASK_NAMES, TASKS
 from maxaillm.dev.finetune.training_section import TrainingSection
 
 if TYPE_CHECKING:
@@ -170,8 +170,14 @@ class RunConfig(Section):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate asked for, else the one recommended for the method."""
-        return self.training.learning_rate or self.tuning.recommended_learning_rate
+        """The learning rate asked for, else the one recommended."""
+        return self.training.learning_rate or self.recommended_learning_rate
+
+    @property
+    def recommended_learning_rate(self) -> float:
+        """For the method, and for the task where it is settled."""
+        factor = TASKS[self.task].learning_rate_factor if self.task else 1.0
+        return self.tuning.recommended_learning_rate * factor
 
 
 def with_default_names(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,8 +86,10 @@ class Rows:
 
     @property
     def learned(self) -> int:
-        """How many labels count."""
-        return int((self.labels.values != IGNORED).sum())
+        """How many labels count: all figures, and what is no mark such as IGNORED."""
+        values = self.labels.values
+        figures = np.issubdtype(values.dtype, np.floating)
+        return int(((values != IGNORED) if figures else (values >= 0)).sum())
 
     def hold_out(self, share: float, seed: int) -> tuple[Rows, Rows]:
         """The rows to train on, and a share of them held out, drawn by the seed.

@@ -85,10 +85,10 @@ class Measured(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """How likely a model finds two things of which the first is to be preferred."""
+    """How good a model finds an answer that is to be preferred to others, and those."""
 
     chosen: float
-    rejected: float
+    rejected: Sequence[float] | FloatArray
 
 
 class Metric(Component, ABC):

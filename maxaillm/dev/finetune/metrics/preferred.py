@@ -11,11 +11,11 @@ from maxaillm.dev.finetune.metrics import Compared, FloatArray, Metric, metrics
 
 @metrics.register
 class Preferred(Metric):
-    """The share of held-out pairs whose chosen answer is the likelier one, token by token, so
-    that length does not decide; a tie counts half.
+    """The share of held-out pairs whose chosen answer is the likelier one, by the token, so that
+    length does not decide; a tie counts half.
 
-    Of an answer that was judged by itself: whether the model finds it likelier than its base did
-    where it is as it should be, and less likely where it is not.
+    Answers that were judged one by one make no pairs. Then it is how often a good one has gained
+    more than a bad one since the first step, 50 % before it (the area under the ROC curve).
     """
 
     label: ClassVar[str] = "Preferred"
@@ -27,8 +27,8 @@ class Preferred(Metric):
     name: Literal["preferred"] = "preferred"
 
     def statistics(self, row: Compared) -> FloatArray:
-        agrees = 0.5 if row.chosen == row.rejected else float(row.chosen > row.rejected)
-        return np.array([agrees, 1.0])
+        lead = row.chosen - np.asarray(row.rejected)
+        return np.array([np.heaviside(lead, 0.5).mean(), 1.0])
 
     def figure(self, sums: FloatArray) -> float:
         return float(sums[0] / sums[1])
