@@ -11,6 +11,7 @@ from datasets_app.models import DatasetVersion
 from jobs.machine import machine
 from jobs.models import LanguageModel
 from jobs.preview_findings import Finding, findings_of
+from jobs.services.fit import require_fit
 from jobs.services.models import check_source
 from jobs.services.runs import ready_version
 from maxaillm.dev.finetune.config import RunConfig
@@ -79,7 +80,9 @@ def preview_run(config: RunConfig, user: User) -> Preview:
     if version is None:
         message = "There is no such data set that is ready."
         raise ConfigError([Problem("data.dataset", message, config.data.dataset, "one of yours")])
-    resolved = with_files(config, source_of(config.model.name, user), version)
+    source = source_of(config.model.name, user)
+    require_fit(config, version, source)
+    resolved = with_files(config, source, version)
     now = machine()
     free = now.disk_total - now.disk_used
     try:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from datasets_app.models import Dataset, DatasetVersion
 from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
 from jobs.services.doorbell import ring_on_commit
+from jobs.services.fit import require_fit
 from jobs.services.models import base_model
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
@@ -66,6 +67,7 @@ def chosen(owner: User, config: RunConfig) -> tuple[DatasetVersion, LanguageMode
         problems.append(Problem("model.name", error.message, config.model.name, error.hint))
     if problems or version is None or model is None:
         raise ConfigError(problems)
+    require_fit(config, version, model.source)
     return version, model
 
 

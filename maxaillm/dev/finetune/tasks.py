@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.formats import (
     Conversation,
     Example,
@@ -103,17 +102,6 @@ def choose_task(kind: type[Example], settings: Mapping[str, Any]) -> str:
     if kind is Text:
         return "causal_lm" if is_causal(settings) else "masked_lm"
     return serving[0]
-
-
-def require_examples(task: str, kind: type[Example], source: str) -> None:
-    """Raises DataError where the rows of `source` are not what the task learns from."""
-    if kind in TASKS[task].learns_from:
-        return
-    fitting = [name for name, other in TASKS.items() if kind in other.learns_from]
-    raise DataError(
-        f"{source} holds {kind.__name__.lower()} rows, which the task {task} can't learn from.",
-        f"Set task to {' or '.join(fitting)}, or leave it out; or choose other data.",
-    )
 
 
 def is_encoder_decoder(settings: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.data_processor import read_raw_rows
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.examples import has_split
+from maxaillm.dev.finetune.fit import settled_task
 from maxaillm.dev.finetune.formats import Conversation, Example
 from maxaillm.dev.finetune.hf.processing import ProcessorEncoder
 from maxaillm.dev.finetune.hf.rows import Rows
@@ -21,7 +22,6 @@ from maxaillm.dev.finetune.hf.tokenise import Encoder, Tokenised, require_rows
 from maxaillm.dev.finetune.plugins import processors
 from maxaillm.dev.finetune.running_text import read_documents
 from maxaillm.dev.finetune.splits import EVERY_SPLIT, Split
-from maxaillm.dev.finetune.tasks import choose_task, require_examples
 
 
 def survey(config: RunConfig, settings: Mapping[str, Any]) -> ModelTask:
@@ -36,9 +36,7 @@ def survey(config: RunConfig, settings: Mapping[str, Any]) -> ModelTask:
         if first is None:
             raise DataError(f"{source} has no rows.", "Choose a file with rows in it.")
         kind = type(first)
-        if config.task:
-            require_examples(config.task, kind, source)
-    task = model_task(config.task or choose_task(kind, settings))(config, kind)
+    task = model_task(settled_task(config, kind, settings))(config, kind)
     task.survey(lambda: training_examples(config), settings)
     return task
 

@@ -10,9 +10,11 @@ from pydantic import JsonValue
 
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_bytes
-from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
+from maxaillm.dev.finetune.fit import settled_task
+from maxaillm.dev.finetune.launch import process_count, rank
 from maxaillm.dev.finetune.methods import Plan
 from maxaillm.dev.finetune.model_folder import check_folder
 from maxaillm.dev.finetune.tasks import TASKS
@@ -36,6 +38,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     tokenizer: Tokenizer
     device: torch.device
     base_folder: Path
+    fresh: list[str]
     judge: Judge | None
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
@@ -48,9 +51,9 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         if self.is_loaded:
             return
-        loading.require_single_process()
         loading.set_threads()
         self.device = loading.choose_device()
+        self.join_processes()
         self.precision = loading.choose_precision(self.config.model.precision, self.device)
         if self.config.model.precision not in {"auto", self.precision}:
             self.attempt.warn(
@@ -63,28 +66,35 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.attempt.check_stop()
         self.is_loaded = True
 
+    def join_processes(self) -> None:
+        """Meet the other processes of the run; the configuration then says how many there are."""
+        from maxaillm.dev.finetune.hf import distributed
+
+        wanted, found = self.config.training.devices, process_count()
+        if wanted > found:
+            self.attempt.warn(
+                f"{wanted} devices need as many processes: this run has {found}.",
+                "Start it by the command, `python -m maxaillm.dev.finetune train`.",
+            )
+        distributed.join(self.device)
+        training = self.config.training.model_copy(update={"devices": found})
+        self.config = self.config.model_copy(update={"training": training})
+
     def settle_task(self, settings: dict[str, Any]) -> None:
         """The task that was surveyed already, or that is asked for, or that data and model are
         for; `config` names it then."""
         from maxaillm.dev.finetune.hf.data import survey
 
         self.task = self.surveyed or survey(self.config, settings)
+        settled_task(self.config, self.task.kind, settings)
         self.config = self.config.model_copy(update={"task": self.task.name})
         self.task = self.task.under(self.config)
         self.task.check_model(self.config.model.name, settings)
-        self.check_method(str(settings.get("model_type", "")))
+        self.say_checkpointing()
 
-    def check_method(self, model_type: str) -> None:
-        """Raises ModelError where the tuning method does not serve the task."""
+    def say_checkpointing(self) -> None:
+        """Tell a user who wants activations computed again where the method can't have that."""
         method = self.config.tuning
-        refusal = method.refusal(self.task.name, model_type)
-        if refusal:
-            raise ModelError(refusal, "Choose another method, such as lora.")
-        if self.config.model.quantization not in {"none", *method.quantizes}:
-            raise ModelError(
-                f"{method.label} can't tune a quantized model of this kind.",
-                "Set model.quantization to none, or choose another method, such as lora.",
-            )
         if self.config.model.gradient_checkpointing and not method.checkpoints_gradients:
             self.attempt.warn(
                 f"{method.label} can't compute activations again: they are kept.",
@@ -99,12 +109,12 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         quantization = self.config.model.quantization
         held = loading.quantization_options(quantization, dtype, self.device)
         with out_of_memory_said(self.config):
-            self.model, fresh = loading.load_model(
+            self.model, self.fresh = loading.load_model(
                 self.base_folder, dtype, self.task.auto_class, **self.task.model_options(), **held
             )
             if not held:  # else it lies there already
                 self.model.to(self.device)
-        self.task.check_weights(self.base_folder.name, fresh)
+        self.task.check_weights(self.base_folder.name, self.fresh)
         self.task.prepare_model(self.model, self.tokenizer)
         loading.require_room(self.model, self.tokenizer)
         self.context = loading.context_length(self.model)
@@ -176,7 +186,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         self.load()
         set_seed(self.config.training.seed)  # adapters begin with random numbers
-        plan = Plan(TASKS[self.task.name].peft_name, self.steps, self.attempt.warn)
+        peft_name = TASKS[self.task.name].peft_name
+        plan = Plan(peft_name, self.steps, self.attempt.warn, self.fresh)
         return self.config.tuning.prepare(self.model, plan), self.tokenizer
 
     def train(
@@ -290,6 +301,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         folder = Path(path) if path else self.attempt.folder.model
         self.config.tuning.finish(trainer.model)
         summary = {"steps": self.callback.step_of_model, "scores": self.final_scores}
+        if rank():
+            return folder
         with disk_full_said():
             save_tuned(trainer.model, self.tokenizer, folder, self.config, summary)
         inside = folder.is_relative_to(self.attempt.folder.root)
