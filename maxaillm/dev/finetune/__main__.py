@@ -1,4 +1,4 @@
-"""The command: train, evaluate, generate, validate, estimate."""
+"""The command: train, evaluate, generate, export, validate, estimate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from typing import Any, get_args
 
 from maxaillm.dev.finetune.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.checkpoints import MANIFEST, Checkpoint, newest_verified
-from maxaillm.dev.finetune.config_file import read_config
+from maxaillm.dev.finetune.config_file import apply_override, read_config
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
+from maxaillm.dev.finetune.launch import launch, open_attempt, process_count
 from maxaillm.dev.finetune.model_folder import is_hub_name
 from maxaillm.dev.finetune.plugins import providers
 from maxaillm.dev.finetune.progress import ProgressLine, print_error, print_json
@@ -30,13 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out a command. Returns the exit code; errors are told on stderr."""
     args = parser().parse_args(argv)
     try:
-        args.command(args)
+        return args.command(args) or 0
     except StopRequestedError:
         return 0
     except FineTuneError as error:
         print_error(error, as_json=args.json)
         return error.exit_code
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--max-new-tokens", type=int, default=256)
     generate.add_argument("--temperature", type=float, default=0.7)
     generate.add_argument("--seed", type=int)
+
+    export = add(commands, "export", run_export, "write a model in a form for use elsewhere")
+    add_model(export)
+    export.add_argument("format", help="adapter, merged, onnx, gguf, ...")
+    export.add_argument("folder", type=Path, help="where the files go; it must be new")
+    export.add_argument("options", nargs="*", metavar="option=value", help="of the format")
     return top
 
 
@@ -85,14 +91,24 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--base", help="the base of an adapter, where it does not name it")
 
 
-def run_training(args: argparse.Namespace) -> None:
+def run_training(args: argparse.Namespace) -> int:
     config = read_config(args.config, args.overrides)
     stay_off_the_network(config.model.name)
     root = args.folder or Path("runs") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     show = print_json if args.json or not sys.stdout.isatty() else ProgressLine()
-    with Attempt(root, show) as attempt, release_on_signal(attempt):
+    if config.training.devices > process_count() == 1:
+        return launch(same_arguments(args, root), config.training.devices, root)
+    with open_attempt(root, show) as attempt, release_on_signal(attempt):
         resume = find_checkpoint(args.resume, attempt) if args.resume else None
         providers.load(config.provider)(config, attempt).run(resume)
+    return 0
+
+
+def same_arguments(args: argparse.Namespace, root: Path) -> list[str]:
+    """What this command was called with, its folder named."""
+    resume = ["--resume", str(args.resume)] if args.resume else []
+    show = ["--json"] if args.json else []
+    return ["train", str(args.config), *args.overrides, "--folder", str(root), *resume, *show]
 
 
 def run_estimate(args: argparse.Namespace) -> None:
@@ -151,6 +167,19 @@ def run_generation(args: argparse.Namespace) -> None:
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
+
+
+def run_export(args: argparse.Namespace) -> None:
+    """The export is replayed against the model; its manifest is shown. Raises ExportError."""
+    stay_off_the_network(args.model)
+    from maxaillm.dev.finetune.exports import choose_export
+    from maxaillm.dev.finetune.hf.exporting import export_model
+
+    options: dict[str, Any] = {}
+    for override in args.options:
+        apply_override(options, override)
+    chosen = choose_export(args.format, options)
+    print_facts(export_model(chosen, args.model, args.folder, args.base), args)
 
 
 def print_facts(facts: dict[str, Any], args: argparse.Namespace) -> None:

@@ -44,7 +44,8 @@ class ModelSection(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
         title="Precision",
-        description="auto: bf16 on a GPU that has it, else fp16 on a GPU, fp32 on a CPU.",
+        description="auto: bf16 where the hardware computes it, else fp16 on a GPU and fp32 on "
+        "a CPU.",
         json_schema_extra=ADVANCED,
     )
     quantization: Literal["none", "8bit", "4bit"] = Field(
@@ -57,6 +58,24 @@ class ModelSection(Section):
         False,
         title="Gradient checkpointing",
         description="Computes activations twice instead of keeping them: less memory, slower.",
+        json_schema_extra=ADVANCED,
+    )
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
+        "auto",
+        title="Attention",
+        description="auto: FlashAttention on a GPU where it is installed, else torch's own.",
+        json_schema_extra=ADVANCED,
+    )
+    compile: bool = Field(
+        False,
+        title="Compile",
+        description="torch.compile: the first steps take minutes, later ones are faster.",
+        json_schema_extra=ADVANCED,
+    )
+    kernels: Literal["auto", "plain"] = Field(
+        "auto",
+        title="Kernels",
+        description="auto: Liger's fused kernels on a GPU where they are installed.",
         json_schema_extra=ADVANCED,
     )
 
@@ -102,6 +121,21 @@ class DataSection(Section):
         "answers",
         title="Learn from",
         description="answers: only what the assistant says counts. all: every token does.",
+    )
+    dataloader_num_workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        title="Data workers",
+        description="Processes that make batches ahead. 0: the trainer itself, which is enough "
+        "for text.",
+        json_schema_extra=ADVANCED,
+    )
+    dataloader_pin_memory: bool = Field(
+        True,
+        title="Pinned memory",
+        description="Batches reach a GPU faster; it costs a little of the machine's memory.",
+        json_schema_extra=ADVANCED,
     )
     processor: ProcessorName | None = Field(
         None,

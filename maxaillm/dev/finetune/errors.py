@@ -107,6 +107,13 @@ class CheckpointError(FineTuneError):
     exit_code = 8
 
 
+class ProcessLostError(FineTuneError):
+    """One of several processes that train together has died."""
+
+    code = "process_lost"
+    exit_code = 11
+
+
 class ExportError(FineTuneError):
     """A model can't be exported in a form, or the export does not say what the model says."""
 

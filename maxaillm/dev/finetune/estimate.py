@@ -93,7 +93,7 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
     steps = count_steps(config, sequences_of(config, data))
     width = min(data.tokens, config.data.max_length)
     filled = config.data.max_length * PACKED_SHARE if config.data.packing else width
-    batch = config.training.per_device_train_batch_size
+    batch = config.training.per_device_train_batch_size * config.training.devices
     tokens = int(steps * batch * config.training.gradient_accumulation_steps * filled)
     memory = memory_of(config, settings, total, trainable)
     available = available_bytes()
@@ -113,7 +113,7 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
 def count_steps(config: RunConfig, sequences: int) -> int:
     """Optimizer steps of the whole run, counted as Hugging Face's Trainer does."""
     training = config.training
-    batches = ceil(sequences / training.per_device_train_batch_size)
+    batches = ceil(sequences / (training.per_device_train_batch_size * training.devices))
     an_epoch = max(1, ceil(batches / training.gradient_accumulation_steps))
     return training.max_steps or ceil(training.num_train_epochs * an_epoch)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -46,10 +46,20 @@ class TrainingSection(Section):
         title="Learning rate",
         description="Size of a step. Empty: what is recommended for the method.",
     )
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = Field(
+    lr_scheduler_type: Literal[
+        "cosine",
+        "linear",
+        "constant",
+        "constant_with_warmup",
+        "polynomial",
+        "inverse_sqrt",
+        "warmup_stable_decay",
+        "cosine_with_min_lr",
+    ] = Field(
         "cosine",
         title="Schedule",
-        description="How the learning rate goes on after the warm-up.",
+        description="How the learning rate goes on after the warm-up. cosine_with_min_lr ends at "
+        "a tenth of it; warmup_stable_decay falls in the last fifth of the run.",
         json_schema_extra=ADVANCED,
     )
     warmup_steps: int = Field(
@@ -59,6 +69,22 @@ class TrainingSection(Section):
         title="Warm-up",
         description="The learning rate rises from zero over so many steps.",
         json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    warmup_ratio: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        title="Warm-up as a share",
+        description="The warm-up as a part of the whole run; counts where no steps are given.",
+        json_schema_extra=ADVANCED,
+    )
+    optim: Literal["adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adamw_bnb_8bit"] = (
+        Field(
+            "adamw_torch_fused",  # of transformers 5, too: the same numbers, fewer passes
+            title="Optimizer",
+            description="adafactor and 8-bit AdamW need less memory; sgd keeps no state at all.",
+            json_schema_extra=ADVANCED,
+        )
     )
     weight_decay: float = Field(
         0.01,
@@ -75,6 +101,14 @@ class TrainingSection(Section):
         title="Gradient clipping",
         description="Longer gradients are shortened to this norm.",
         json_schema_extra=ADVANCED,
+    )
+    neftune_noise_alpha: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        title="Noise on embeddings",
+        description="NEFTune: 5 is usual, against over-fitting to short answers. Empty: none.",
+        json_schema_extra=ADVANCED,  # Jain et al. 2023, https://arxiv.org/abs/2310.05914
     )
     seed: int = Field(
         42,
@@ -120,6 +154,14 @@ class TrainingSection(Section):
         description="An interrupted run goes on from the last one.",
         json_schema_extra=ADVANCED | {"unit": "steps"},
     )
+    save_total_limit: int = Field(
+        2,
+        ge=1,
+        le=1000,
+        title="Checkpoints kept",
+        description="Older ones are deleted; the best one stays besides.",
+        json_schema_extra=ADVANCED,
+    )
     early_stopping_patience: int | None = Field(
         None,
         ge=1,
@@ -154,8 +196,40 @@ class TrainingSection(Section):
         description="What training minimises. Empty: what suits the task.",
         json_schema_extra=ADVANCED | {"empty": "What suits the task"},
     )
-    deepspeed: None = Field(None, title="DeepSpeed", json_schema_extra=HIDDEN)
-    devices: Literal[1] = Field(1, title="Devices", json_schema_extra=HIDDEN)
+    deepspeed: str | dict[str, Any] | None = Field(
+        None,
+        title="DeepSpeed",
+        description="A configuration file of DeepSpeed, which shards what several GPUs hold.",
+        json_schema_extra=HIDDEN,  # a path on this machine: not for a browser
+    )
+    devices: int = Field(
+        1,
+        ge=1,
+        le=64,
+        title="Devices",
+        description="GPUs of this machine, or processes on its CPU, that share each batch: the "
+        "effective batch grows with them.",
+        json_schema_extra=ADVANCED,
+    )
+
+    fsdp: Literal["none", "full_shard"] = Field(
+        "none",
+        title="Sharding",
+        description="full_shard: each GPU holds a part of weights, gradients and optimizer (FSDP).",
+        json_schema_extra=ADVANCED,
+    )
+    ddp_find_unused_parameters: bool | None = Field(
+        None,
+        title="Find unused parameters",
+        description="Makes no difference: unused parameters need no search here.",
+        json_schema_extra=HIDDEN,
+    )
+
+    @model_validator(mode="after")
+    def shards_once(self) -> Self:
+        if self.deepspeed and self.fsdp != "none":
+            raise ValueError("Choose DeepSpeed or FSDP: both shard the model.")
+        return self
 
     @model_validator(mode="after")
     def warmup_fits(self) -> Self:

@@ -19,7 +19,9 @@ from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
 from maxaillm.dev.finetune.events import StopAction
+from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.trainer import StepTrainer
+from maxaillm.dev.finetune.launch import rank
 from maxaillm.dev.finetune.metrics import metrics
 
 Scores = dict[str, JsonValue]
@@ -53,7 +55,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Look at the step before it moves a weight: a bad one must not reach a checkpoint."""
-        loss, tokens = self.trainer.take_step()
+        own = torch.tensor(self.trainer.take_step(), dtype=torch.float64)
+        loss, taken = distributed.total(own).tolist()
+        tokens = round(taken)
         self.losses.append(loss)
         self.tokens += tokens
         state.num_input_tokens_seen += tokens
@@ -80,26 +84,35 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         evaluates = self.is_due(training.eval_strategy, training.eval_steps, state)
         if evaluates and not (is_last and not self.keeps_best):
             self.score(state, control)
-        self.action = self.attempt.stop_action()
+        self.action = distributed.agreed_action(self.attempt.stop_action())
         control.should_training_stop |= is_last or self.action is not None
         is_due = self.is_due(training.save_strategy, training.save_steps, state)
         is_due |= self.is_new_best(state)
         leaves = is_last or self.action in {"pause", "release"}
         control.should_save = (is_due or leaves) and self.action not in {"cancel", "save"}
-        if control.should_save:
+        if control.should_save and rank() == 0:
             self.make_room(state)
 
     def on_save(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Commit what the Trainer has staged, without the file that holds its arguments."""
+        distributed.wait()  # each process stages the state of its own chance
+        if rank() == 0:
+            self.commit(Path(args.output_dir), state)
+        distributed.wait()
+        if self.action is None:
+            self.sample(state.global_step)
+
+    def commit(self, staging: Path, state: TrainerState) -> None:
         step = state.global_step
-        staged = Path(args.output_dir) / f"checkpoint-{step}"
+        staged = staging / f"checkpoint-{step}"
         for name in ("training_args.bin", "README.md"):
             (staged / name).unlink(missing_ok=True)
         folder = self.attempt.folder.checkpoints
         saved = checkpoints.commit(staged, folder / f"step-{step:07d}", step, self.facts)
-        checkpoints.prune(folder, best_step=state.best_global_step)
+        keep = self.config.training.save_total_limit
+        checkpoints.prune(folder, keep, state.best_global_step)
         self.attempt.tell(
             "checkpoint",
             step,
@@ -107,8 +120,6 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             size_bytes=checkpoints.size_bytes(saved.folder),
             best=state.best_global_step == step,
         )
-        if self.action is None:
-            self.sample(step)
 
     def log(self, state: TrainerState, step: int) -> None:
         seconds = self.step_seconds or 1e-9
@@ -143,7 +154,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         """Measure on the held-out rows; note the best step; stop where patience is at its end."""
         if self.evaluate is None:
             return
-        scores, step = self.evaluate(), state.global_step
+        scores, step = distributed.agreed_scores(self.evaluate()), state.global_step
         self.attempt.tell("eval", step, **scores)
         if self.is_better(scores, state.best_metric):
             state.best_metric = scores[self.config.training.metric_for_best_model]
@@ -225,6 +236,8 @@ def peak_memory(device: torch.device) -> int:
 def clear_staging(folder: Path) -> Path:
     """An empty staging folder; what a killed process left there is gone."""
     staging = folder / checkpoints.STAGING
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    if rank() == 0:
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+    distributed.wait()
     return staging

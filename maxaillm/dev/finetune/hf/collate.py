@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.tasks import ModelTask
 
 MEGABATCH = 50
-"""Batches whose rows are sorted by length together: short with short, yet still shuffled."""
+"""Steps whose rows are sorted by length together: short with short, yet still shuffled."""
 
 Sequence = list[int]
 """The numbers of the rows that share a sequence; just one unless packed."""
@@ -133,57 +133,100 @@ def tensors(batch: dict[str, Array], tokens: int) -> Batch:
     return made | {"tokens": tokens}
 
 
-class BatchOrder(Sampler[list[int]]):
-    """Which sequences come together, and when: a pure function of seed and epoch.
+class Division(NamedTuple):
+    """How the sequences of a step are divided: into batches one after another, each over all
+    processes."""
 
-    Resuming in the middle of an epoch therefore meets the same batches.
+    batch_size: int
+    """Sequences of a batch on one device."""
+    batches: int = 1
+    processes: int = 1
+    rank: int = 0
+
+    @property
+    def at_once(self) -> int:
+        return self.batch_size * self.processes
+
+    @property
+    def step(self) -> int:
+        return self.at_once * self.batches
+
+
+class BatchOrder(Sampler[list[int]]):
+    """Which sequences come together in a step, and when: a pure function of seed, epoch and how
+    many a step has. How those are divided makes no difference to it.
+
+    Resuming in the middle of an epoch therefore meets the same batches, also what a collator
+    draws by chance. The last step of an epoch may have fewer; a process may then get none.
     """
 
-    def __init__(self, sequences: Sequences, batch_size: int, seed: int) -> None:
-        self.sequences, self.batch_size, self.seed = sequences, batch_size, seed
-        self.epoch = 0
+    def __init__(
+        self, sequences: Sequences, division: Division, seed: int, collator: Collator
+    ) -> None:
+        self.sequences, self.division, self.seed = sequences, division, seed
+        self.collator = collator
+        self.set_epoch(0)
 
     def __len__(self) -> int:
-        return ceil(len(self.sequences) / self.batch_size)
+        steps, rest = divmod(len(self.sequences), self.division.step)
+        return steps * self.division.batches + ceil(rest / self.division.at_once)
 
     def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+        self.epoch = self.collator.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        chance = np.random.default_rng([self.seed, self.epoch])
-        order = chance.permutation(len(self.sequences))
-        if self.sequences.packed:
-            yield from self.cut(order.tolist())
-            return
-        lengths = np.array(self.sequences.lengths)
-        size = self.batch_size * MEGABATCH
-        chunks = [order[at : at + size] for at in range(0, len(order), size)]
-        by_length = [chunk[np.argsort(-lengths[chunk], kind="stable")] for chunk in chunks]
-        batches = [batch for chunk in by_length for batch in self.cut(chunk.tolist())]
-        for number in chance.permutation(len(batches)):
-            yield batches[number]
+        size, rank, processes = self.division.at_once, self.division.rank, self.division.processes
+        for step in self.steps():
+            for at in range(0, len(step), size):
+                yield step[at : at + size][rank::processes]
 
-    def cut(self, order: list[int]) -> list[list[int]]:
-        return [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
+    def steps(self) -> Iterator[list[int]]:
+        """The sequences of each step; unless packed, those of a step are of like length."""
+        chance = np.random.default_rng([self.seed, self.epoch])
+        order, size = chance.permutation(len(self.sequences)), self.division.step
+        if self.sequences.packed:
+            yield from (step.tolist() for step in cut(order, size))
+            return
+        rest = len(order) % size
+        whole = [self.by_length(chunk) for chunk in cut(order[rest:], size * MEGABATCH)]
+        steps = [step for chunk in whole for step in cut(chunk, size)]
+        for number in chance.permutation(len(steps)):
+            yield steps[number].tolist()
+        if rest:
+            yield self.by_length(order[:rest]).tolist()
+
+    def by_length(self, chunk: Array) -> Array:
+        lengths = np.array(self.sequences.lengths)[chunk]
+        return chunk[np.argsort(-lengths, kind="stable")]
+
+
+def cut(order: Array, size: int) -> list[Array]:
+    return [order[at : at + size] for at in range(0, len(order), size)]
 
 
 class Loader(DataLoader[Sequence]):
     """A DataLoader that hands the epoch on to its order, and draws no random number itself."""
 
-    def __init__(self, sequences: Sequences, order: BatchOrder, collator: Collator) -> None:
+    def __init__(
+        self, sequences: Sequences, order: BatchOrder, collator: Collator, **options: Any
+    ) -> None:
+        self.sequences, self.order, self.collator = sequences, order, collator
         super().__init__(
             sequences,
             batch_sampler=order,
-            collate_fn=collator,
+            collate_fn=self.collate,
             generator=torch.Generator(),
-            pin_memory=torch.cuda.is_available(),
+            **options,
         )
-        self.order, self.collator = order, collator
-        self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         self.order.set_epoch(epoch)
-        self.collator.epoch = epoch
+
+    def collate(self, sequences: list[Sequence]) -> Batch:
+        """A batch. A process that got nothing takes part with a stand-in that counts nothing."""
+        if sequences:
+            return self.collator(sequences)
+        return self.collator([self.sequences[0]]) | {"tokens": 0, "stands_in": True}
 
 
 def eval_batches(

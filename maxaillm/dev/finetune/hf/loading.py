@@ -19,6 +19,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging
 
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.launch import process_count
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -153,7 +154,15 @@ def quantization_options(
 def choose_device(wanted: str = "auto") -> torch.device:
     if wanted != "auto":
         return torch.device(wanted)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    own = int(os.environ.get("LOCAL_RANK", "0"))
+    if own >= torch.cuda.device_count():
+        raise FineTuneError(
+            f"There are {torch.cuda.device_count()} GPUs for more processes than that.",
+            "Lower training.devices.",
+        )
+    return torch.device("cuda", own) if process_count() > 1 else torch.device("cuda")
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:
@@ -180,15 +189,6 @@ def require_room(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
         raise ModelError(
             f"The tokenizer has {len(tokenizer)} tokens and the model only {known}.",
             "The folder mixes two models: download it again.",
-        )
-
-
-def require_single_process() -> None:
-    """Raises FineTuneError under a launcher: each process would train the whole run alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise FineTuneError(
-            "Training by several processes is not supported.",
-            "Start it without torchrun or accelerate launch.",
         )
 
 

@@ -25,6 +25,10 @@ from maxaillm.dev.finetune.hf.tasks import ModelTask, Objective, Setup
 from maxaillm.dev.finetune.launch import process_count, rank
 from maxaillm.dev.finetune.methods import TuneMethod
 
+SCHEDULES: dict[str, dict[str, Any]] = {"cosine_with_min_lr": {"min_lr_rate": 0.1}}
+"""What a schedule needs besides: to end at a tenth is usual (Hoffmann et al. 2022, appendix B)."""
+DECAYING_SHARE = 0.2
+"""Of a run by warmup_stable_decay (Hägele et al. 2024, section 3)."""
 METHOD_STATE = "method.safetensors"
 """Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
@@ -72,6 +76,14 @@ class StepTrainer(Trainer):  # type: ignore[misc]
             pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
         )
 
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> Any:
+        if self.args.lr_scheduler_type == "warmup_stable_decay":
+            decaying = max(1, round(DECAYING_SHARE * num_training_steps))
+            self.args.lr_scheduler_kwargs = {"num_decay_steps": decaying}
+        return super().create_scheduler(num_training_steps, optimizer)
+
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
     ) -> tuple[list[Batch], Tensor]:
@@ -118,6 +130,8 @@ class StepTrainer(Trainer):  # type: ignore[misc]
 
     def go_on(self, checkpoint: Path | None, steps: int) -> None:
         """Train from the start or from `checkpoint`; nothing is left to do after the last step."""
+        distributed.begin_alike(self.model)
+        set_seed(self.args.seed + rank())  # else all processes would drop the same units
         if checkpoint is None:
             self.train()
             return
@@ -181,9 +195,8 @@ class TaskTrainer(StepTrainer):
         self, batch_samples: list[dict[str, Any]], device: torch.device
     ) -> Tensor:
         """What is learned in all batches of a step; models count it in ways that differ."""
-        counts = [
-            (batch["labels"] != IGNORED).sum() for batch in batch_samples if "stands_in" not in batch
-        ]
+        own = [batch for batch in batch_samples if "stands_in" not in batch]
+        counts = [(batch["labels"] != IGNORED).sum() for batch in own]
         count = sum(counts, torch.zeros((), dtype=torch.int64))
         return distributed.total(count.to(device))
 
@@ -192,7 +205,7 @@ def make_trainer(task: ModelTask, setup: Setup) -> TaskTrainer:
     """A trainer that minimises the task's own objective."""
     rows, config, device = setup.train.rows, task.config, setup.model.device
     loss = task.training_loss(rows)
-    trainer = TaskTrainer(
+    return TaskTrainer(
         objective=task.objective(setup.model, loss, DTYPES[setup.precision]),
         sequences=setup.train,
         method=config.tuning,
@@ -201,7 +214,6 @@ def make_trainer(task: ModelTask, setup: Setup) -> TaskTrainer:
         data_collator=task.collator(rows, setup.tokenizer, packed=setup.train.packed),
         args=training_arguments(config, setup.folder, setup.precision, on_cpu=device.type == "cpu"),
     )
-    return trainer
 
 
 def training_arguments(
@@ -226,12 +238,17 @@ def training_arguments(
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         learning_rate=config.learning_rate,
         lr_scheduler_type=training.lr_scheduler_type,
-        warmup_steps=training.warmup_steps,
+        lr_scheduler_kwargs=SCHEDULES.get(training.lr_scheduler_type),
+        warmup_steps=training.warmup_steps or training.warmup_ratio,
+        optim=training.optim,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
+        neftune_noise_alpha=training.neftune_noise_alpha,
+        dataloader_num_workers=config.data.dataloader_num_workers,
+        dataloader_pin_memory=config.data.dataloader_pin_memory,
         seed=training.seed,
-        gradient_checkpointing=again,
-        gradient_checkpointing_kwargs=CHECKPOINTING,
+        activation_checkpointing=again,
+        activation_checkpointing_kwargs=CHECKPOINTING if again else None,
         use_cpu=on_cpu,
         bf16=precision == "bf16",
         fp16=precision == "fp16" and not on_cpu,

@@ -184,11 +184,15 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         steps there will be."""
         from transformers import set_seed
 
+        from maxaillm.dev.finetune.hf.dropout import use_cheap_dropout
+
         self.load()
         set_seed(self.config.training.seed)  # adapters begin with random numbers
         peft_name = TASKS[self.task.name].peft_name
         plan = Plan(peft_name, self.steps, self.attempt.warn, self.fresh)
-        return self.config.tuning.prepare(self.model, plan), self.tokenizer
+        model = self.config.tuning.prepare(self.model, plan)
+        use_cheap_dropout(model)
+        return model, self.tokenizer
 
     def train(
         self,
