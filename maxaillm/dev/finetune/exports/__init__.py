@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from maxaillm.dev.finetune.errors import ExportError
+from pydantic import ValidationError
+
+from maxaillm.dev.finetune.errors import ConfigError, ExportError
 from maxaillm.dev.finetune.export_facts import NO_MERGE, ModelFacts
+from maxaillm.dev.finetune.problems import problems_of
 from maxaillm.dev.finetune.registry import Component, Registry
 from maxaillm.dev.finetune.tasks import TASKS
 
@@ -51,6 +55,16 @@ class Export(Component, ABC):
     @abstractmethod
     def reload(self, folder: Path, trained: Trained) -> Replay:
         """The export, opened the way its users will open it."""
+
+
+def choose_export(name: str, options: Mapping[str, object]) -> Export:
+    """The form `name` with options. Raises UnknownComponentError, or ConfigError with every
+    mistake."""
+    form = exports[name]
+    try:
+        return form.model_validate(dict(options))
+    except ValidationError as error:
+        raise ConfigError(problems_of(form, error)) from None
 
 
 def require_installed(*packages: str, label: str) -> None:

@@ -35,7 +35,7 @@ class Adapter(Export):
         return super().refusal(facts)
 
     def write(self, trained: Trained, folder: Path) -> Rounding:
-        settings = {**trained.adapter, "base_model_name_or_path": trained.base_name}
+        settings = {**trained.adapter, "base_model_name_or_path": trained.base}
         shutil.copyfile(trained.folder / WEIGHTS, folder / WEIGHTS)
         (folder / SETTINGS).write_text(json.dumps(settings, indent=2), encoding="utf-8")
         trained.tokenizer.save_pretrained(folder)
@@ -45,5 +45,5 @@ class Adapter(Export):
         from maxaillm.dev.finetune.hf import loading
         from maxaillm.dev.finetune.hf.export_replay import TorchReplay
 
-        model = trained.adapted(trained.open_base(), folder)
+        model = trained.open(trained.source.base, folder)
         return TorchReplay(model, loading.load_tokenizer(folder), trained.task)

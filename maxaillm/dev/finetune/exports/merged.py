@@ -52,7 +52,5 @@ class Merged(Export):
     def reload(self, folder: Path, trained: Trained) -> Replay:
         from maxaillm.dev.finetune.hf import loading
         from maxaillm.dev.finetune.hf.export_replay import TorchReplay
-        from maxaillm.dev.finetune.hf.export_source import open_model
 
-        model = open_model(folder, trained.task)
-        return TorchReplay(model, loading.load_tokenizer(folder), trained.task)
+        return TorchReplay(trained.open(folder), loading.load_tokenizer(folder), trained.task)

@@ -14,7 +14,6 @@ from pydantic import JsonValue
 
 from maxaillm import __version__
 from maxaillm.dev.finetune.export_facts import EXACT, Rounding
-from maxaillm.dev.finetune.hf.loading import context_length
 
 Logits = npt.NDArray[np.float32]
 """[positions, vocabulary or classes]"""
@@ -74,7 +73,7 @@ class TorchReplay(Replay):
     def encode(self, prompt: str) -> list[int]:
         return list(self.tokenizer(prompt).input_ids)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def logits(self, ids: list[int], answer: list[int]) -> Logits:
         read, said = list(ids), answer[:-1]
         inputs: dict[str, Any] = {}
@@ -115,26 +114,26 @@ class Difference(NamedTuple):
         return self.logits <= self.tolerance and not self.odd_tokens
 
 
-def answers_of(replay: Replay, model: Any) -> list[Answer]:
-    """The answers to the prompts that have any token, within what the model can see."""
-    limit = context_length(model)
+def answers_of(replay: Replay, limit: int | None) -> list[Answer]:
+    """The answers to the prompts that have any token, within `limit` tokens."""
     return [replay.answer(prompt, limit) for prompt in PROMPTS if replay.encode(prompt)]
 
 
-def compare(reference: Sequence[Answer], replay: Replay, rounding: Rounding) -> Difference:
-    """Ask `replay` what was asked of the reference: the same tokens in, the same logits out.
+def compare(
+    reference: Sequence[Answer], replay: Replay, found: Sequence[Answer], rounding: Rounding
+) -> Difference:
+    """Set `found`, the answers of `replay`, against those of the reference; its logits are asked
+    for anew where it was shown another text than the reference.
 
     Greedy answers may part where two tokens were nearer to each other than the tolerance; what
     comes after that says nothing, for the texts differ.
     """
     tolerance = rounding.share * max(1.0, *(spread(answer.logits) for answer in reference))
     apart, equal, odd = 0.0, 0, 0
-    for asked in reference:
-        found = replay.logits(asked.ids, asked.tokens)
-        apart = max(apart, distance(asked.logits, found))
-        said = replay.greedy(asked.ids, len(asked.tokens))
-        same = [a == b for a, b in zip(asked.tokens, said, strict=False)]
-        same += [False] * (len(asked.tokens) - len(same))
+    for asked, said in zip(reference, found, strict=True):
+        same = [a == b for a, b in zip(asked.tokens, said.tokens, strict=True)]
+        shown = said.logits if all(same) else replay.logits(asked.ids, asked.tokens)
+        apart = max(apart, distance(asked.logits, shown))
         equal += sum(same)
         if not all(same):
             row = asked.logits[same.index(False) - len(asked.tokens)]

@@ -17,6 +17,7 @@ from maxaillm.dev.finetune.checkpoints import disk_full_said, sha256, sync
 from maxaillm.dev.finetune.errors import DiskFullError, ExportError
 from maxaillm.dev.finetune.export_facts import EXACT
 from maxaillm.dev.finetune.hf.export_replay import (
+    PROMPTS,
     Answer,
     TorchReplay,
     answers_of,
@@ -24,6 +25,8 @@ from maxaillm.dev.finetune.hf.export_replay import (
     parity_report,
 )
 from maxaillm.dev.finetune.hf.export_source import Trained
+from maxaillm.dev.finetune.hf.loading import context_length
+from maxaillm.dev.finetune.task_card import FILE as TASK_CARD
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.exports import Export
@@ -60,7 +63,8 @@ def export_model(
     with staged(folder) as staging:
         parity = write_and_replay(chosen, trained, staging)
         require_parity(parity, chosen)
-        add_license(trained.base_folder, staging)
+        (staging / TASK_CARD).write_text(trained.card.model_dump_json(), encoding="utf-8")
+        add_license(trained.origin, staging)
         (staging / PARITY).write_text(json.dumps(parity, indent=1, allow_nan=False), "utf-8")
         (staging / CARD).write_text(card(chosen, trained, parity), "utf-8")
         return seal(chosen, trained, staging)
@@ -69,21 +73,23 @@ def export_model(
 def write_and_replay(chosen: Export, trained: Trained, staging: Path) -> dict[str, JsonValue]:
     """Ask the trained model, write it, ask what was written, ask the export: one at a time in
     memory."""
-    before = sound_answers(trained)
+    limit = context_length(trained.model)
+    before = sound_answers(trained, limit)
     rounding = chosen.write(trained, staging)
     written = TorchReplay(trained.model, trained.tokenizer, trained.task)
-    rounded = compare(before, written, rounding)
-    expected = answers_of(written, trained.model)
+    expected = answers_of(written, limit)
+    rounded = compare(before, written, expected, rounding)
     trained.forget()
+    del written
     export = chosen.reload(staging, trained)
-    require_same_tokens(expected, export)
-    found = compare(expected, export, EXACT)
-    return parity_report(found, rounded, rounding)
+    found = answers_of(export, limit)
+    require_same_tokens(expected, found)
+    return parity_report(compare(expected, export, found, EXACT), rounded, rounding)
 
 
-def sound_answers(trained: Trained) -> list[Answer]:
+def sound_answers(trained: Trained, limit: int | None) -> list[Answer]:
     replay = TorchReplay(trained.model, trained.tokenizer, trained.task)
-    answers = answers_of(replay, trained.model)
+    answers = answers_of(replay, limit)
     if not answers or not all(np.isfinite(answer.logits).all() for answer in answers):
         raise ExportError(
             f"{trained.folder.name} gives no numbers: its weights are damaged.",
@@ -92,12 +98,12 @@ def sound_answers(trained: Trained) -> list[Answer]:
     return answers
 
 
-def require_same_tokens(expected: list[Answer], export: Any) -> None:
-    for answer in expected:
-        found = export.encode(answer.prompt)[: len(answer.ids)]
-        if found != answer.ids:
+def require_same_tokens(expected: list[Answer], found: list[Answer]) -> None:
+    for prompt in PROMPTS:
+        read = [[a.ids for a in answers if a.prompt == prompt] for answers in (expected, found)]
+        if read[0] != read[1]:
             raise ExportError(
-                f"The export reads {answer.prompt!r} as other tokens than the model does.",
+                f"The export reads {prompt!r} as other tokens than the model does.",
                 "Its tokenizer can't be expressed in this format: choose another.",
             )
 
@@ -150,20 +156,20 @@ def staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def add_license(base_folder: Path, staging: Path) -> None:
+def add_license(origin: Path, staging: Path) -> None:
     """The base's licence goes where its weights go."""
-    for path in sorted(base_folder.glob("LICENSE*")):
+    for path in sorted(origin.glob("LICENSE*")):
         if path.is_file() and path.stat().st_size <= MAX_LICENSE_BYTES:
             shutil.copyfile(path, staging / "LICENSE")
             return
 
 
 def card(chosen: Export, trained: Trained, parity: dict[str, Any]) -> str:
-    named = trained.base_name
+    named = trained.base
     return CARD_TEXT.format(
         base=f"base_model: {json.dumps(named)}\n" if named else "",
         library="transformers" if chosen.merges else "peft",
-        label=f"{trained.config.get('model_type')} as {chosen.label}",
+        label=f"{trained.settings.get('model_type')} as {chosen.label}",
         origin=f" from a model tuned on `{named}`" if named else "",
         usage=chosen.usage,
         difference=parity["max_logit_difference"],
@@ -183,9 +189,9 @@ def seal(chosen: Export, trained: Trained, staging: Path) -> dict[str, JsonValue
     manifest: dict[str, JsonValue] = {
         "format": chosen.name,
         "options": chosen.model_dump(mode="json", exclude={"name"}),
-        "task": trained.task,
+        "task": trained.card.task,
         "model_type": trained.facts.model_type,
-        "base_model": trained.base_name,
+        "base_model": trained.base,
         "license": "LICENSE" if (staging / "LICENSE").is_file() else None,
         "files": files,
     }

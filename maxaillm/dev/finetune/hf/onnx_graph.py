@@ -100,7 +100,7 @@ class OnnxReplay(Replay):
         self.task, self.tokenizer = trained.task, loading.load_tokenizer(folder)
         self.model: Any = OnnxModel(folder / MODEL) if self.task != "seq2seq_lm" else None
         if self.task == "seq2seq_lm":
-            start = trained.config.get("decoder_start_token_id")
+            start = trained.settings.get("decoder_start_token_id")
             self.model = OnnxSeq2Seq(folder, int(start or 0))
 
     def encode(self, prompt: str) -> list[int]:
