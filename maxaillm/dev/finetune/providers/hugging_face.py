@@ -13,8 +13,8 @@ from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_b
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.fit import settled_task
-from maxaillm.dev.finetune.launch import process_count, rank
+from maxaillm.dev.finetune.fit import settled
+from maxaillm.dev.finetune.launch import rank
 from maxaillm.dev.finetune.methods import Plan
 from maxaillm.dev.finetune.model_folder import check_folder
 from maxaillm.dev.finetune.tasks import TASKS
@@ -47,18 +47,15 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def load(self) -> None:
         """Check the base model's folder, settle the task, then open tokenizer and weights."""
-        from maxaillm.dev.finetune.hf import loading
+        from maxaillm.dev.finetune.hf import distributed, hardware, loading
 
         if self.is_loaded:
             return
         loading.set_threads()
         self.device = loading.choose_device()
-        self.join_processes()
-        self.precision = loading.choose_precision(self.config.model.precision, self.device)
-        if self.config.model.precision not in {"auto", self.precision}:
-            self.attempt.warn(
-                f"There is no {self.config.model.precision} on this device: {self.precision} it is."
-            )
+        distributed.join(self.device)
+        self.config = hardware.fitted(self.config, self.device, self.attempt.warn)
+        self.precision = self.config.model.precision
         self.base_folder = loading.fetch(self.config.model.name)
         self.settle_task(check_folder(self.base_folder))
         self.tokenizer = loading.load_tokenizer(self.base_folder)
@@ -66,28 +63,13 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.attempt.check_stop()
         self.is_loaded = True
 
-    def join_processes(self) -> None:
-        """Meet the other processes of the run; the configuration then says how many there are."""
-        from maxaillm.dev.finetune.hf import distributed
-
-        wanted, found = self.config.training.devices, process_count()
-        if wanted > found:
-            self.attempt.warn(
-                f"{wanted} devices need as many processes: this run has {found}.",
-                "Start it by the command, `python -m maxaillm.dev.finetune train`.",
-            )
-        distributed.join(self.device)
-        training = self.config.training.model_copy(update={"devices": found})
-        self.config = self.config.model_copy(update={"training": training})
-
     def settle_task(self, settings: dict[str, Any]) -> None:
         """The task that was surveyed already, or that is asked for, or that data and model are
         for; `config` names it then."""
         from maxaillm.dev.finetune.hf.data import survey
 
         self.task = self.surveyed or survey(self.config, settings)
-        settled_task(self.config, self.task.kind, settings)
-        self.config = self.config.model_copy(update={"task": self.task.name})
+        self.config = settled(self.config, self.task.kind, settings)
         self.task = self.task.under(self.config)
         self.task.check_model(self.config.model.name, settings)
         self.say_checkpointing()
@@ -102,16 +84,25 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             )
 
     def open_model(self) -> None:
+        from transformers import set_seed
+
         from maxaillm.dev.finetune.hf import loading
+        from maxaillm.dev.finetune.hf.hardware import with_attention
         from maxaillm.dev.finetune.hf.memory import out_of_memory_said
 
         dtype = loading.weights_dtype(self.precision, frozen=self.config.tuning.keeps_base)
         quantization = self.config.model.quantization
         held = loading.quantization_options(quantization, dtype, self.device)
+        set_seed(self.config.training.seed)  # a new head begins with random numbers
         with out_of_memory_said(self.config):
-            self.model, self.fresh = loading.load_model(
-                self.base_folder, dtype, self.task.auto_class, **self.task.model_options(), **held
+            load = partial(
+                loading.load_model,
+                *(self.base_folder, dtype, self.task.auto_class),
+                **self.task.model_options(),
+                **held,
             )
+            attention = self.config.model.attention
+            self.model, self.fresh = with_attention(attention, load, self.attempt.warn)
             if not held:  # else it lies there already
                 self.model.to(self.device)
         self.task.check_weights(self.base_folder.name, self.fresh)
@@ -205,6 +196,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         """Make all steps, or those after `resume`, or fewer where a stop is asked for."""
         from maxaillm.dev.finetune.hf import callbacks
         from maxaillm.dev.finetune.hf import resume as resuming
+        from maxaillm.dev.finetune.hf.hardware import compile_layers
         from maxaillm.dev.finetune.hf.memory import out_of_memory_said
         from maxaillm.dev.finetune.hf.tasks import Setup
 
@@ -218,6 +210,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             self.attempt,
         )  # fmt: skip
         trainer = self.task.make_trainer(given)
+        if self.config.model.compile:
+            compile_layers(self.model)
         self.judge = None if eval_dataset is None else self.make_judge(eval_dataset)
         self.final_scores = {}
         self.callback = callbacks.RunCallback(
@@ -280,16 +274,16 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         if self.judge is None:
             return {}
         self.attempt.tell("stage", name="evaluate")
-        model = trainer.model
+        model, self.judge.intervals = trainer.model, True
         self.final_scores = self.judge.scores(model) | self.judge.answer_scores(model)
         self.attempt.tell("eval", self.callback.step_of_model, **self.final_scores)
         return self.final_scores
 
     def make_judge(self, held_out: Sequences) -> Judge:
-        """What measures by the metrics asked for, else by what suits the task."""
+        """What measures by the metrics of the run."""
         from maxaillm.dev.finetune.hf.evaluate import Judge
 
-        names = self.config.evaluation.metrics or TASKS[self.task.name].metrics[self.task.kind]
+        names = self.config.evaluation.metrics
         size = self.config.training.per_device_train_batch_size
         return Judge(self.task, self.tokenizer, held_out, names, batch_size=size)
 
