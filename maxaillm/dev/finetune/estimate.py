@@ -31,6 +31,8 @@ ACTIVATION_BYTES = 68
 """A layer keeps 34 s b h bytes at 16 bits without the attention scores (Korthikanti et al. 2022,
 "Reducing Activation Recomputation", table 2), which fused attention does not store."""
 CHECKPOINTED_BYTES = 4
+QUANTIZED_BYTES = {"8bit": 1.0, "4bit": 0.52}
+"""A weight with its share of the scales, which are quantised too (Dettmers et al. 2023)."""
 LOGITS_BYTES = 3 * 4 * 128 * 50_000
 """Logits are made in chunks; three copies of one live at once."""
 PROCESS_BYTES = 600_000_000
@@ -88,14 +90,15 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
         for name, tensor in read_header(path).items()
     }
     total = sum(prod(shape) for shape in shapes.values())
-    trainable = config.tuning.count_trainable(Blueprint(shapes, settings))
+    base = Blueprint(shapes, settings)
+    trainable = config.tuning.count_trainable(base)
     data = rows_of(config, folder, rows)
     steps = count_steps(config, sequences_of(config, data))
     width = min(data.tokens, config.data.max_length)
-    filled = config.data.max_length * PACKED_SHARE if config.data.packing else width
+    filled = config.data.max_length * PACKED_SHARE if packs(config) else width
     batch = config.training.per_device_train_batch_size * config.training.devices
     tokens = int(steps * batch * config.training.gradient_accumulation_steps * filled)
-    memory = memory_of(config, settings, total, trainable)
+    memory = memory_of(config, base, trainable)
     available = available_bytes()
     return Estimate(
         trainable_parameters=trainable,
@@ -165,22 +168,37 @@ def token_counter(folder: Path) -> Callable[[Example], int]:
     return count
 
 
+def packs(config: RunConfig) -> bool:
+    return config.data.packing and config.tuning.packs
+
+
 def sequences_of(config: RunConfig, rows: Rows) -> int:
-    if not config.data.packing:
+    if not packs(config):
         return rows.number
     return max(1, ceil(rows.number * rows.tokens / (config.data.max_length * PACKED_SHARE)))
 
 
-def memory_of(config: RunConfig, settings: dict[str, Any], total: int, trainable: int) -> Memory:
-    """All trained weights are fp32 with Adam's two moments; frozen ones are as wide as used."""
+def base_bytes(config: RunConfig, base: Blueprint) -> int:
+    """Frozen weights are as wide as used, the linear layers of a quantized model narrower."""
     narrow = config.tuning.keeps_base and has_gpu() and config.model.precision != "fp32"
-    weights = total * (2 if narrow else 4) + (trainable * 4 if config.tuning.keeps_base else 0)
+    width = 2 if narrow else 4
+    total = sum(prod(shape) for shape in base.shapes.values())
+    linear = sum(layer.inputs * layer.outputs for layer in base.linear_layers())
+    few = QUANTIZED_BYTES.get(config.model.quantization, width)
+    return int((total - linear) * width + linear * few)
+
+
+def memory_of(config: RunConfig, base: Blueprint, trainable: int) -> Memory:
+    """All trained weights are fp32 with Adam's two moments."""
+    settings = base.settings
+    weights = base_bytes(config, base) + (trainable * 4 if config.tuning.keeps_base else 0)
     batch_tokens = config.training.per_device_train_batch_size * config.data.max_length
     hidden = int(settings.get("hidden_size") or settings.get("n_embd") or 0)
     layers = int(settings.get("num_hidden_layers") or settings.get("n_layer") or 0)
     a_layer = ACTIVATION_BYTES * batch_tokens * hidden
     checkpointed = CHECKPOINTED_BYTES * batch_tokens * hidden * layers + a_layer
-    kept = checkpointed if config.model.gradient_checkpointing else a_layer * layers
+    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
+    kept = checkpointed if again else a_layer * layers
     activations = kept + LOGITS_BYTES
     live = weights + 12 * trainable + activations
     return Memory(
