@@ -11,7 +11,7 @@ from datasets_app.models import DatasetVersion
 from jobs.machine import machine
 from jobs.models import LanguageModel
 from jobs.preview_findings import Finding, findings_of
-from jobs.services.fit import require_fit
+from jobs.services.fit import settle
 from jobs.services.models import check_source
 from jobs.services.runs import ready_version
 from maxaillm.dev.finetune.config import RunConfig
@@ -81,8 +81,7 @@ def preview_run(config: RunConfig, user: User) -> Preview:
         message = "There is no such data set that is ready."
         raise ConfigError([Problem("data.dataset", message, config.data.dataset, "one of yours")])
     source = source_of(config.model.name, user)
-    require_fit(config, version, source)
-    resolved = with_files(config, source, version)
+    resolved = with_files(settle(config, version, source), source, version)
     now = machine()
     free = now.disk_total - now.disk_used
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datasets_app.models import DatasetVersion
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.fit import settled_task
+from maxaillm.dev.finetune.fit import settled
 from maxaillm.dev.finetune.formats import formats
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder
 
 
-def require_fit(config: RunConfig, version: DatasetVersion, source: str) -> str | None:
-    """The task that the run will have; None where the model is not on this machine yet.
+def settle(config: RunConfig, version: DatasetVersion, source: str) -> RunConfig:
+    """The run with its task and metrics, unless the model is not on this machine yet.
 
     `source` is what the engine opens. Raises ConfigError with everything that does not fit.
     """
@@ -19,7 +19,7 @@ def require_fit(config: RunConfig, version: DatasetVersion, source: str) -> str 
         folder = find_folder(source)
         settings = check_folder(folder) if folder else None
     except ModelError:
-        return None  # the model's own check says what is wrong with it
-    if settings is None:
-        return None
-    return settled_task(config, formats[version.format["name"]].gives, settings)
+        return config  # the model's own check says what is wrong with it
+    if settings is None or version.format is None:
+        return config
+    return settled(config, formats[version.format["name"]].gives, settings)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from datasets_app.models import Dataset, DatasetVersion
 from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
 from jobs.services.doorbell import ring_on_commit
-from jobs.services.fit import require_fit
+from jobs.services.fit import settle
 from jobs.services.models import base_model
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
@@ -29,6 +29,7 @@ def create_run(
     Raises ConfigError where the data set or the model can't be used by `owner`.
     """
     version, model = chosen(owner, config)
+    config = settle(config, version, model.source)
     name = config.name or f"{model.name.rsplit('/')[-1][:80]} {config.tuning.name}"
     with transaction.atomic():
         run = Run.objects.create(
@@ -67,7 +68,6 @@ def chosen(owner: User, config: RunConfig) -> tuple[DatasetVersion, LanguageMode
         problems.append(Problem("model.name", error.message, config.model.name, error.hint))
     if problems or version is None or model is None:
         raise ConfigError(problems)
-    require_fit(config, version, model.source)
     return version, model
 
 

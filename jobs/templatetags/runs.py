@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from jobs.models import Run
 from jobs.run_states import look_of
+from jobs.scores import Score, headline
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
 from maxft_site.web.templatetags.ui import status_badge
@@ -31,6 +32,12 @@ def method_label(run: Run) -> str:
     """The tuning method's name for people; as it stands where it is no longer installed."""
     name = str(run.config.get("tuning", {}).get("name", ""))
     return methods[name].label if name in methods else name
+
+
+@register.filter
+def headline_score(measured: dict[str, object]) -> Score | None:
+    """The metric that a list has room for."""
+    return headline(measured)
 
 
 @register.filter

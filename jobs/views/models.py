@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from jobs import selectors
+from jobs.scores import scores_of
 from jobs.views.request import Request
 from maxaillm.starter import STARTER_MODELS
 
@@ -30,7 +31,7 @@ def model(request: Request, pk: int) -> HttpResponse:
         "lineage": selectors.lineage_of(shown),
         "tuned": selectors.models_of(request.user).filter(base=shown),
         "runs": selectors.runs_of(request.user).filter(base_model=shown)[:20],
-        "scores": selectors.numbers(shown.metrics).items(),
+        "scores": scores_of(shown.metrics),
         "about": starter.description if (starter := STARTER_MODELS.get(shown.name)) else "",
     }
     return render(request, "jobs/model.html", context)

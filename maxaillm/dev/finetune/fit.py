@@ -14,8 +14,8 @@ from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.tasks import TASKS, choose_task
 
 
-def settled_task(config: RunConfig, kind: type[Example], settings: Mapping[str, Any]) -> str:
-    """The task asked for, else the one that the examples and the model are for.
+def settled(config: RunConfig, kind: type[Example], settings: Mapping[str, Any]) -> RunConfig:
+    """The configuration with its task and its metrics, where it leaves them open.
 
     `settings` is the model's `config.json`. Raises ConfigError with everything that does not go
     together.
@@ -28,7 +28,10 @@ def settled_task(config: RunConfig, kind: type[Example], settings: Mapping[str, 
     ]
     if problems:
         raise ConfigError(problems)
-    return task
+    suited = TASKS[task].metrics.get(kind, ())
+    names = config.evaluation.metrics or list(suited)
+    evaluation = config.evaluation.model_copy(update={"metrics": names})
+    return config.model_copy(update={"task": task, "evaluation": evaluation})
 
 
 def data_problems(config: RunConfig, task: str, kind: type[Example]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.data_processor import read_raw_rows
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.examples import has_split
-from maxaillm.dev.finetune.fit import settled_task
+from maxaillm.dev.finetune.fit import settled
 from maxaillm.dev.finetune.formats import Conversation, Example
 from maxaillm.dev.finetune.hf.processing import ProcessorEncoder
 from maxaillm.dev.finetune.hf.rows import Rows
@@ -36,7 +36,8 @@ def survey(config: RunConfig, settings: Mapping[str, Any]) -> ModelTask:
         if first is None:
             raise DataError(f"{source} has no rows.", "Choose a file with rows in it.")
         kind = type(first)
-    task = model_task(settled_task(config, kind, settings))(config, kind)
+    config = settled(config, kind, settings)
+    task = model_task(str(config.task))(config, kind)
     task.survey(lambda: training_examples(config), settings)
     return task
 

@@ -81,7 +81,7 @@ def card(config: RunConfig, base: str, summary: dict[str, Any]) -> str:
         **config.training.model_dump(include={"num_train_epochs", "per_device_train_batch_size"}),
         "max_length": config.data.max_length,
     }
-    scores = ", ".join(f"{name} {value:.4g}" for name, value in summary["scores"].items())
+    scores = ", ".join(f"{name} {said(value)}" for name, value in summary["scores"].items())
     return CARD.format(
         base=base,
         pipeline=TASKS[config.task or "causal_lm"].pipeline,
@@ -95,3 +95,8 @@ def card(config: RunConfig, base: str, summary: dict[str, Any]) -> str:
         options="\n".join(f"| {name} | {value} |" for name, value in options.items()),
         scores=scores or "none measured",
     )
+
+
+def said(value: float | list[float]) -> str:
+    """A figure, or the interval that it lies in."""
+    return " to ".join(f"{part:.4g}" for part in (value if isinstance(value, list) else [value]))
