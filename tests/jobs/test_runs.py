@@ -24,7 +24,7 @@ def test_a_row_tells_state_progress_and_loss(alice_client: Client, alice: User) 
     assert f"{run.pk} · first" in page
     assert "Training" in page
     assert '<svg class="spark"' in page
-    assert "perplexity 4.48" in page
+    assert "Perplexity 4.48" in page
 
 
 def test_an_outsider_sees_nothing(bob_client: Client, alice: User) -> None:
