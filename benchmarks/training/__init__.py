@@ -1,0 +1,1 @@
+"""Training side by side: `works` says what is trained, each other module is one who trains it."""

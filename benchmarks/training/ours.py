@@ -1,0 +1,43 @@
+"""The side that is measured: the engine, as a program calls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.training.clock import Clock, Figures
+from benchmarks.training.works import LEARNING_RATE, STEPS, Work
+
+
+def settings(work: Work, folder: Path) -> dict[str, object]:
+    return {
+        "model": {"name": str(folder)},
+        "task": work.task,
+        "data": {"train_file": str(work.rows), "max_length": work.width, "validation_share": 0},
+        "training": {
+            "max_steps": STEPS,
+            "per_device_train_batch_size": work.batch,
+            "learning_rate": LEARNING_RATE,
+        },
+        "tuning": work.tuning,
+    }
+
+
+def train(work: Work, folder: Path) -> Figures:
+    from maxaillm.dev.finetune.attempt import Attempt
+    from maxaillm.dev.finetune.config import RunConfig
+    from maxaillm.dev.finetune.events import Event
+    from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
+
+    clock, tokens = Clock(), 0.0
+
+    def listen(event: Event) -> None:
+        nonlocal tokens
+        if event.data.get("name") == "train":
+            clock.start()
+        elif event.kind == "log":
+            tokens = float(str(event.data["tokens"]))
+            clock.step()
+
+    with Attempt(folder / "run", listen) as attempt:
+        MaxHuggingFaceFineTuning(RunConfig.parse(settings(work, folder)), attempt).run()
+    return clock.read(tokens)
