@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from jobs.models import LanguageModel
 from maxaillm.dev.finetune.errors import ModelError, OutOfMemoryError
 from maxaillm.dev.finetune.formats import Message
+from maxaillm.dev.finetune.task_card import read_card
 from maxaillm.model.sampling import SamplingOptions
 
 if TYPE_CHECKING:
-    from maxaillm.model.llm import MaxHuggingFaceLLM, Usage
+    from maxaillm.model.loaded import LoadedModel, Usage
 
 IDLE_SECONDS = 600
 MAX_CONTEXT = 8192
@@ -31,10 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Source(NamedTuple):
-    """Where a model's files lie, as its row says."""
+    """What is loaded for a model, as its row says."""
 
-    base: str
+    name: str
     adapter: str | None
+    """What is laid on it."""
+    base: str | None = None
+    """What it lies on itself: an adapter with a head of its own shares its base with none."""
 
 
 def source_of(model: LanguageModel) -> Source:
@@ -45,13 +49,15 @@ def source_of(model: LanguageModel) -> Source:
         raise ModelError(f"{model} has no base model that can be loaded.", "Choose another model.")
     if not Path(model.source).is_dir():
         raise ModelError(f"The files of {model} are gone.", "Tune it again, or choose another.")
-    return Source(model.base.source, model.source)
+    if read_card(Path(model.source)).writes:
+        return Source(model.base.source, model.source)
+    return Source(model.source, None, model.base.source)
 
 
 class Warm:
     """A loaded base and the adapters that lie on it."""
 
-    def __init__(self, llm: MaxHuggingFaceLLM) -> None:
+    def __init__(self, llm: LoadedModel) -> None:
         self.llm = llm
         self.size_bytes = int(llm.model.get_memory_footprint())
         self.adapters: OrderedDict[str, str] = OrderedDict()
@@ -88,14 +94,14 @@ class WarmModels:
     def prepare(self) -> None:
         """Import what takes seconds, so that the first answer does not wait for it."""
         from maxaillm.dev.finetune.hf import loading, memory
-        from maxaillm.model import llm
+        from maxaillm.model import loaded
 
         loading.set_threads()
-        device = loading.choose_device(llm.available(self.device))
+        device = loading.choose_device(loaded.available(self.device))
         self.budget_bytes = self.budget_bytes or int(memory.total_bytes(device) * BUDGET_SHARE)
 
     def has(self, model: LanguageModel) -> bool:
-        return source_of(model).base in self.warm
+        return source_of(model).name in self.warm
 
     def speak(
         self,
@@ -107,24 +113,25 @@ class WarmModels:
         """Get ready to answer. Raises ModelError, OutOfMemoryError, PromptTooLongError."""
         source = source_of(model)
         with memory_refusal_said(model):
-            warm = self.warm.get(source.base) or self.load(source.base, needed_bytes(model))
-            warm.wear(source.adapter)
+            warm = self.warm.get(source.name) or self.load(source, needed_bytes(model))
+            if source.base is None:
+                warm.wear(source.adapter)
         warm.used = time.monotonic()
-        self.warm.move_to_end(source.base)
+        self.warm.move_to_end(source.name)
         kept = cut_to_fit(warm.llm, messages, options.max_new_tokens)
         turns = [message.model_dump(include={"role", "content"}) for message in kept]
         pieces = memory_watched(model, warm.llm.stream(turns, options, should_stop))
         return Speech(pieces, len(messages) - len(kept))
 
-    def load(self, base: str, needed: int) -> Warm:
-        """Load a base; others go first where the memory would not hold both."""
-        from maxaillm.model.llm import MaxHuggingFaceLLM
+    def load(self, source: Source, needed: int) -> Warm:
+        """Load what is to stay; others go first where the memory would not hold both."""
+        from maxaillm.model.opening import open_model
 
         while self.warm and self.size_bytes + needed > self.budget_bytes:
             self.unload(next(iter(self.warm)))
-        logger.info("Loading %s", base)
-        warm = Warm(MaxHuggingFaceLLM(base, self.device, max_length=MAX_CONTEXT))
-        self.warm[base] = warm
+        logger.info("Loading %s", source.name)
+        opened = open_model(source.name, source.base, self.device, max_length=MAX_CONTEXT)
+        warm = self.warm[source.name] = Warm(opened)
         return warm
 
     @property
@@ -151,18 +158,14 @@ def needed_bytes(model: LanguageModel) -> int:
     return 2 * base.size_bytes
 
 
-def cut_to_fit(
-    llm: MaxHuggingFaceLLM, messages: Sequence[Message], max_new_tokens: int
-) -> list[Message]:
+def cut_to_fit(llm: LoadedModel, messages: Sequence[Message], max_new_tokens: int) -> list[Message]:
     """`messages` without the oldest questions and answers, as far as there is no room for them."""
-    from maxaillm.dev.finetune.hf.chat_template import encode_prompt
-
     system = [message for message in messages if message.role == "system"]
     talk = [message for message in messages if message.role != "system"]
     room = llm.max_length - min(max_new_tokens, llm.max_length // LEAST_ROOM)
     while len(talk) > 1:
         turns = [m.model_dump(include={"role", "content"}) for m in [*system, *talk]]
-        if encode_prompt(llm.tokenizer, turns)["input_ids"].shape[1] <= room:
+        if llm.prompt_length(turns) <= room:
             break
         talk = talk[2:] if talk[1].role == "assistant" else talk[1:]
     return [*system, *talk]

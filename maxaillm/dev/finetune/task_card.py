@@ -53,6 +53,11 @@ class TaskCard(BaseModel):
         return task
 
     @property
+    def writes(self) -> bool:
+        """Whether its answers are texts; else it judges them."""
+        return TASKS[self.task].pipeline in {"text-generation", "text2text-generation"}
+
+    @property
     def opens_as(self) -> str:
         """The task whose kind of model this is: a model that learned from preferences chats."""
         pipeline = TASKS[self.task].pipeline
