@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.errors import ConfigError, FineTuneError
+from maxaillm.dev.finetune.estimate import estimate
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.methods import Plan, methods
 from maxaillm.model.llm import MaxHuggingFaceLLM
+from tests import tiny
 from tests.engine.methods import logits_of, tune, tuning_of
 
 bitsandbytes = pytest.importorskip("bitsandbytes")
@@ -62,8 +64,17 @@ def test_adapter_trained_on_few_bits_lies_on_the_whole_base(
 def test_other_methods_refuse_a_quantized_base(
     name: str, llama: Path, chats: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match="quantized"):
+    with pytest.raises(ConfigError, match="can't tune a base held in 4bit"):
         tune(llama, chats, tmp_path, tuning=tuning_of(name), model={"quantization": "4bit"})
+
+
+def test_fewer_bits_need_less_memory(llama: Path, chats: Path) -> None:
+    def weights(bits: str) -> int:
+        sections = {"tuning": tuning_of("lora"), "model": {"quantization": bits}}
+        config = RunConfig.parse(tiny.run_config(llama, chats, **sections))
+        return estimate(config, rows=8).memory_bytes.weights
+
+    assert weights("4bit") < weights("8bit") < weights("none")
 
 
 def test_without_bitsandbytes_the_next_step_is_told(

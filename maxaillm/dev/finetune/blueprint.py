@@ -58,9 +58,17 @@ class Blueprint(NamedTuple):
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Blueprint:
-        """Of a model in memory."""
+        """Of a model in memory, as its files would have it: a quantized layer's weight is packed,
+        and a Conv1D becomes a linear layer then."""
         named = model.named_parameters(remove_duplicate=False)
-        return cls({name: tuple(p.shape) for name, p in named}, model.config.to_dict())
+        shapes = {name: tuple(p.shape) for name, p in named}
+        settings = model.config.to_dict()
+        turned = settings.get("model_type") in CONV1D_FAMILIES
+        for name, module in model.named_modules():
+            if f"{name}.weight" in shapes and hasattr(module, "out_features"):
+                widths = (module.out_features, module.in_features)
+                shapes[f"{name}.weight"] = widths[::-1] if turned else widths
+        return cls(shapes, settings)
 
     @property
     def model_type(self) -> str:
