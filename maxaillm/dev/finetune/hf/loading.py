@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,6 +141,7 @@ def quantization_options(
             "Quantization needs bitsandbytes, which is not installed.",
             'Run: pip install "maxft[quantization]"',
         )
+    getLogger("bitsandbytes.autograd").setLevel(ERROR)  # it warns at each product of matrices
     config = BitsAndBytesConfig(
         load_in_8bit=quantization == "8bit",
         load_in_4bit=quantization == "4bit",
