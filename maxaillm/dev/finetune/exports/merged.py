@@ -42,11 +42,15 @@ class Merged(Export):
 
         model = trained.merge()
         dtype = trained.dtype if self.dtype == "as trained" else self.dtype
+        saved = model.state_dict().keys()
+        kept = {name: b.clone() for name, b in model.named_buffers() if name not in saved}
         model.to(DTYPES[dtype])
         model.config.use_cache = True
         model.save_pretrained(folder)
         trained.tokenizer.save_pretrained(folder)
         model.float()
+        for name, buffer in kept.items():  # what is made anew with each model is never rounded
+            model.get_buffer(name).copy_(buffer)
         return ROUNDINGS.get(dtype, EXACT)
 
     def reload(self, folder: Path, trained: Trained) -> Replay:
