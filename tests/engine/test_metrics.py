@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -13,6 +14,7 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.metrics import (
     Answered,
     Classified,
+    Compared,
     Measured,
     Metric,
     MultiClassified,
@@ -32,18 +34,19 @@ def rows_for(metric: Metric, chance: np.random.Generator) -> list[Any]:
 
 
 def row_of(kind: type, chance: np.random.Generator, at: int) -> Any:
-    if kind is TokenLoss:
-        tokens = int(chance.integers(2, 9))
-        return TokenLoss(float(chance.uniform(1, 20)), tokens, int(chance.integers(tokens)))
-    if kind is Answered:
-        reference = " ".join(chance.choice(WORDS, 6))
-        return Answered(reference if at % 3 else " ".join(chance.choice(WORDS, 6)), reference)
-    if kind is Classified:
-        return Classified(chance.dirichlet(np.ones(3)).tolist(), int(chance.integers(3)))
-    if kind is MultiClassified:
-        return MultiClassified(chance.uniform(size=3).tolist(), chance.integers(2, size=3).tolist())
-    assert kind is Measured
-    return Measured(float(chance.normal()), float(chance.normal()))
+    tokens = int(chance.integers(2, 9))
+    answers = [" ".join(chance.choice(WORDS, 6)) for _ in range(2)]
+    makers: dict[type, Callable[[], Any]] = {
+        TokenLoss: lambda: TokenLoss(chance.uniform(1, 20), tokens, int(chance.integers(tokens))),
+        Answered: lambda: Answered(answers[at % 3 == 0], answers[1]),
+        Classified: lambda: Classified(chance.dirichlet(np.ones(3)).tolist(), at % 3),
+        MultiClassified: lambda: MultiClassified(
+            chance.uniform(size=3).tolist(), chance.integers(2, size=3).tolist()
+        ),
+        Measured: lambda: Measured(chance.normal(), chance.normal()),
+        Compared: lambda: Compared(chance.normal(), chance.normal(size=1 + at % 2)),
+    }
+    return makers[kind]()
 
 
 @pytest.fixture(params=metrics)
