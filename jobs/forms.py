@@ -90,7 +90,19 @@ class RunForms:
 
     @property
     def method_options(self) -> list[Option]:
-        return self.tuning.options
+        """The methods that most people choose from, the default foremost."""
+        default = RunConfig.model_fields["tuning"].default.name
+        usual = [option for option in self.tuning.options if methods[option.value].usual]
+        return sorted(usual, key=lambda option: (option.value != default, option.label))
+
+    @property
+    def other_methods(self) -> list[Option]:
+        return [option for option in self.tuning.options if not methods[option.value].usual]
+
+    @property
+    def is_other_method(self) -> bool:
+        """Whether the chosen one is not among the usual."""
+        return self.method_name in {option.value for option in self.other_methods}
 
     @property
     def method_form(self) -> SchemaForm:

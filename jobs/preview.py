@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
@@ -11,7 +12,7 @@ from datasets_app.models import DatasetVersion
 from jobs.machine import machine
 from jobs.models import LanguageModel
 from jobs.preview_findings import Finding, findings_of
-from jobs.services.fit import settle
+from jobs.services.fit import refused_methods, settle
 from jobs.services.models import check_source
 from jobs.services.runs import ready_version
 from maxaillm.dev.finetune.config import RunConfig
@@ -55,6 +56,8 @@ class Preview(NamedTuple):
     disk_free: int = 0
     error: FineTuneError | None = None
     """Why there is no estimate."""
+    refused: Mapping[str, str] = {}
+    """Methods that can't tune this model on these data, and why."""
 
     @property
     def effective_batch(self) -> int:
@@ -81,15 +84,27 @@ def preview_run(config: RunConfig, user: User) -> Preview:
         message = "There is no such data set that is ready."
         raise ConfigError([Problem("data.dataset", message, config.data.dataset, "one of yours")])
     source = source_of(config.model.name, user)
-    resolved = with_files(settle(config, version, source), source, version)
+    settled = settle(config, version, source)
+    resolved = with_files(settled, source, version)
     now = machine()
-    free = now.disk_total - now.disk_used
+    shown = Preview([], settled, version, disk_free=now.disk_total - now.disk_used)
     try:
         found = estimate(resolved, version.training_rows)
     except FineTuneError as error:
-        return Preview([], config, version, disk_free=free, error=error)
-    findings = findings_of(resolved, version.training_rows, found, free)
-    return Preview([], config, version, found, tuple(findings), free)
+        return shown._replace(error=error)
+    findings = findings_of(resolved, version.training_rows, found, shown.disk_free)
+    return shown._replace(estimate=found, findings=tuple(findings))
+
+
+def refused(config: RunConfig, user: User) -> dict[str, str]:
+    """The methods that can't tune the chosen model on the chosen data, and why."""
+    version = ready_version(user, config)
+    if version is None:
+        return {}
+    try:
+        return refused_methods(config, version, source_of(config.model.name, user))
+    except ConfigError:
+        return {}  # there is no such model, which its own field says
 
 
 def source_of(name: str, user: User) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from datasets_app.models import DatasetVersion
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.fit import settled
-from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.formats import Example, formats
+from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder
+from maxaillm.dev.finetune.tasks import choose_task
 
 
 def settle(config: RunConfig, version: DatasetVersion, source: str) -> RunConfig:
@@ -15,11 +19,32 @@ def settle(config: RunConfig, version: DatasetVersion, source: str) -> RunConfig
 
     `source` is what the engine opens. Raises ConfigError with everything that does not fit.
     """
-    try:
-        folder = find_folder(source)
-        settings = check_folder(folder) if folder else None
-    except ModelError:
-        return config  # the model's own check says what is wrong with it
+    settings = settings_of(source)
     if settings is None or version.format is None:
         return config
-    return settled(config, formats[version.format["name"]].gives, settings)
+    return settled(config, kind_of(version), settings)
+
+
+def refused_methods(config: RunConfig, version: DatasetVersion, source: str) -> dict[str, str]:
+    """Why methods can't tune this model on these data, by their names."""
+    settings = settings_of(source)
+    if settings is None or version.format is None:
+        return {}
+    task = config.task or choose_task(kind_of(version), settings)
+    model_type = str(settings.get("model_type", ""))
+    refusals = {name: cls.refusal(task, model_type) for name, cls in methods.items()}
+    return {name: reason for name, reason in refusals.items() if reason}
+
+
+def settings_of(source: str) -> dict[str, Any] | None:
+    """The `config.json` of a model, where it is here and whole."""
+    try:
+        folder = find_folder(source)
+        return check_folder(folder) if folder else None
+    except ModelError:
+        return None  # the model's own check says what is wrong with it
+
+
+def kind_of(version: DatasetVersion) -> type[Example]:
+    kind: type[Example] = formats[version.format["name"]].gives
+    return kind

@@ -14,6 +14,7 @@ from jobs.run_states import look_of
 from jobs.scores import Score, headline
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.tasks import TASKS
 from maxft_site.web.templatetags.ui import status_badge
 
 register = template.Library()
@@ -32,6 +33,12 @@ def method_label(run: Run) -> str:
     """The tuning method's name for people; as it stands where it is no longer installed."""
     name = str(run.config.get("tuning", {}).get("name", ""))
     return methods[name].label if name in methods else name
+
+
+@register.filter
+def task_label(name: str) -> str:
+    """What a task is called."""
+    return TASKS[name].label if name in TASKS else name
 
 
 @register.filter

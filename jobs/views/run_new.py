@@ -15,7 +15,7 @@ from datasets_app.models import Dataset
 from jobs.config_text import as_command, as_request, as_yaml, config_from_yaml
 from jobs.forms import RATE, RunForms, run_form_class
 from jobs.models import LanguageModel, Run
-from jobs.preview import Preview, preview_run
+from jobs.preview import Preview, preview_run, refused
 from jobs.selectors import queue_positions
 from jobs.services.runs import create_run
 from jobs.views.request import Request
@@ -103,12 +103,14 @@ def preview(forms: RunForms, user: User) -> Preview:
     """What the form would do, or which of its fields must be put right first."""
     if not forms.form.is_bound:
         forms = forms.as_if_sent()
-    if forms.is_valid() and not forms.missing:
-        try:
-            return preview_run(forms.config, user)
-        except ConfigError as error:
-            forms.add_problems(error.problems)
-    return Preview(missing=forms.missing)
+    if not forms.is_valid() or forms.missing:
+        return Preview(missing=forms.missing)
+    offered = refused(forms.config, user)
+    try:
+        return preview_run(forms.config, user)._replace(refused=offered)
+    except ConfigError as error:
+        forms.add_problems(error.problems)
+        return Preview(missing=forms.missing, refused=offered)
 
 
 def show_text(

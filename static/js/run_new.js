@@ -20,6 +20,19 @@ async function refresh() {
   const details = preview.querySelector("details");
   if (details && open) details.open = true;
   if (hadFocus) preview.querySelector("button")?.focus();
+  showRefused();
+}
+
+/** A method that can't tune this model on these data is not on offer, and says why. */
+function showRefused() {
+  const refused = JSON.parse(document.querySelector("[data-refused]").dataset.refused);
+  for (const radio of form.querySelectorAll("[name=tuning-name]")) {
+    const reason = refused[radio.value] ?? "";
+    const told = radio.closest("label").querySelector("[data-refusal]");
+    radio.disabled = Boolean(reason) && !radio.checked;
+    told.textContent = reason;
+    told.hidden = !reason;
+  }
 }
 
 /** Put a value into the field of a path, as if it were typed. */
@@ -55,3 +68,4 @@ form.addEventListener("click", (event) => {
 });
 form.querySelector(".is-invalid")?.focus(); // the server sent the form back with its mistakes
 refresh();
+showRefused();

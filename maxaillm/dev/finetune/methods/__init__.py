@@ -43,6 +43,8 @@ class TuneMethod(Component, ABC):
     recommended_learning_rate: ClassVar[float]
     costs: ClassVar[str]
     """What it costs in memory and time, in one sentence."""
+    usual: ClassVar[bool] = False
+    """Whether most people choose among this and a few others: shown first."""
     keeps_base: ClassVar[bool]
     """Whether the base model stays as it is and only an adapter is saved."""
     merges: ClassVar[bool] = False

@@ -15,6 +15,7 @@ class DoRA(LoraMethod):
     """Closer to full fine-tuning than LoRA at low ranks. For when LoRA falls a little short."""
 
     label: ClassVar[str] = "DoRA"
+    usual: ClassVar[bool] = True
     recommended_learning_rate: ClassVar[float] = 2e-4  # Liu et al. 2024, appendix: LoRA's settings
     costs: ClassVar[str] = "LoRA's memory; noticeably slower in training. Can be merged."
     quantizes: ClassVar[frozenset[str]] = frozenset({"4bit"})

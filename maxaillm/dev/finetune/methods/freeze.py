@@ -28,6 +28,7 @@ class Freeze(TuneMethod):
     """
 
     label: ClassVar[str] = "Freeze"
+    usual: ClassVar[bool] = True
     recommended_learning_rate: ClassVar[float] = 5e-5  # full fine-tuning's
     costs: ClassVar[str] = (
         "Full fine-tuning's memory for the trained layers; faster; a whole model."

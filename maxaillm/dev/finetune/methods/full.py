@@ -17,6 +17,7 @@ class Full(TuneMethod):
     """Trains every weight. Learns most; needs the most memory and a disk for whole models."""
 
     label: ClassVar[str] = "Full fine-tuning"
+    usual: ClassVar[bool] = True
     recommended_learning_rate: ClassVar[float] = 5e-5  # Hugging Face's TrainingArguments
     costs: ClassVar[str] = "Sixteen bytes of memory a weight, and a whole model on disk."
     keeps_base: ClassVar[bool] = False

@@ -18,6 +18,7 @@ class IA3(LayerMethod):
     """
 
     label: ClassVar[str] = "IA³"
+    usual: ClassVar[bool] = True
     recommended_learning_rate: ClassVar[float] = 3e-3  # Liu et al. 2022, section 3.3
     costs: ClassVar[str] = "A hundredth of LoRA's weights, LoRA's speed. Can be merged."
     config_name: ClassVar[str] = "IA3Config"

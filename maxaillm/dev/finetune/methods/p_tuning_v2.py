@@ -15,6 +15,7 @@ class PTuningV2(PrefixMethod):
     """Prefix tuning without a network. For understanding, on models of every size."""
 
     label: ClassVar[str] = "P-tuning v2"
+    usual: ClassVar[bool] = True
     recommended_learning_rate: ClassVar[float] = (
         5e-3  # Liu et al. 2022, the authors' scripts for SuperGLUE
     )
