@@ -210,6 +210,18 @@ def test_data_that_can_not_be_measured_is_said(chat: Side) -> None:
         ModelEvaluator(["bleu"]).evaluate(chat.model, {"test": tiny.texts(3)}, chat.tokenizer)
 
 
+def test_preferences_are_measured_but_by_no_function(chat: Side) -> None:
+    rows = [
+        {"prompt": "What?", "chosen": f"It is {word}.", "rejected": "No."} for word in tiny.WORDS
+    ]
+    results = ModelEvaluator(["preferred"], "preference").evaluate(chat.model, rows, chat.tokenizer)
+    assert 0 <= results["preferred"] <= 1
+    with pytest.raises(DataError, match="several texts"):
+        ModelEvaluator([custom_accuracy_metric], "preference").evaluate(
+            chat.model, rows, chat.tokenizer
+        )
+
+
 def test_logits_that_would_fill_the_memory_are_refused(
     chat: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,9 @@ def said_and_right(
         batch = collator([[row] for row in numbers])
         inputs = {n: v.to(model.device) for n, v in batch.items() if n not in {"tokens", "rows"}}
         labels = inputs.pop("labels")
+        if inputs["input_ids"].dim() > 2:
+            message = f"A row of {task.name} is several texts: no function of one's own takes that."
+            raise DataError(message, "Name registered metrics only.")
         if task.auto_class is AutoModelForSeq2SeqLM:
             inputs["decoder_input_ids"] = decoder_inputs(model, labels)
         logits = model(**inputs).logits
