@@ -25,6 +25,8 @@ from maxaillm.dev.finetune.model_folder import check_folder, find_folder
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 WHOLE_MODULES = ["lm_head", "score", "classifier", "pre_classifier", "classification_head"]
+BF16_UNITS = ("amx_bf16", "avx512_bf16", "sve_bf16")
+"""By what a CPU is known that multiplies in bf16."""
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
 
 
@@ -168,13 +170,21 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:
-    """fp32, bf16 or fp16. On a CPU `auto` is fp32: bf16 without AMX is four times slower, and
-    fp16 does not train there."""
-    if device.type != "cuda" and wanted in {"auto", "fp16"}:
-        return "fp32"
-    if wanted != "auto":
+    """fp32, bf16 or fp16. `auto` is bf16 where the hardware computes it: imitated, as on most
+    CPUs, it is four times slower than fp32. fp16 does not train on a CPU."""
+    if wanted not in {"auto", "fp16"} or (wanted == "fp16" and device.type == "cuda"):
         return wanted
-    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if wanted == "auto" and computes_bf16(device):
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether the hardware itself multiplies in bf16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    found = torch.cpu.get_capabilities()
+    return any(found.get(unit, False) for unit in BF16_UNITS)
 
 
 def weights_dtype(precision: str, *, frozen: bool) -> torch.dtype:

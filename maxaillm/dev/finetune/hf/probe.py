@@ -26,15 +26,15 @@ def output_head(model: PreTrainedModel) -> nn.Module | None:
 
 
 def keeps_rows_apart(model: PreTrainedModel) -> bool:
-    """Whether a row that is packed behind another one gets the logits that it gets alone."""
+    """Whether a row that is packed behind another one gets the logits that it gets alone, in a
+    batch of several sequences."""
     ids = probe_ids(model)
     alone = forward(model, ids)
     other = torch.flip(ids, [1]) + 1
     positions = torch.arange(ids.shape[1], device=ids.device)[None]
-    both = forward(
-        model, torch.cat([other, ids], 1), position_ids=torch.cat([positions, positions], 1)
-    )
-    packed = both[:, -ids.shape[1] :]
+    pair = torch.cat([other, ids], 1).expand(2, -1)
+    both = forward(model, pair, position_ids=torch.cat([positions, positions], 1).expand(2, -1))
+    packed = both[:1, -ids.shape[1] :]
     tolerance = 1e-4 if alone.dtype == torch.float32 else 5e-2
     largest = float(alone.abs().max())
     return packed.shape == alone.shape and torch.allclose(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
+from transformers.utils import is_liger_kernel_available
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf import distributed
@@ -29,6 +30,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {"cosine_with_min_lr": {"min_lr_rate": 0.
 """What a schedule needs besides: to end at a tenth is usual (Hoffmann et al. 2022, appendix B)."""
 DECAYING_SHARE = 0.2
 """Of a run by warmup_stable_decay (Hägele et al. 2024, section 3)."""
+OWN_LOSS = {"fused_linear_cross_entropy": False, "cross_entropy": False}
+"""Of Liger's kernels, those that take the place of our own loss."""
 METHOD_STATE = "method.safetensors"
 """Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
@@ -230,6 +233,7 @@ def training_arguments(
     their own strategies are off."""
     training = config.training
     again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
+    fused = config.model.kernels == "auto" and not on_cpu and is_liger_kernel_available()
     arguments: TrainingArguments = made_of(
         output_dir=str(folder),
         num_train_epochs=training.num_train_epochs,
@@ -250,6 +254,8 @@ def training_arguments(
         activation_checkpointing=again,
         activation_checkpointing_kwargs=CHECKPOINTING if again else None,
         use_cpu=on_cpu,
+        use_liger_kernel=fused,
+        liger_kernel_config=OWN_LOSS,
         bf16=precision == "bf16",
         fp16=precision == "fp16" and not on_cpu,
         eval_strategy="no",
