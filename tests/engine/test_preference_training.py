@@ -12,6 +12,7 @@ from maxaillm.dev.finetune.checkpoints import Checkpoint
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, DataError
 from maxaillm.dev.finetune.events import Event
+from maxaillm.dev.finetune.losses.kto import KTO
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.model.llm import MaxHuggingFaceLLM
 from tests import tiny
@@ -211,11 +212,23 @@ def test_nothing_is_sent_or_written_on_the_side(
     assert {name for name in left if not name.startswith((".", "step-"))} == set()
 
 
-@pytest.mark.parametrize("max_length", [48, 64])
-def test_what_is_cut_is_said(tune: Any, max_length: int) -> None:
-    rows = [
-        event for event in tune("dpo", data={"max_length": max_length}) if event.kind == "stage"
-    ]
-    tokenise = rows[1].data
-    cut_at_48 = max_length == 48
-    assert (tokenise["cut_rows"] + tokenise["dropped_rows"] > 0) == cut_at_48
+def test_what_is_cut_or_left_out_is_said(tune: Any) -> None:
+    events = tune("dpo", data={"max_length": 36})
+    facts = next(event.data for event in events if event.data.get("name") == "tokenise")
+    said = [str(event.data["message"]) for event in events if event.kind == "warning"]
+    assert facts["cut_rows"] > 0
+    assert facts["dropped_rows"] > 0
+    assert any(f"{facts['cut_rows']} of 48 rows" in message for message in said)
+    assert any("left out: " in message for message in said)
+
+
+def test_answers_out_of_balance_are_said_with_the_weights_that_mend_it() -> None:
+    said: list[tuple[str, str]] = []
+    warn = lambda message, hint: said.append((message, hint))  # noqa: E731
+    KTO().check_balance(10, 10, warn)
+    KTO(desirable_weight=0.25).check_balance(40, 10, warn)
+    assert not said
+    KTO().check_balance(40, 10, warn)
+    assert "desirable_weight to 0.25 to 0.33" in said[0][1]
+    KTO().check_balance(40, 0, warn)
+    assert "All 40 answers are good" in said[1][0]

@@ -92,6 +92,11 @@ class RunData:
                 f"{found.cut} of {found.seen} rows of {path.name} were cut to {self.width} tokens.",
                 "Raise data.max_length to keep them whole.",
             )
+        for reason, count in found.dropped.most_common(3):
+            self.attempt.warn(
+                f"{count} of {found.seen} rows of {path.name} were left out: {reason}",
+                "Look at these rows; raise data.max_length where they are too long.",
+            )
         return found
 
     def read(self, path: Path) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.registry import Component, Registry
@@ -100,6 +100,9 @@ class PreferenceLoss(Loss):
     def arguments(self) -> dict[str, Any]:
         """The options as TRL's arguments."""
         return self.model_dump(exclude={"name"})
+
+    def check_balance(self, good: int, bad: int, warn: Callable[[str, str], object]) -> None:
+        """Called with the numbers of better and worse answers before training."""
 
 
 losses: Registry[Loss] = Registry("loss", package=__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -41,6 +42,23 @@ class KTO(PreferenceLoss):
         title="Weight of bad answers",
         description="Raise it where bad answers are rare.",
     )
+
+    def check_balance(self, good: int, bad: int, warn: Callable[[str, str], object]) -> None:
+        """Equation 8 of the paper: good answers are to count as much as bad ones, or a third
+        more."""
+        if not (good and bad):
+            warn(
+                f"All {good + bad} answers are {'good' if good else 'bad'}.",
+                "KTO learns from the difference: add answers of the other kind.",
+            )
+            return
+        ratio = self.desirable_weight * good / (self.undesirable_weight * bad)
+        if not 0.99 <= ratio <= 1.34:
+            fitting = self.undesirable_weight * bad / good
+            warn(
+                f"{good} good answers count {ratio:.2g} times as much as {bad} bad ones.",
+                f"Set training.loss.desirable_weight to {fitting:.2g} to {fitting * 4 / 3:.2g}.",
+            )
 
     def trl(self) -> tuple[type[Any], type[Any]]:
         from trl import KTOConfig, KTOTrainer

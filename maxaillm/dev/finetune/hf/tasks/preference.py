@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.formats import Preference
 from maxaillm.dev.finetune.hf.collate import Sequences, eval_batches
 from maxaillm.dev.finetune.hf.memory import out_of_memory_said
 from maxaillm.dev.finetune.hf.preference_batches import PreferenceCollator, flat
-from maxaillm.dev.finetune.hf.preference_rows import PreferenceEncoder, answers_in
+from maxaillm.dev.finetune.hf.preference_rows import BAD, GOOD, PreferenceEncoder, answers_in
 from maxaillm.dev.finetune.hf.preference_trainer import (
     PreferenceTrainer,
     make_preference_trainer,
@@ -49,6 +49,13 @@ class PreferenceTask(CausalLM):
     def survey(self, examples: Examples, settings: Mapping[str, Any]) -> None:
         """Raises ConfigError where the loss does not suit the data."""
         loss, training = self.loss, self.config.training
+        if self.config.data.processor:
+            raise refused(
+                "data.processor",
+                "A data processor can't say which answers are better.",
+                self.config.data.processor,
+                "none",
+            )
         if loss.needs_pairs and self.kind is not Preference:
             raise refused(
                 "training.loss.name",
@@ -92,6 +99,7 @@ class PreferenceTask(CausalLM):
         """A trainer of TRL's. What the model makes of the rows as it is now is kept: a loss
         that measures how far the model moves then needs no second model beside it."""
         collator = self.collator(setup.train.rows, setup.tokenizer)
+        self.loss.check_balance(*counts_in(setup.train.rows), setup.attempt.warn)
         trainer = make_preference_trainer(self.loss, self.config, setup, collator)
         untuned = self.config.tuning.untuned(setup.model)
         with untuned, measuring(setup.model), out_of_memory_said(self.config):
@@ -140,6 +148,12 @@ class PreferenceTask(CausalLM):
 
     def answer(self, model: Any, rows: Rows, tokenizer: Tokenizer) -> list[Answered]:
         return []
+
+
+def counts_in(rows: Rows) -> tuple[int, int]:
+    """How many answers are as they should be, and how many are not."""
+    marks = rows.labels.values
+    return int((marks == GOOD).sum()), int((marks == BAD).sum())
 
 
 def look_up(
