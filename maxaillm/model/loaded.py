@@ -14,11 +14,12 @@ from peft import PeftModel
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.errors import DataError, FineTuneError, ModelError
 from maxaillm.dev.finetune.events import RunFolder
+from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.streaming import Finish
-from maxaillm.dev.finetune.hf.tasks import model_task
+from maxaillm.dev.finetune.hf.tasks import ModelTask, model_task
 from maxaillm.dev.finetune.methods import method_of_adapter
 from maxaillm.dev.finetune.model_folder import (
     check_adapter,
@@ -28,6 +29,7 @@ from maxaillm.dev.finetune.model_folder import (
     read_header,
 )
 from maxaillm.dev.finetune.task_card import ADAPTER_CONFIG, ADAPTER_WEIGHTS, TaskCard, read_card
+from maxaillm.dev.finetune.tasks import TASKS
 from maxaillm.model.sampling import SamplingOptions
 
 Messages = Sequence[Mapping[str, str]]
@@ -128,6 +130,21 @@ class LoadedModel(ABC):
                 f"{self.base_folder.name} is for {self.card.task}: {self.lacks}.",
                 "Choose another model, or open it with maxaillm.model.opening.open_model.",
             )
+
+    def task_for(self, kind: type[Example]) -> ModelTask:
+        """What measures the model on examples of a kind: one that chats can also be asked which
+        of two answers it prefers. Raises DataError where the examples are for other models."""
+        pipeline = TASKS[self.card.task].pipeline
+        able = [name for name, task in TASKS.items() if task.pipeline == pipeline]
+        name = next((name for name in able if kind in TASKS[name].learns_from), None)
+        if name is None:
+            raise DataError(
+                f"A model for {self.card.task} can't be measured on {kind.__name__.lower()} rows.",
+                "Choose other data, or a model that was tuned on such rows.",
+            )
+        if name == self.task.name:
+            return self.task
+        return model_task(name)(self.task.config.model_copy(update={"task": name}), kind)
 
     @abstractmethod
     def prompt_length(self, prompt: str | Messages) -> int:

@@ -253,6 +253,16 @@ def test_the_command_takes_metrics_and_a_split(
         assert json.loads(capsys.readouterr().err)["error"]["hint"]
 
 
+def test_a_model_that_chats_is_measured_by_preferences_too(
+    tuned: Tuned, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(tiny.write_lines(tmp_path / "pairs.jsonl", rows_for("preference")))
+    assert main(["evaluate", str(tuned("causal_lm")), file, "--json"]) == 0
+    assert 0 <= json.loads(capsys.readouterr().out)["preferred"] <= 1
+    assert main(["evaluate", str(tuned("classes")), file, "--json"]) == DataError.exit_code
+    assert "preference rows" in json.loads(capsys.readouterr().err)["error"]["message"]
+
+
 @each
 def test_the_command_answers_or_judges(
     kind: str, tuned: Tuned, capsys: pytest.CaptureFixture[str]

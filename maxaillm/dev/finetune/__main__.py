@@ -135,12 +135,13 @@ def run_validation(args: argparse.Namespace) -> None:
 
 def run_evaluation(args: argparse.Namespace) -> None:
     stay_off_the_network(args.model)
-    from maxaillm.dev.finetune.hf.evaluate import evaluate_file
+    from maxaillm.dev.finetune.hf.evaluate import evaluate_file, kind_in
     from maxaillm.model.opening import open_model
 
+    kind = kind_in(args.data)
     model = open_model(args.model, args.base, max_length=args.max_length)
     scores = evaluate_file(
-        model.task,
+        model.task_for(kind),
         model.answering,
         model.tokenizer,
         args.data,

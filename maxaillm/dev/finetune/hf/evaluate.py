@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm.dev.finetune.bootstrap import interval
 from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
 from maxaillm.dev.finetune.examples import has_split
+from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.hf.collate import Sequences
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
 from maxaillm.dev.finetune.hf.tasks import ModelTask
@@ -112,6 +113,14 @@ def evaluate_file(
             f"Measured can be: {', '.join(name for name in metrics if name in scores)}.",
         )
     return scores
+
+
+def kind_in(path: Path) -> type[Example]:
+    """What the examples of a file are. Raises DataError."""
+    first = next(iter(read_documents(path)), None)
+    if first is None:
+        raise DataError(f"{path.name} has no rows.", "Choose a file with rows in it.")
+    return type(first)
 
 
 def wanted(path: Path, split: Split | None) -> tuple[Split | None, ...]:
