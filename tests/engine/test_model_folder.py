@@ -18,6 +18,7 @@ from maxaillm.dev.finetune.model_folder import (
     find_folder,
     is_hub_name,
 )
+from maxaillm.model.llm import MaxHuggingFaceLLM
 from tests import tiny
 
 
@@ -139,7 +140,7 @@ def test_t23_a_hub_name_is_never_a_folder_here(
 def test_a_model_that_writes_no_text_is_refused(folder: Path) -> None:
     edit(folder / "config.json", architectures=["LlamaForSequenceClassification"])
     with pytest.raises(ModelError, match="does not write text"):
-        fetch(str(folder))
+        MaxHuggingFaceLLM(folder, device="cpu")
 
 
 def test_deep_json_is_refused_not_crashed_on(folder: Path) -> None:

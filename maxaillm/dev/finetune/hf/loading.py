@@ -16,7 +16,6 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers import PreTrainedTokenizerBase as Tokenizer
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
 
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
@@ -35,20 +34,6 @@ def fetch(name: str) -> Path:
     folder = find_folder(name) or download(name)
     check_folder(folder)
     return folder
-
-
-def require_causal(folder: Path) -> None:
-    """Raises ModelError where the model does not write text token by token."""
-    architectures = check_folder(folder).get("architectures") or []
-    if not set(architectures) & CAUSAL_LMS:
-        what = architectures[0] if architectures else "no causal language model"
-        raise ModelError(
-            f"{folder.name} is {what}: it does not write text.",
-            "Choose a causal language model, such as a Llama, Qwen or GPT-2.",
-        )
-
-
-CAUSAL_LMS = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
 
 
 def download(name: str) -> Path:
