@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.training.clock import Clock, Figures
@@ -22,7 +23,8 @@ def settings(work: Work, folder: Path) -> dict[str, object]:
     }
 
 
-def train(work: Work, folder: Path) -> Figures:
+def train(work: Work, folder: Path, begin: Callable[[], object] = dict) -> Figures:
+    """`begin` is called before the first step."""
     from maxaillm.dev.finetune.attempt import Attempt
     from maxaillm.dev.finetune.config import RunConfig
     from maxaillm.dev.finetune.events import Event
@@ -33,6 +35,7 @@ def train(work: Work, folder: Path) -> Figures:
     def listen(event: Event) -> None:
         nonlocal tokens
         if event.data.get("name") == "train":
+            begin()
             clock.start()
         elif event.kind == "log":
             tokens = float(str(event.data["tokens"]))
