@@ -50,6 +50,7 @@ def trainer_environment(*, online: bool) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        "MAXAILLM_CACHE": str(settings.DATA_DIR / "cache"),
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     }
 
@@ -147,11 +148,14 @@ class Trainer:
             self.meet(number)
 
     def measure(self) -> None:
-        """Note its memory: a process killed for want of memory can't say so itself."""
+        """Note its memory, and that of the processes it has started, one a device: who is killed
+        for want of memory can't say so itself."""
         if self.process is None:
             return
         with contextlib.suppress(psutil.NoSuchProcess):
-            self.peak_bytes = max(self.peak_bytes, self.process.memory_info().rss)
+            held = self.process.memory_info().rss
+            held += sum(p.memory_info().rss for p in self.process.children(recursive=True))
+            self.peak_bytes = max(self.peak_bytes, held)
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the trainer itself, unless its number belongs to another process by now."""

@@ -104,7 +104,16 @@ def test_without_a_compiler_nothing_is_compiled(
     assert events[-1].kind == "succeeded"
 
 
-SCHEDULES = ["cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt", "warmup_stable_decay", "cosine_with_min_lr"]
+SCHEDULES = [
+    "cosine",
+    "linear",
+    "constant",
+    "constant_with_warmup",
+    "polynomial",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+    "cosine_with_min_lr",
+]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

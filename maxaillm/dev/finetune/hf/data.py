@@ -15,6 +15,7 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.examples import has_split
 from maxaillm.dev.finetune.fit import settled
 from maxaillm.dev.finetune.formats import Conversation, Example
+from maxaillm.dev.finetune.hf import token_cache
 from maxaillm.dev.finetune.hf.processing import ProcessorEncoder
 from maxaillm.dev.finetune.hf.rows import Rows
 from maxaillm.dev.finetune.hf.tasks import ModelTask, model_task
@@ -84,8 +85,7 @@ class RunData:
 
     def tokenise(self, path: Path, splits: Container[Split | None] = EVERY_SPLIT) -> Tokenised:
         """The rows of a file that it puts into one of `splits`; None: into no split by name."""
-        examples = (example for example in self.read(path) if example.split in splits)
-        found = self.encoder().encode(examples, self.attempt.check_stop)
+        found = self.encode(path, splits)
         require_rows(found, path.name)
         if found.cut:
             self.attempt.warn(
@@ -98,6 +98,15 @@ class RunData:
                 "Look at these rows; raise data.max_length where they are too long.",
             )
         return found
+
+    def encode(self, path: Path, splits: Container[Split | None]) -> Tokenised:
+        """Made anew, or as an earlier run has left it; what a data processor does is its own."""
+        encoder, check_stop = self.encoder(), self.attempt.check_stop
+        examples = (example for example in self.read(path) if example.split in splits)
+        if self.config.data.processor or path.stat().st_size < token_cache.WORTHWHILE_BYTES:
+            return encoder.encode(examples, check_stop)
+        key = token_cache.key_of(path, splits, encoder, self.config)
+        return token_cache.TokenCache().encode(key, encoder, examples, check_stop)
 
     def read(self, path: Path) -> Iterator[Any]:
         return read_raw_rows(path) if self.config.data.processor else read_documents(path)
