@@ -50,7 +50,7 @@ def profile(work: Work, folder: Path) -> Counter[tuple[str, str]]:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    found = profiler(activities=[ProfilerActivity.CPU])
+    found: Any = profiler(activities=[ProfilerActivity.CPU])
     ours.train(work, folder, begin=found.start)
     found.stop()
     spent: Counter[tuple[str, str]] = Counter()
