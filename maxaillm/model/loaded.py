@@ -95,6 +95,7 @@ class LoadedModel(ABC):
         config = RunConfig.parse({"model": {"name": self.base_folder.name}, "task": self.card.task})
         self.task = model_task(self.card.opens_as)(config)
         self.task.recall(self.card)
+        self.tokenizer = loading.load_tokenizer(adapter or self.base_folder)
         precision = loading.choose_precision("auto", self.device)
         opened = loading.load_model(
             self.base_folder,
@@ -104,7 +105,6 @@ class LoadedModel(ABC):
         )
         require_weights(source, opened.fresh)
         self.model: Any = opened.model.to(self.device).eval()
-        self.tokenizer = loading.load_tokenizer(adapter or self.base_folder)
         self.task.prepare_model(self.model, self.tokenizer)
         self.asked_length, self.context = max_length, loading.context_length(self.model)
         self.adapters: dict[str, Adapter] = {}
