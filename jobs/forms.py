@@ -17,6 +17,7 @@ from jobs.models import LanguageModel
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import Problem
 from maxaillm.dev.finetune.methods import TuneMethod, methods
+from maxaillm.dev.finetune.tasks import TASKS
 from maxft_site.web.schema_forms import ComponentChoice, Option, SchemaForm, form_class
 
 MODEL, OTHER_MODEL, RATE = "model-name", "model-other", "training-learning_rate"
@@ -70,6 +71,8 @@ class RunForms:
             (version.dataset_id, f"{version}, {version.rows:,} rows") for version in self.versions
         ]
         self.section("data").option("dataset").offer(datasets or [("", "No dataset is ready")])
+        tasks = [(name, task.label) for name, task in TASKS.items()]
+        self.form.option("task").offer([("", "By data and model"), *tasks])
 
     def section(self, name: str) -> SchemaForm:
         return cast(SchemaForm, self.form.parts[name])
@@ -123,6 +126,11 @@ class RunForms:
     @property
     def model_field(self) -> BoundField:
         return self.section("model")["name"]
+
+    @property
+    def top_fields(self) -> list[BoundField]:
+        """What belongs to no section, but the name: the task; the provider where one can choose."""
+        return [field for field in self.form.plain_fields if field.name != "name"]
 
     @property
     def name_field(self) -> BoundField:
