@@ -18,7 +18,7 @@ from maxaillm.dev.finetune.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.checkpoints import MANIFEST, Checkpoint, newest_verified
 from maxaillm.dev.finetune.config_file import apply_override, read_config
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
-from maxaillm.dev.finetune.launch import launch, open_attempt, process_count
+from maxaillm.dev.finetune.launch import launch, needs_launch, open_attempt
 from maxaillm.dev.finetune.model_folder import is_hub_name
 from maxaillm.dev.finetune.plugins import providers
 from maxaillm.dev.finetune.progress import ProgressLine, print_error, print_json
@@ -96,7 +96,7 @@ def run_training(args: argparse.Namespace) -> int:
     stay_off_the_network(config.model.name)
     root = args.folder or Path("runs") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     show = print_json if args.json or not sys.stdout.isatty() else ProgressLine()
-    if config.training.devices > process_count() == 1:
+    if needs_launch(config):
         return launch(same_arguments(args, root), config.training.devices, root)
     with open_attempt(root, show) as attempt, release_on_signal(attempt):
         resume = find_checkpoint(args.resume, attempt) if args.resume else None

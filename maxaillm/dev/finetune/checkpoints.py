@@ -44,7 +44,7 @@ class Checkpoint(NamedTuple):
 
     def verify(self) -> None:
         """Raises CheckpointError where a file is missing, altered or not in the manifest."""
-        found = {path.name for path in self.folder.iterdir()} - {MANIFEST}
+        found = set(names_in(self.folder)) - {MANIFEST}
         odd = sorted(found.symmetric_difference(self.files))
         altered = odd or [
             name for name, digest in self.files.items() if sha256(self.folder / name) != digest
@@ -58,9 +58,9 @@ class Checkpoint(NamedTuple):
 
 def commit(staged: Path, folder: Path, step: int, facts: Mapping[str, JsonValue]) -> Checkpoint:
     """Make the files in `staged` the checkpoint `folder`: manifest last, then one rename."""
-    for path in staged.iterdir():
+    for path in staged.rglob("*"):
         sync(path)
-    files = {path.name: sha256(path) for path in sorted(staged.iterdir())}
+    files = {name: sha256(staged / name) for name in names_in(staged)}
     manifest = {"step": step, "facts": dict(facts), "files": files}
     write_atomically(staged / MANIFEST, json.dumps(manifest, indent=1).encode())
     sync(staged)
@@ -69,6 +69,12 @@ def commit(staged: Path, folder: Path, step: int, facts: Mapping[str, JsonValue]
     staged.rename(folder)
     sync(folder.parent)
     return Checkpoint(folder, step, facts, files)
+
+
+def names_in(folder: Path) -> list[str]:
+    """All files below a folder, by their path within it."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def newest_verified(folders: Iterable[Path]) -> tuple[Checkpoint | None, list[CheckpointError]]:

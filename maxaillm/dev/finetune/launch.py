@@ -15,6 +15,7 @@ import psutil
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.attempt import Attempt, Listener, StopRequestedError
+from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
 from maxaillm.dev.finetune.events import ENDINGS, Event, Kind, RunFolder, StopAction, read_journal
 from maxaillm.dev.finetune.lifeline import bound_to_this_process, end_with_parent
@@ -30,6 +31,16 @@ def process_count() -> int:
 def rank() -> int:
     """Which of them this is. The first, 0, alone writes and decides."""
     return int(os.environ.get("RANK", "0"))
+
+
+def needs_launch(config: RunConfig) -> bool:
+    """Whether the run is to be started by torchrun, and is not yet."""
+    wanted = config.training.devices > 1 or bool(config.training.deepspeed)
+    return wanted and not is_launched()
+
+
+def is_launched() -> bool:
+    return "RANK" in os.environ
 
 
 class SilentAttempt(Attempt):
@@ -54,7 +65,7 @@ class SilentAttempt(Attempt):
 
 def open_attempt(root: Path, listener: Listener) -> Attempt:
     """The run's attempt, which belongs to the first process."""
-    if process_count() > 1:
+    if is_launched():
         end_with_parent(os.getppid())
     return SilentAttempt(root) if rank() else Attempt(root, listener)
 

@@ -172,8 +172,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         """Counted from the steps, which a resumed run knows too."""
         training = self.config.training
         epoch = state.global_step / float(state.epoch or 1)
-        every = epoch if training.eval_strategy == "epoch" else training.eval_steps
-        return round((state.global_step - step) / every)
+        every: float = epoch if training.eval_strategy == "epoch" else training.eval_steps
+        return round((int(state.global_step) - step) / every)
 
     def is_better(self, scores: Scores, best: float | None) -> bool:
         """Whether the scores beat the best so far, by the metric that decides."""

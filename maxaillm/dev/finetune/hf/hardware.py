@@ -10,10 +10,11 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import is_flash_attn_2_available
 
-from maxaillm.dev.finetune.config import ModelSection, RunConfig, TrainingSection
+from maxaillm.dev.finetune.config import ModelSection, RunConfig
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.loading import Opened, choose_precision, computes_bf16
-from maxaillm.dev.finetune.launch import process_count
+from maxaillm.dev.finetune.launch import is_launched, process_count
+from maxaillm.dev.finetune.training_section import TrainingSection
 
 Warn = Callable[[str, str], object]
 COMPILER_ERRORS = (RuntimeError, OSError)
@@ -75,6 +76,12 @@ def fitted_training(training: TrainingSection, device: torch.device, warn: Warn)
     if training.devices > process_count():
         warn(
             f"{training.devices} devices need as many processes: this run has {process_count()}.",
+            "Start it by the command, `python -m maxaillm.dev.finetune train`.",
+        )
+    if training.deepspeed and not is_launched():
+        changed["deepspeed"] = None
+        warn(
+            "DeepSpeed needs torchrun, which has not started this run: it is left out.",
             "Start it by the command, `python -m maxaillm.dev.finetune train`.",
         )
     if training.optim == "adamw_bnb_8bit" and find_spec("bitsandbytes") is None:

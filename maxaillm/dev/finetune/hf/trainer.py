@@ -15,6 +15,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
 from transformers.utils import is_liger_kernel_available
 
+from maxaillm.dev.finetune import deepspeed
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.collate import Batch, BatchOrder, Division, Loader, Sequences
@@ -119,21 +120,30 @@ class StepTrainer(Trainer):  # type: ignore[misc]
                 for piece in self.micro_batches.pieces(batch):
                     loss = super().training_step(model, piece, count)
         except (RuntimeError, MemoryError) as error:
-            if not lacks_memory(error):
+            if self.is_sharded or not lacks_memory(error):
                 raise
             return None  # by now nothing holds the frames that hold the tensors
         return loss
 
-    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
-        distributed.sum_gradients(model)
-        norm: Tensor = super()._clip_grad_norm(model)
-        self.grad_norm = float(norm)
+    @property
+    def is_sharded(self) -> bool:
+        """Whether DeepSpeed has the gradients: it means them over all processes and clips them."""
+        return bool(self.is_deepspeed_enabled)
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor | None:
+        if not self.is_sharded:
+            distributed.sum_gradients(model)
+        norm: Tensor | None = super()._clip_grad_norm(model)
+        if self.is_sharded:
+            norm = self.model_wrapped.get_global_grad_norm()
+        self.grad_norm = None if norm is None else float(norm)
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
         return norm
 
     def go_on(self, checkpoint: Path | None, steps: int) -> None:
         """Train from the start or from `checkpoint`; nothing is left to do after the last step."""
-        distributed.begin_alike(self.model)
+        if not self.is_sharded:
+            distributed.begin_alike(self.model)
         set_seed(self.args.seed + rank())  # else all processes would drop the same units
         if checkpoint is None:
             self.train()
@@ -192,7 +202,7 @@ class TaskTrainer(StepTrainer):
         labels = inputs.pop("labels")
         loss = self.objective(model, inputs, labels) * int(counts) / num_items_in_batch
         self.step_loss += loss.detach()
-        return loss
+        return loss * process_count() if self.is_sharded else loss
 
     def _get_num_items_in_batch(
         self, batch_samples: list[dict[str, Any]], device: torch.device
@@ -255,6 +265,7 @@ def training_arguments(
         activation_checkpointing_kwargs=CHECKPOINTING if again else None,
         use_cpu=on_cpu,
         use_liger_kernel=fused,
+        deepspeed=deepspeed.checked(config),
         liger_kernel_config=OWN_LOSS,
         bf16=precision == "bf16",
         fp16=precision == "fp16" and not on_cpu,

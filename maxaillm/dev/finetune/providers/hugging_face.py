@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune import deepspeed
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_bytes
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -47,15 +48,18 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def load(self) -> None:
         """Check the base model's folder, settle the task, then open tokenizer and weights."""
-        from maxaillm.dev.finetune.hf import distributed, hardware, loading
+        from maxaillm.dev.finetune.hf import distributed, hardware, heap, loading
 
         if self.is_loaded:
             return
         loading.set_threads()
         self.device = loading.choose_device()
+        if self.config.model.gradient_checkpointing and self.device.type == "cpu":
+            heap.give_back_tensors()
         distributed.join(self.device)
         self.config = hardware.fitted(self.config, self.device, self.attempt.warn)
         self.precision = self.config.model.precision
+        deepspeed.checked(self.config)
         self.base_folder = loading.fetch(self.config.model.name)
         self.settle_task(check_folder(self.base_folder))
         self.tokenizer = loading.load_tokenizer(self.base_folder)
