@@ -12,6 +12,7 @@ from jobs.preview_findings import changed
 from maxaillm.dev.finetune import estimate
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.estimate_memory import PROCESS_BYTES
 from tests.jobs.runs import make_dataset
 
 
@@ -52,7 +53,8 @@ def test_each_change_that_is_offered_makes_it_fit(
     with_memory(monkeypatch, 10**12)
     found = preview_run(config, alice).estimate
     assert found is not None
-    with_memory(monkeypatch, found.memory_bytes.total * 2 // 3)
+    needed = found.memory_bytes.total
+    with_memory(monkeypatch, needed - (needed - PROCESS_BYTES) // 3)
     preview = preview_run(config, alice)
     (finding,) = preview.findings
     assert finding.level == "bad"

@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
-from collections.abc import Callable
-from functools import cache
-from itertools import islice
+from collections.abc import Sequence
 from math import ceil, prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import psutil
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.blueprint import Blueprint
-from maxaillm.dev.finetune.errors import DataError, ModelError
-from maxaillm.dev.finetune.formats import Example, texts_of
+from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.estimate_data import Held, Length, look_into, rows_of
+from maxaillm.dev.finetune.estimate_machine import available_bytes, flops_per_second, has_gpu
+from maxaillm.dev.finetune.estimate_memory import STATE_BYTES, Batch, Count, Memory, memory_of
+from maxaillm.dev.finetune.estimate_model import context_of, new_head, opened_for
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder, read_header
+from maxaillm.dev.finetune.tasks import choose_task
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.config import RunConfig
 
-SAMPLED_ROWS = 200
 PACKED_SHARE = 0.98
-TEMPLATE_TOKENS = 4
-"""What a chat template adds to a turn beside the role, about."""
-ACTIVATION_BYTES = 68
-"""A layer keeps 34 s b h bytes at 16 bits without the attention scores (Korthikanti et al. 2022,
-"Reducing Activation Recomputation", table 2), which fused attention does not store."""
-CHECKPOINTED_BYTES = 4
-QUANTIZED_BYTES = {"8bit": 1.0, "4bit": 0.52}
-"""A weight with its share of the scales, which are quantised too (Dettmers et al. 2023)."""
-LOGITS_BYTES = 3 * 4 * 128 * 50_000
-"""Logits are made in chunks; three copies of one live at once."""
-PROCESS_BYTES = 600_000_000
-"""The libraries themselves."""
-HIGH_WATER = 1.5
-"""The allocator's peak over what is live: measured 1.15 to 3 on CPU, most often near this."""
+PACKED_TASKS = frozenset({"causal_lm"})
 BUSY_SHARE = 0.3
 """Of the matrix-product rate, what training reaches; the rest is attention, norms, memory."""
-
-
-class Memory(NamedTuple):
-    """Bytes by what they hold. `total` adds the libraries and the allocator's reserve."""
-
-    weights: int
-    optimizer: int
-    gradients: int
-    activations: int
-    total: int
 
 
 class Estimate(NamedTuple):
@@ -71,10 +45,40 @@ class Estimate(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """How many rows there are and how many tokens the mean one has, cut at the maximum."""
+    """The rows for training: how many, how long some of them are, and how they are laid out."""
 
     number: int
-    tokens: float
+    lengths: Sequence[Length]
+    width: int
+    packed: bool
+    answers_apart: bool
+    """Whether a decoder has the answers, and the encoder only the rest."""
+
+    @property
+    def mean(self) -> float:
+        return sum(length.tokens for length in self.lengths) / len(self.lengths)
+
+    @property
+    def sequences(self) -> int:
+        if not self.packed:
+            return self.number
+        return max(1, ceil(self.number * self.mean / (self.width * PACKED_SHARE)))
+
+    @property
+    def filled(self) -> float:
+        """Tokens of a sequence, in the mean."""
+        return self.number * self.mean / self.sequences
+
+    def largest(self, size: int) -> Batch:
+        """Rows of like length come together, so one batch has the longest ones."""
+        size = min(size, self.sequences)
+        answer = max(length.answer for length in self.lengths) if self.answers_apart else 0
+        if self.packed:
+            joined = sum(length.tokens**2 for length in self.lengths)
+            seen = joined / sum(length.tokens for length in self.lengths)
+            return Batch(size, min(self.width, self.number * self.mean), 0, seen)
+        longest = max(length.tokens - length.answer * self.answers_apart for length in self.lengths)
+        return Batch(size, longest, answer, longest)
 
 
 def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
@@ -84,33 +88,59 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
     """
     folder = local_folder(config.model.name)
     settings = check_folder(folder)
-    shapes = {
-        name: tuple(tensor["shape"])
-        for path in sorted(folder.glob("*.safetensors"))
-        for name, tensor in read_header(path).items()
-    }
-    total = sum(prod(shape) for shape in shapes.values())
-    base = Blueprint(shapes, settings)
-    trainable = config.tuning.count_trainable(base)
-    data = rows_of(config, folder, rows)
-    steps = count_steps(config, sequences_of(config, data))
-    width = min(data.tokens, config.data.max_length)
-    filled = config.data.max_length * PACKED_SHARE if packs(config) else width
-    batch = config.training.per_device_train_batch_size * config.training.devices
-    tokens = int(steps * batch * config.training.gradient_accumulation_steps * filled)
-    memory = memory_of(config, base, trainable)
+    held = look_into(config, folder, rows)
+    task = config.task or choose_task(held.kind, settings)
+    base = opened_for(task, Blueprint(read_shapes(folder), settings))
+    count = count_parameters(config, base, new_head(task, base, held.labels))
+    data = training_rows(config, base, task, held)
+    training = config.training
+    steps = count_steps(config, data.sequences)
+    batch = training.per_device_train_batch_size
+    sequences = steps * batch * training.devices * training.gradient_accumulation_steps
+    tokens = int(sequences * data.filled)
+    memory = memory_of(config, base, task, data.largest(batch), count)
     available = available_bytes()
     return Estimate(
-        trainable_parameters=trainable,
-        total_parameters=total,
+        trainable_parameters=count.trained,
+        total_parameters=count.total,
         steps=steps,
         tokens=tokens,
         memory_bytes=memory,
         available_bytes=available,
         fits=memory.total <= available,
-        seconds=seconds_of(tokens, total, frozen=config.tuning.keeps_base),
-        disk_bytes=disk_of(config, total, trainable),
+        seconds=seconds_of(config, tokens, count.total),
+        disk_bytes=disk_of(config, count),
     )
+
+
+def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    return {
+        name: tuple(tensor["shape"])
+        for path in sorted(folder.glob("*.safetensors"))
+        for name, tensor in read_header(path).items()
+    }
+
+
+def count_parameters(config: RunConfig, base: Blueprint, head: int) -> Count:
+    """Every method trains a new head; beside a base that stays as it is, in a copy."""
+    method = config.tuning
+    trained = method.count_trainable(base) + head
+    total = sum(prod(shape) for shape in base.shapes.values()) + head
+    return Count(total, trained, trained if method.keeps_base else 0)
+
+
+def training_rows(config: RunConfig, base: Blueprint, task: str, held: Held) -> Rows:
+    data, method = config.data, config.tuning
+    context = context_of(base)
+    width = data.max_length
+    if context:
+        width = min(width, context - method.virtual_tokens)
+    lengths = rows_of(held, width)
+    has_held_out = bool(data.validation_file) or held.has_validation
+    share = 0.0 if has_held_out else data.validation_share
+    number = round(held.rows * len(lengths) / len(held.lengths) * (1 - share))
+    packed = data.packing and method.packs and task in PACKED_TASKS
+    return Rows(max(1, number), lengths, width, packed, task == "seq2seq_lm")
 
 
 def count_steps(config: RunConfig, sequences: int) -> int:
@@ -137,131 +167,19 @@ def local_folder(name: str) -> Path:
         ) from None
 
 
-def rows_of(config: RunConfig, folder: Path, count: int | None) -> Rows:
-    from maxaillm.dev.finetune.examples import has_split
-    from maxaillm.dev.finetune.running_text import read_documents
-
-    if not config.data.train_file:
-        raise DataError("No training file is given.", "Set data.train_file.")
-    file = config.data.train_file
-    examples = (example for example in read_documents(file) if example.split in {None, "train"})
-    tokens = token_counter(folder)
-    sample = [tokens(example) for example in islice(examples, SAMPLED_ROWS)]
-    if not sample:
-        raise DataError("The training file has no rows.", "Choose a file with rows in it.")
-    seen = len(sample) + sum(1 for _ in examples) if count is None else count
-    has_held_out = bool(config.data.validation_file) or has_split(file, "validation")
-    held = 0.0 if has_held_out else config.data.validation_share
-    cut = [min(n, config.data.max_length) for n in sample]
-    return Rows(max(1, round(seen * (1 - held))), sum(cut) / len(cut))
-
-
-def token_counter(folder: Path) -> Callable[[Example], int]:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-
-    def count(example: Example) -> int:
-        encoded = tokenizer.encode_batch(texts_of(example), add_special_tokens=False)
-        return sum(len(part.ids) + TEMPLATE_TOKENS for part in encoded)
-
-    return count
-
-
-def packs(config: RunConfig) -> bool:
-    return config.data.packing and config.tuning.packs
-
-
-def sequences_of(config: RunConfig, rows: Rows) -> int:
-    if not packs(config):
-        return rows.number
-    return max(1, ceil(rows.number * rows.tokens / (config.data.max_length * PACKED_SHARE)))
-
-
-def base_bytes(config: RunConfig, base: Blueprint) -> int:
-    """Frozen weights are as wide as used, the linear layers of a quantized model narrower."""
-    narrow = config.tuning.keeps_base and has_gpu() and config.model.precision != "fp32"
-    width = 2 if narrow else 4
-    total = sum(prod(shape) for shape in base.shapes.values())
-    linear = sum(layer.inputs * layer.outputs for layer in base.linear_layers())
-    few = QUANTIZED_BYTES.get(config.model.quantization, width)
-    return int((total - linear) * width + linear * few)
-
-
-def memory_of(config: RunConfig, base: Blueprint, trainable: int) -> Memory:
-    """All trained weights are fp32 with Adam's two moments."""
-    settings = base.settings
-    weights = base_bytes(config, base) + (trainable * 4 if config.tuning.keeps_base else 0)
-    batch_tokens = config.training.per_device_train_batch_size * config.data.max_length
-    hidden = int(settings.get("hidden_size") or settings.get("n_embd") or 0)
-    layers = int(settings.get("num_hidden_layers") or settings.get("n_layer") or 0)
-    a_layer = ACTIVATION_BYTES * batch_tokens * hidden
-    checkpointed = CHECKPOINTED_BYTES * batch_tokens * hidden * layers + a_layer
-    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
-    kept = checkpointed if again else a_layer * layers
-    activations = kept + LOGITS_BYTES
-    live = weights + 12 * trainable + activations
-    return Memory(
-        weights=weights,
-        optimizer=8 * trainable,
-        gradients=4 * trainable,
-        activations=activations,
-        total=int(PROCESS_BYTES + live * HIGH_WATER),
-    )
-
-
-def disk_of(config: RunConfig, total: int, trainable: int) -> int:
+def disk_of(config: RunConfig, count: Count) -> int:
     """The last two checkpoints, the best one, one being written, and the finished model."""
-    model = 4 * (trainable if config.tuning.keeps_base else total)
-    return 4 * 12 * trainable + model + 10_000_000
+    state = 4 + STATE_BYTES.get(config.training.optim, 8)
+    model = 4 * (count.trained if config.tuning.keeps_base else count.total)
+    return int(4 * state * count.trained) + model + 10_000_000
 
 
-def seconds_of(tokens: int, parameters: int, *, frozen: bool) -> float | None:
-    """By the matrix products: 6 N a token, of which a third is saved where weights are frozen
-    (Kaplan et al. 2020). None on a GPU, whose rate is not measured here."""
+def seconds_of(config: RunConfig, tokens: int, parameters: int) -> float | None:
+    """By the matrix products: 2 N a token forward, as many for the gradients of what goes into a
+    layer, and as many for those of its weights unless they are frozen (Kaplan et al. 2020); again
+    2 N where activations are computed twice. None on a GPU, whose rate is not measured here."""
     if has_gpu():
         return None
-    return (4 if frozen else 6) * parameters * tokens / (flops_per_second() * BUSY_SHARE)
-
-
-@cache
-def flops_per_second() -> float:
-    """This machine's rate of fp32 matrix products, from one that takes milliseconds."""
-    import numpy as np
-
-    size = 768
-    matrix = np.ones((size, size), np.float32)
-    matrix @ matrix
-    began = time.perf_counter()
-    for _ in range(3):
-        matrix @ matrix
-    return 3 * 2 * size**3 / (time.perf_counter() - began)
-
-
-def has_gpu() -> bool:
-    return bool(gpu_free_bytes())
-
-
-@cache
-def gpu_free_bytes() -> int:
-    """Free memory of the first GPU as its driver's tool tells it; 0 without one."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return 0
-    query = [tool, "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
-    done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
-    lines = done.stdout.split()
-    return int(lines[0]) * 2**20 if done.returncode == 0 and lines else 0
-
-
-def available_bytes() -> int:
-    """Memory that a run may use now: the GPU's, else the machine's within its control group."""
-    if has_gpu():
-        return gpu_free_bytes()
-    free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit, used = ((group / f"memory.{name}").read_text() for name in ("max", "current"))
-    except OSError:
-        return free
-    return free if limit.strip() == "max" else min(free, int(limit) - int(used))
+    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
+    products = 2 + (not config.tuning.keeps_base) + again
+    return 2 * products * parameters * tokens / (flops_per_second() * BUSY_SHARE)

@@ -120,6 +120,13 @@ class LayerMethod(PeftMethod):
     def count(self, layer: Layer) -> int:
         """Trained numbers of one layer."""
 
+    def kept_values(self, base: Blueprint) -> float:
+        return sum(self.kept(layer) for layer in self.layers(base))
+
+    def kept(self, layer: Layer) -> float:
+        """Of one layer: what a product and a sum of its own have to keep, unless it is known."""
+        return layer.inputs + layer.outputs
+
 
 class LoraMethod(LayerMethod):
     """LoRA and what differs from it in little."""
@@ -153,6 +160,10 @@ class LoraMethod(LayerMethod):
     def count(self, layer: Layer) -> int:
         """r x (in + out) (Hu et al. 2021, section 4.1)."""
         return self.r * (layer.inputs + layer.outputs)
+
+    def kept(self, layer: Layer) -> float:
+        """The inputs, and which were dropped in a byte each; else the layers share them."""
+        return self.r + layer.inputs * (1.25 if self.lora_dropout else 0.5)
 
 
 class PromptMethod(PeftMethod):

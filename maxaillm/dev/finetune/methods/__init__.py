@@ -81,6 +81,10 @@ class TuneMethod(Component, ABC):
         """How many parameters of `base` and beside it would be trained. A head that is new to
         the model comes on top."""
 
+    def kept_values(self, base: Blueprint) -> float:
+        """How many numbers it keeps of each token for the gradient, beside those of the base."""
+        return 0.0
+
     @classmethod
     def make_room(cls, model: PreTrainedModel) -> None:
         """Change a base's layers, not what they compute, so that an adapter can lie on them."""

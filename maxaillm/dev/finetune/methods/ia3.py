@@ -41,6 +41,10 @@ class IA3(LayerMethod):
     def count(self, layer: Layer) -> int:
         return layer.inputs if is_inner(layer.name) else layer.outputs
 
+    def kept(self, layer: Layer) -> float:
+        """What it scales."""
+        return self.count(layer)
+
 
 def is_inner(layer: str) -> bool:
     """Whether a layer's inputs are scaled: they are the inner activations."""
