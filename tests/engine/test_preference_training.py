@@ -98,10 +98,9 @@ def test_interrupted_run_goes_on_bit_for_bit(
     assert all(first[name].equal(second[name]) for name in first)
 
 
-@pytest.mark.parametrize("loss", ["dpo", "kto"])
+@pytest.mark.parametrize("loss", ROWS)
 def test_accumulated_batches_are_one_large_batch(tune: Any, tmp_path: Path, loss: str) -> None:
-    """In the first step also with KTO, which then measures how far the model has moved in each
-    batch by itself. In the likelihood of ORPO each batch counts by its rows, not its tokens."""
+    """With KTO in the first step: later, each batch measures by itself how far the model moved."""
     common = {"max_steps": 1, "max_grad_norm": 1000, "learning_rate": 1e-3}
     divided = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
     tune(loss, "whole", training=common | {"per_device_train_batch_size": 8})

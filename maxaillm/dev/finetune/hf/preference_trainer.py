@@ -44,6 +44,9 @@ class PreferenceTrainer(StepTrainer):
     tokenised as for every task. Nothing is written or sent on the side."""
 
     loss: PreferenceLoss
+    targets_in_step: Tensor | float = 1.0
+    token_weight: Tensor | float = 1.0
+    """Of what is a mean over tokens, beside what is a mean over rows."""
 
     def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
         return dataset
@@ -75,13 +78,24 @@ class PreferenceTrainer(StepTrainer):
             if "reference" in inputs:
                 inputs["reference"] = inputs["reference"].nan_to_num()
         share = rows / num_items_in_batch
+        if rows:
+            self.token_weight = targets_of(inputs) / self.targets_in_step / share
         loss: Tensor = super().compute_loss(model, self.shaped(inputs)) * share
+        self.token_weight = 1.0
         self.step_loss += loss.detach()
         return loss
 
+    def concatenated_forward(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        """Of TRL's ORPO: the fifth is a mean over tokens, which counts by its share of those."""
+        found = super().concatenated_forward(model, batch)
+        return *found[:4], found[4] * self.token_weight, *found[5:]
+
     def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor:
-        counts = [len(batch["rows"]) for batch in batch_samples if "stands_in" not in batch]
-        return distributed.total(torch.tensor(sum(counts), device=device))
+        real = [batch for batch in batch_samples if "stands_in" not in batch]
+        count = [sum(len(batch["rows"]) for batch in real), sum(map(targets_of, real))]
+        counted = distributed.total(torch.tensor(count, device=device))
+        self.targets_in_step = counted[1]
+        return counted[0]
 
     def shaped(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         return SHAPES[self.loss.shape](batch)
@@ -123,6 +137,12 @@ class PreferenceTrainer(StepTrainer):
         }
         self.figures.clear()
         return taken
+
+
+def targets_of(batch: Mapping[str, Any]) -> int:
+    """Tokens of the better conversations that have one before them."""
+    used = batch["attention_mask"][:, 0]
+    return int(used.sum()) - len(used)
 
 
 def make_preference_trainer(
