@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.loading import load_tokenizer
 from maxaillm.dev.finetune.hf.streaming import TextPieces
 from maxaillm.model.llm import MaxHuggingFaceLLM, PromptTooLongError, Usage
@@ -137,3 +138,25 @@ def test_a_moved_adapter_asks_for_its_base(llama: Path, train: Train, tmp_path: 
     with pytest.raises(ModelError, match="does not say its base"):
         MaxHuggingFaceLLM(moved, device="cpu")
     assert MaxHuggingFaceLLM(moved, device="cpu", base=llama).chat(QUESTION, GREEDY) is not None
+
+
+def test_virtual_tokens_take_room(gpt2: Path, train: Train, tmp_path: Path) -> None:
+    tuning = {"name": "prompt_tuning", "num_virtual_tokens": 30}
+    train(gpt2, tuning=tuning, training={"max_steps": 1})
+    llm = MaxHuggingFaceLLM(tmp_path / "run" / "model", device="cpu", max_length=4096)
+    assert llm.max_length == 512 - 30
+    pieces, usage = listen(llm.stream("x" * 440, SamplingOptions(temperature=1, seed=1)))
+    assert usage.completion_tokens <= 42
+    assert pieces
+    llm.set_adapter(None)
+    assert llm.max_length == 512
+
+
+def test_an_adapter_may_lie_on_the_hub(
+    llama: Path, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(llama, training={"max_steps": 1})
+    monkeypatch.setattr(loading, "download", {"team/bot": tmp_path / "run" / "model"}.get)
+    llm = MaxHuggingFaceLLM("team/bot", device="cpu")
+    assert llm.adapter == "default"
+    assert llm.chat(QUESTION, GREEDY) is not None

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ RELEASING = (signal.SIGTERM, signal.SIGINT)
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out a command. Returns the exit code; errors are told on stderr."""
     args = parser().parse_args(argv)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # the libraries' words to us
     try:
         return args.command(args) or 0
     except StopRequestedError:
