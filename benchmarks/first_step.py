@@ -21,6 +21,7 @@ from benchmarks.training.clock import Figures
 from benchmarks.training.ours import settings
 from benchmarks.training.side import SIDES, THREADS, lacking, measure
 from benchmarks.training.works import WORKS, make_model
+from maxaillm.dev.finetune.events import read_journal
 
 
 def main() -> None:
@@ -50,10 +51,9 @@ def by_command(name: str, folder: Path) -> Figures:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    lines = (target / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    first = next(event for event in map(json.loads, lines) if event["kind"] == "log")
+    first = next(event for event in read_journal(target / "events.jsonl") if event.kind == "log")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {"first_step": first["time"] - began, "peak_mb": peak}
+    return {"first_step": first.time - began, "peak_mb": peak}
 
 
 if __name__ == "__main__":
