@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune import deepspeed
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_bytes
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.fit import settled
 from maxaillm.dev.finetune.launch import rank
 from maxaillm.dev.finetune.methods import Plan
-from maxaillm.dev.finetune.model_folder import check_folder
 from maxaillm.dev.finetune.tasks import TASKS
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
+    from maxaillm.dev.finetune.hf.base_model import Base
     from maxaillm.dev.finetune.hf.collate import Sequences
     from maxaillm.dev.finetune.hf.evaluate import Judge
     from maxaillm.dev.finetune.hf.tasks import ModelTask
@@ -34,12 +31,10 @@ if TYPE_CHECKING:
 class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     """Tunes a model of the Hugging Face family; the heavy libraries load with the first step."""
 
+    base: Base
     task: ModelTask
     model: PreTrainedModel
     tokenizer: Tokenizer
-    device: torch.device
-    base_folder: Path
-    fresh: list[str]
     judge: Judge | None
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
@@ -47,79 +42,16 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     is_loaded = False
 
     def load(self) -> None:
-        """Check the base model's folder, settle the task, then open tokenizer and weights."""
-        from maxaillm.dev.finetune.hf import distributed, hardware, heap, loading
+        """Settle what the configuration leaves open, then open tokenizer and weights."""
+        from maxaillm.dev.finetune.hf.base_model import open_base
 
         if self.is_loaded:
             return
-        loading.set_threads()
-        self.device = loading.choose_device()
-        if self.config.model.gradient_checkpointing and self.device.type == "cpu":
-            heap.give_back_tensors()
-        distributed.join(self.device)
-        self.config = hardware.fitted(self.config, self.device, self.attempt.warn)
-        self.precision = self.config.model.precision
-        deepspeed.checked(self.config)
-        self.base_folder = loading.fetch(self.config.model.name)
-        self.settle_task(check_folder(self.base_folder))
-        self.tokenizer = loading.load_tokenizer(self.base_folder)
-        self.open_model()
+        self.base = open_base(self.config, self.attempt, self.surveyed)
+        self.config, self.task = self.base.config, self.base.task
+        self.tokenizer, self.model = self.base.tokenizer, self.base.model
         self.attempt.check_stop()
         self.is_loaded = True
-
-    def settle_task(self, settings: dict[str, Any]) -> None:
-        """The task that was surveyed already, or that is asked for, or that data and model are
-        for; `config` names it then."""
-        from maxaillm.dev.finetune.hf.data import survey
-
-        self.task = self.surveyed or survey(self.config, settings)
-        self.config = settled(self.config, self.task.kind, settings)
-        self.task = self.task.under(self.config)
-        self.task.check_model(self.config.model.name, settings)
-        self.say_checkpointing()
-
-    def say_checkpointing(self) -> None:
-        """Tell a user who wants activations computed again where the method can't have that."""
-        method = self.config.tuning
-        if self.config.model.gradient_checkpointing and not method.checkpoints_gradients:
-            self.attempt.warn(
-                f"{method.label} can't compute activations again: they are kept.",
-                "Lower training.per_device_train_batch_size if the memory does not suffice.",
-            )
-
-    def open_model(self) -> None:
-        from transformers import set_seed
-
-        from maxaillm.dev.finetune.hf import loading
-        from maxaillm.dev.finetune.hf.hardware import with_attention
-        from maxaillm.dev.finetune.hf.memory import out_of_memory_said
-
-        dtype = loading.weights_dtype(self.precision, frozen=self.config.tuning.keeps_base)
-        quantization = self.config.model.quantization
-        held = loading.quantization_options(quantization, dtype, self.device)
-        set_seed(self.config.training.seed)  # a new head begins with random numbers
-        with out_of_memory_said(self.config):
-            load = partial(
-                loading.load_model,
-                *(self.base_folder, dtype, self.task.auto_class),
-                **self.task.model_options(),
-                **held,
-            )
-            attention = self.config.model.attention
-            self.model, self.fresh = with_attention(attention, load, self.attempt.warn)
-            if not held:  # else it lies there already
-                self.model.to(self.device)
-        self.task.check_weights(self.base_folder.name, self.fresh)
-        self.task.prepare_model(self.model, self.tokenizer)
-        loading.require_room(self.model, self.tokenizer)
-        self.context = loading.context_length(self.model)
-        if self.context:
-            self.context -= self.config.tuning.virtual_tokens
-        if self.context and self.context < self.config.data.max_length:
-            self.attempt.warn(
-                f"The model sees {self.context} tokens: longer rows are cut there.",
-                f"Set data.max_length to {self.context}.",
-            )
 
     def prepare_data(
         self, train_file: str | Path | None = None, validation_file: str | Path | None = None
@@ -130,10 +62,10 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         self.use_files(train_file, validation_file)
         self.load()
-        data = RunData(self.config, self.task, self.tokenizer, self.attempt, self.width)
+        data = RunData(self.config, self.task, self.tokenizer, self.attempt, self.base.width)
         found, rows, held = data.prepare()
-        packed = self.can_pack()
-        train = Sequences(rows, packed=packed, width=self.width, task=self.task)
+        packed, width = self.base.can_pack(self.attempt), self.base.width
+        train = Sequences(rows, packed=packed, width=width, task=self.task)
         self.attempt.tell(
             "stage",
             name="tokenise",
@@ -144,7 +76,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.steps = count_steps(self.config, len(train))
         if held is None:
             return train, None
-        return train, Sequences(held, packed=packed, width=self.width, task=self.task)
+        return train, Sequences(held, packed=packed, width=width, task=self.task)
 
     def use_files(self, train_file: str | Path | None, validation_file: str | Path | None) -> None:
         """Files that are given here count more than those of the configuration."""
@@ -152,27 +84,6 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         files = {name: str(path) for name, path in given.items() if path}
         data = self.config.data.model_copy(update=files)
         self.config = self.config.model_copy(update={"data": data})
-
-    @property
-    def width(self) -> int:
-        """The most tokens of a row: what is asked for, as far as the model can see."""
-        return min(self.config.data.max_length, self.context or self.config.data.max_length)
-
-    def can_pack(self) -> bool:
-        """Whether rows may share a sequence: asked for, and exact with task, method and model."""
-        from maxaillm.dev.finetune.hf.attention import take_documents_apart
-        from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
-
-        if not (self.config.data.packing and self.task.packs and self.config.tuning.packs):
-            return False
-        take_documents_apart(self.model)
-        if keeps_rows_apart(self.model):
-            return True
-        self.attempt.warn(
-            "Packing is off: rows in one sequence would see each other in this model.",
-            "Set data.packing to false to silence this.",
-        )
-        return False
 
     def configure_model(self) -> tuple[PreTrainedModel, Tokenizer]:
         """Set up the weights that the method trains, after `prepare_data`, which knows how many
@@ -184,7 +95,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.load()
         set_seed(self.config.training.seed)  # adapters begin with random numbers
         peft_name = TASKS[self.task.name].peft_name
-        plan = Plan(peft_name, self.steps, self.attempt.warn, self.fresh)
+        plan = Plan(peft_name, self.steps, self.attempt.warn, self.base.fresh)
         model = self.config.tuning.prepare(self.model, plan)
         use_cheap_dropout(model)
         return model, self.tokenizer
@@ -206,12 +117,12 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         rows = train_dataset.rows
         staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
-        facts = resuming.facts_of(self.config, rows, self.base_folder)
+        facts = resuming.facts_of(self.config, rows, self.base.folder)
         if resume:
             resuming.check_belongs(resume, facts, self.attempt)
         given = Setup(
-            model, tokenizer, train_dataset, eval_dataset, self.steps, staging, self.precision,
-            self.attempt,
+            model, tokenizer, train_dataset, eval_dataset, self.steps, staging,
+            self.config.model.precision, self.attempt,
         )  # fmt: skip
         trainer = self.task.make_trainer(given)
         if self.config.model.compile:
@@ -241,8 +152,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             total_steps=self.steps,
             total_parameters=sum(p.numel() for p in model.parameters()),
             trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-            device=str(self.device),
-            precision=self.precision,
+            device=str(self.base.device),
+            precision=self.config.model.precision,
         )
         if resume:
             self.attempt.tell("resumed", resume.step, checkpoint=resume.folder.name)

@@ -56,7 +56,8 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
         else:
             rows = self.read(self.as_file(dataset, name)).rows
         self.load()
-        return Sequences(rows, packed=self.can_pack(), width=self.width, task=self.task)
+        packed = self.base.can_pack(self.attempt)
+        return Sequences(rows, packed=packed, width=self.base.width, task=self.task)
 
     def read(self, path: Path) -> Any:
         """The rows of a file; the first file read settles the task."""
@@ -65,9 +66,9 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
         if self.config.data.train_file is None:
             self.use_files(path, None)
         self.load()
-        return RunData(self.config, self.task, self.tokenizer, self.attempt, self.width).tokenise(
-            path
-        )
+        base = self.base
+        data = RunData(base.config, base.task, base.tokenizer, self.attempt, base.width)
+        return data.tokenise(path)
 
     def as_file(self, dataset: str | Path | Iterable[Mapping[str, Any]], name: str) -> Path:
         """Rows in a file of the attempt, so that they are checked like any other data."""
