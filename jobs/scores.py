@@ -22,8 +22,9 @@ class Score(NamedTuple):
 
 def scores_of(measured: Mapping[str, Any]) -> list[Score]:
     """The validation loss first, then the metrics in the order in which they were measured."""
-    loss = measured.get(LOSS)
-    first = [Score("Validation loss", loss, None, None, False)] if is_number(loss) else []
+    first = []
+    if is_number(measured.get(LOSS)):
+        first = [Score("Validation loss", float(measured[LOSS]), None, None, False)]
     return [*first, *metric_scores(measured)]
 
 

@@ -19,18 +19,16 @@ def settle(config: RunConfig, version: DatasetVersion, source: str) -> RunConfig
 
     `source` is what the engine opens. Raises ConfigError with everything that does not fit.
     """
-    settings = settings_of(source)
-    if settings is None or version.format is None:
-        return config
-    return settled(config, kind_of(version), settings)
+    settings, kind = settings_of(source), kind_of(version)
+    return config if settings is None or kind is None else settled(config, kind, settings)
 
 
 def refused_methods(config: RunConfig, version: DatasetVersion, source: str) -> dict[str, str]:
     """Why methods can't tune this model on these data, by their names."""
-    settings = settings_of(source)
-    if settings is None or version.format is None:
+    settings, kind = settings_of(source), kind_of(version)
+    if settings is None or kind is None:
         return {}
-    task = config.task or choose_task(kind_of(version), settings)
+    task = config.task or choose_task(kind, settings)
     model_type = str(settings.get("model_type", ""))
     refusals = {name: cls.refusal(task, model_type) for name, cls in methods.items()}
     return {name: reason for name, reason in refusals.items() if reason}
@@ -45,6 +43,6 @@ def settings_of(source: str) -> dict[str, Any] | None:
         return None  # the model's own check says what is wrong with it
 
 
-def kind_of(version: DatasetVersion) -> type[Example]:
-    kind: type[Example] = formats[version.format["name"]].gives
-    return kind
+def kind_of(version: DatasetVersion) -> type[Example] | None:
+    """What the rows of a data set are, once that is known."""
+    return formats[version.format["name"]].gives if version.format else None

@@ -7,7 +7,7 @@ is renamed, what has no counterpart is left out, and each of these is said in on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -115,7 +115,7 @@ def place_data(arguments: dict[str, Any], data: dict[str, Any], notes: Notes) ->
 
 def tuning_of(peft_config: Any) -> tuple[dict[str, Any], str | None]:
     """The tuning method that a PEFT configuration, or a dict in its words, describes."""
-    values = asdict(peft_config) if is_dataclass(peft_config) else dict(peft_config)
+    values = dict(peft_config) if isinstance(peft_config, Mapping) else asdict(peft_config)
     kind, task = plain(values.pop("peft_type", "LORA")), plain(values.pop("task_type", None))
     cls = methods[METHODS.get(str(kind), str(kind).lower())]
     options = {

@@ -164,7 +164,7 @@ class DataFormat(Component, ABC):
 
     summary: ClassVar[str]
     """One sentence with the keys, for a person who chooses between formats."""
-    gives: ClassVar[type[BaseModel]]
+    gives: ClassVar[type[Example]]
     """The class of its examples."""
 
     @classmethod

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import Row, RowProblem, all_columns, is_blank, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, Labelled, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Labelled, formats
 from maxaillm.dev.finetune.judged_texts import find_texts, have_decimals, texts_problem
 
 LABELS = ("label", "target", "category", "class", "intent", "sentiment", "gold_label")
@@ -26,7 +26,7 @@ class Classification(DataFormat):
 
     label: ClassVar[str] = "Classification"
     summary: ClassVar[str] = "text (or two that are compared) and label in each row."
-    gives: ClassVar[type[BaseModel]] = Labelled
+    gives: ClassVar[type[Example]] = Labelled
 
     name: Literal["classification"] = "classification"
     text: str = Field("text", title="Text", description="What is to be classified.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -20,7 +20,7 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
 
 NAMES = ("conversations", "conversation")
 
@@ -31,7 +31,7 @@ class Exchanges(DataFormat):
 
     label: ClassVar[str] = "Conversation"
     summary: ClassVar[str] = "conversations: a list of {input, output}."
-    gives: ClassVar[type[BaseModel]] = Conversation
+    gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["conversation"] = "conversation"
     conversations: str = Field(

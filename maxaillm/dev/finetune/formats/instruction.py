@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -20,7 +20,7 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
 
 
 @formats.register
@@ -29,7 +29,7 @@ class Instruction(DataFormat):
 
     label: ClassVar[str] = "Instruction"
     summary: ClassVar[str] = "instruction, input (may be empty) and output in each row."
-    gives: ClassVar[type[BaseModel]] = Conversation
+    gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["instruction"] = "instruction"
     instruction: str = Field("instruction", title="Instruction", description="What is asked for.")

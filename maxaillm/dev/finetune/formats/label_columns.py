@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import METADATA, Row, RowProblem, all_columns, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, MultiLabelled, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats
 from maxaillm.dev.finetune.judged_texts import find_texts, texts_problem
 
 FLAGS = {0: False, 1: True, "0": False, "1": True, "true": True, "false": False}
@@ -21,7 +21,7 @@ class LabelColumns(DataFormat):
 
     label: ClassVar[str] = "A column for each label"
     summary: ClassVar[str] = "text and, for each class, a column of 0 and 1."
-    gives: ClassVar[type[BaseModel]] = MultiLabelled
+    gives: ClassVar[type[Example]] = MultiLabelled
 
     name: Literal["label_columns"] = "label_columns"
     text: str = Field("text", title="Text", description="What is to be classified.")

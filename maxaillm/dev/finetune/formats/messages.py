@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.cells import (
     list_problem,
     turn_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
 from maxaillm.dev.finetune.turns import TurnError, turns_of
 
 NAMES = ("messages", "conversations", "conversation", "texts", "dialogue", "chat")
@@ -28,7 +28,7 @@ class Messages(DataFormat):
 
     label: ClassVar[str] = "Chat messages"
     summary: ClassVar[str] = "messages: a list of {role, content}."
-    gives: ClassVar[type[BaseModel]] = Conversation
+    gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["messages"] = "messages"
     messages: str = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.cells import (
     items_of,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, MultiLabelled, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats
 from maxaillm.dev.finetune.judged_texts import find_texts, texts_problem
 
 NAMES = ("labels", "label", "categories", "topics", "genres", "emotions")
@@ -28,7 +28,7 @@ class MultiLabel(DataFormat):
 
     label: ClassVar[str] = "Several labels"
     summary: ClassVar[str] = "text and labels, a list that may be empty, in each row."
-    gives: ClassVar[type[BaseModel]] = MultiLabelled
+    gives: ClassVar[type[Example]] = MultiLabelled
 
     name: Literal["multi_label"] = "multi_label"
     text: str = Field("text", title="Text", description="What is to be classified.")

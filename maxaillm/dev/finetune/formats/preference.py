@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.cells import (
     is_mostly,
     optional_text_problem,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Preference, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Preference, formats
 from maxaillm.dev.finetune.turns import (
     TurnError,
     prompt_in,
@@ -52,7 +52,7 @@ class Preferences(DataFormat):
 
     label: ClassVar[str] = "Preferences"
     summary: ClassVar[str] = "prompt, chosen and rejected in each row: texts or lists of messages."
-    gives: ClassVar[type[BaseModel]] = Preference
+    gives: ClassVar[type[Example]] = Preference
 
     name: Literal["preference"] = "preference"
     chosen: str = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -18,7 +18,7 @@ from maxaillm.dev.finetune.cells import (
     text_of,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
 
 PAIRS = (
     ("prompt", "completion"),
@@ -42,7 +42,7 @@ class PromptCompletion(DataFormat):
 
     label: ClassVar[str] = "Prompt and completion"
     summary: ClassVar[str] = "prompt and completion, or question and answer, in each row."
-    gives: ClassVar[type[BaseModel]] = Conversation
+    gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["prompt_completion"] = "prompt_completion"
     prompt: str = Field("prompt", title="Prompt", description="What the model is given.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import Row, RowProblem, all_columns, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, Scored, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Scored, formats
 from maxaillm.dev.finetune.judged_texts import (
     are_numbers,
     find_texts,
@@ -28,7 +28,7 @@ class Regression(DataFormat):
 
     label: ClassVar[str] = "Regression"
     summary: ClassVar[str] = "text (or two that are compared) and score, a number, in each row."
-    gives: ClassVar[type[BaseModel]] = Scored
+    gives: ClassVar[type[Example]] = Scored
 
     name: Literal["regression"] = "regression"
     text: str = Field("text", title="Text", description="What the number is about.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.cells import (
     text_of,
     turn_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
 from maxaillm.dev.finetune.turns import TurnError, turns_of
 
 
@@ -29,7 +29,7 @@ class ShareGPT(DataFormat):
 
     label: ClassVar[str] = "ShareGPT"
     summary: ClassVar[str] = "conversations: a list of {from, value}, from human, gpt or system."
-    gives: ClassVar[type[BaseModel]] = Conversation
+    gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["sharegpt"] = "sharegpt"
     conversations: str = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     METADATA,
@@ -15,7 +15,7 @@ from maxaillm.dev.finetune.cells import (
     text_columns,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Text, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Text, formats
 
 LABELS = {"label", "labels", "target", "class"}
 
@@ -26,7 +26,7 @@ class PlainText(DataFormat):
 
     label: ClassVar[str] = "Text"
     summary: ClassVar[str] = "text in each row, or a text file."
-    gives: ClassVar[type[BaseModel]] = Text
+    gives: ClassVar[type[Example]] = Text
 
     name: Literal["text"] = "text"
     text: str = Field("text", title="Text", description="The document.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.cells import (
     list_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Tagged, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Tagged, formats
 
 TOKENS = ("tokens", "words")
 TAGS = ("tags", "ner_tags", "pos_tags", "chunk_tags", "labels", "ner", "pos")
@@ -29,7 +29,7 @@ class TokenClassification(DataFormat):
 
     label: ClassVar[str] = "Tagged words"
     summary: ClassVar[str] = "tokens and tags: two lists of the same length in each row."
-    gives: ClassVar[type[BaseModel]] = Tagged
+    gives: ClassVar[type[Example]] = Tagged
 
     name: Literal["token_classification"] = "token_classification"
     tokens: str = Field("tokens", title="Words", description="A list of texts.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
 
 
 @formats.register
@@ -28,7 +28,7 @@ class Translation(DataFormat):
     summary: ClassVar[str] = (
         "translation: an object with two languages, from the first to the second."
     )
-    gives: ClassVar[type[BaseModel]] = Conversation
+    gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["translation"] = "translation"
     translation: str = Field(

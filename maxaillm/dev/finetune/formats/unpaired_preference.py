@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from maxaillm.dev.finetune.cells import (
     Row,
@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.cells import (
     optional_text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Judged, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Judged, formats
 from maxaillm.dev.finetune.turns import (
     TurnError,
     prompt_in,
@@ -51,7 +51,7 @@ class UnpairedPreference(DataFormat):
 
     label: ClassVar[str] = "Judged answers"
     summary: ClassVar[str] = "prompt, completion and label, true or false, in each row."
-    gives: ClassVar[type[BaseModel]] = Judged
+    gives: ClassVar[type[Example]] = Judged
 
     name: Literal["unpaired_preference"] = "unpaired_preference"
     completion: str = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from transformers import PreTrainedModel, set_seed
@@ -97,8 +97,8 @@ def open_model(
     dtype = loading.weights_dtype(config.model.precision, frozen=config.tuning.keeps_base)
     held = loading.quantization_options(config.model.quantization, dtype, device)
     set_seed(config.training.seed)  # a new head begins with random numbers
-    place = (folder, dtype, task.auto_class)
-    load = partial(loading.load_model, *place, **task.model_options(), **held)
+    options: dict[str, Any] = {**task.model_options(), **held}
+    load = partial(loading.load_model, folder, dtype, task.auto_class, **options)
     with out_of_memory_said(config):
         opened = hardware.with_attention(config.model.attention, load, attempt.warn)
         if not held:  # else it lies there already

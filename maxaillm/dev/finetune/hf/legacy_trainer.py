@@ -10,7 +10,6 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,16 +40,15 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
         tokenizer: Any = None,
         **options: Any,
     ) -> None:
-        if not isinstance(args, TrainingArguments):
-            args = training_arguments(args or {})
+        given = args if isinstance(args, TrainingArguments) else training_arguments(args or {})
         dataset = options.get("train_dataset") or options.get("eval_dataset")
         if isinstance(dataset, Sequences) and "data_collator" not in options:
             options["data_collator"] = InputsOnly(dataset, tokenizer)
-            args.remove_unused_columns = False
+            given.remove_unused_columns = False
             model.config.use_cache = False  # with a cache, packed rows see each other
         if tokenizer is not None:
             options["processing_class"] = tokenizer
-        super().__init__(model, args, **options)
+        super().__init__(model, given, **options)
         if "num_items_in_batch" not in inspect.signature(type(self).compute_loss).parameters:
             self.loss_is_scaled_for_ga = False  # it gives a mean, which accumulation divides
 
@@ -63,8 +61,8 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
         def compute_loss(
             model: Any,
             inputs: Any,
-            return_outputs: bool = False,
-            **_: Any,  # noqa: FBT001, FBT002
+            return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's own signature
+            **_: Any,
         ) -> Any:
             return found(model, inputs, return_outputs)
 
@@ -107,11 +105,13 @@ def training_arguments(given: Mapping[str, Any]) -> TrainingArguments:
     if problems:
         raise ConfigError(problems)
     if not torch.cuda.is_available():
-        arguments["use_cpu"] = True
-        for name in ("fp16", "tf32"):
-            if arguments.pop(name, False):
-                warnings.warn(f"{name} needs a GPU: the run is in fp32.", stacklevel=3)
-    if arguments.get("deepspeed") and not Path(str(arguments["deepspeed"])).is_file():
-        message = "There is no such file."
-        raise ConfigError([Problem("args.deepspeed", message, str(arguments["deepspeed"]), "")])
+        fit_to_cpu(arguments)
     return TrainingArguments(**arguments)
+
+
+def fit_to_cpu(arguments: dict[str, Any]) -> None:
+    """Leave out what needs a GPU, and say so."""
+    arguments["use_cpu"] = True
+    for name in ("fp16", "tf32"):
+        if arguments.pop(name, False):
+            warnings.warn(f"{name} needs a GPU: the run is in fp32.", stacklevel=4)

@@ -167,7 +167,7 @@ def choose_precision(wanted: str, device: torch.device) -> str:
 def computes_bf16(device: torch.device) -> bool:
     """Whether the hardware itself multiplies in bf16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     found = torch.cpu.get_capabilities()
     return any(found.get(unit, False) for unit in BF16_UNITS)
 

@@ -57,7 +57,7 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Iterable[Tokens], *, floats: bool = False) -> Rows:
-        ids, labels, examples = array("i"), array("f" if floats else "i"), array("q")
+        ids, labels, examples = array("i"), array[Any]("f" if floats else "i"), array("q")
         ends, label_ends = array("q", [0]), array("q", [0])
         for row in rows:
             ids.extend(row.ids)

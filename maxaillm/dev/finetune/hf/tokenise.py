@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from pydantic import JsonValue
 from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -42,7 +42,7 @@ class Tokenised(NamedTuple):
 class Encoder(ABC):
     """Turns examples into rows and keeps count; `width` is the most tokens of a row."""
 
-    floats: ClassVar[bool] = False
+    floats: bool = False
     """Whether labels are figures."""
 
     def __init__(self, tokenizer: Tokenizer, width: int) -> None:

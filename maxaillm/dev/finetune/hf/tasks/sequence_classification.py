@@ -51,7 +51,7 @@ class LabelEncoder(Encoder):
         self.floats = kind is not Labelled
 
     def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
-        fitting = [(number, example) for number, example in batch if isinstance(example, self.kind)]
+        fitting: list[tuple[int, Any]] = [(n, e) for n, e in batch if isinstance(e, self.kind)]
         self.drop(f"The row is not {self.kind.__name__.lower()}.", len(batch) - len(fitting))
         for paired in (False, True):
             chosen = [(n, e) for n, e in fitting if (e.pair is not None) is paired]

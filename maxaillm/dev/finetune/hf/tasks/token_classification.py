@@ -114,7 +114,7 @@ class TokenClassification(ModelTask):
             labels, rows = inputs.pop("labels"), inputs.pop("rows")
             logits, targets, at = classified(model, inputs, labels)
             owners = rows[at]
-            for row in owners.unique().tolist():
+            for row in torch.unique(owners).tolist():
                 own = owners == row
                 total = float(loss.total(logits[own], targets[own]))
                 losses[row] = TokenLoss(total, int(own.sum()))
