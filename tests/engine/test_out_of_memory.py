@@ -152,4 +152,5 @@ def test_a_refusal_of_the_system_is_survived(llama: Path, tmp_path: Path) -> Non
         curves[name] = list(read_journal(tmp_path / name / "events.jsonl"))
     assert any("at once" in message for message in warnings(curves["cramped"]))
     assert curves["cramped"][-1].kind == "succeeded"
-    assert losses(curves["cramped"]) == pytest.approx(losses(curves["roomy"]), abs=1e-6)
+    # sums of 32 thousand tokens in another order
+    assert losses(curves["cramped"]) == pytest.approx(losses(curves["roomy"]), abs=5e-5)

@@ -86,6 +86,7 @@ def test_how_it_is_computed_changes_no_figure(
     assert losses(other) == pytest.approx(losses(usual), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_compiled_layers_give_the_same_curve(llama: Path, train: Train) -> None:
     usual = train(llama, "usual", **FULL)
     compiled = train(llama, "compiled", **FULL | {"model": {"compile": True}})
