@@ -49,7 +49,15 @@ def train(work: Work, folder: Path) -> Figures:
     )
     trainer = Trainer(model=model, args=arguments, train_dataset=rows, callbacks=[Steps()])
     trainer.train()
-    return clock.read(sum(sum(row["attention_mask"]) for row in rows))
+    return clock.read(sum(useful_tokens(row) for row in rows))
+
+
+def useful_tokens(row: dict[str, Any]) -> int:
+    """What is read, and what is written where that is another text; no padding."""
+    read, labels = sum(row["attention_mask"]), row["labels"]
+    written = sum(label != -100 for label in labels) if isinstance(labels, list) else 0
+    is_pair = isinstance(labels, list) and labels != learned(row)
+    return read + (written if is_pair else 0)
 
 
 def padding(work: Work) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class LabelCollator(Collator):
     def __call__(self, sequences: list[Sequence]) -> Batch:
         numbers = [row for sequence in sequences for row in sequence]
         batch = self.padded(numbers)
+        tokens = int(batch["attention_mask"].sum())
         labels = [self.rows.labels[row] for row in numbers]
         if self.by_row:
             stacked = np.stack(labels)
@@ -115,7 +116,8 @@ class LabelCollator(Collator):
         else:
             batch["labels"], used = pad(labels, IGNORED)
             batch["rows"] = np.where(used == 1, np.array(numbers)[:, None], -1)
-        return tensors(batch, int(batch["attention_mask"].sum()))
+            tokens += int(used.sum())
+        return tensors(batch, tokens)
 
 
 def pad(rows: list[Array], filling: int) -> tuple[Array, Array]:

@@ -57,7 +57,8 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Iterable[Tokens], *, floats: bool = False) -> Rows:
-        ids, labels, examples = array("i"), array[Any]("f" if floats else "i"), array("q")
+        labels: array[Any] = array("f" if floats else "i")
+        ids, examples = array("i"), array("q")
         ends, label_ends = array("q", [0]), array("q", [0])
         for row in rows:
             ids.extend(row.ids)
@@ -82,7 +83,9 @@ class Rows:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        return self.tokens.lengths
+        """The work that a row is: what is read and, where that is another text, written."""
+        read, written = self.tokens.lengths, self.labels.lengths
+        return read if np.array_equal(read, written) else read + written
 
     @property
     def learned(self) -> int:
