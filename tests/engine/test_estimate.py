@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.estimate import estimate
+from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from tests import tiny
 from tests.engine.conftest import Train
+from tests.engine.matrix import rows_for
+from tests.families import FAMILIES
 
 
 @pytest.mark.parametrize("packing", [True, False])
@@ -54,3 +58,38 @@ def test_a_missing_model_is_told(chats: Path) -> None:
     config = RunConfig.parse(tiny.run_config(Path("/nowhere/model"), chats))
     with pytest.raises(ModelError, match="There is no folder"):
         estimate(config)
+
+
+HEADS = [
+    (task, family)
+    for task, families in {
+        "sequence_classification": ("bert", "roberta", "distilbert", "gpt2", "llama", "bart"),
+        "token_classification": ("bert", "roberta", "distilbert", "gpt2"),
+        "masked_lm": ("bert", "roberta", "distilbert"),
+        "seq2seq_lm": ("t5", "bart"),
+    }.items()
+    for family in families
+]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.mark.parametrize(("task", "family"), HEADS)
+def test_a_new_head_is_counted(shelf: Path, tmp_path: Path, task: str, family: str) -> None:
+    base = shelf / family
+    if not base.exists():
+        FAMILIES[family](base)
+    file = tiny.write_lines(tmp_path / "rows.jsonl", rows_for(task))
+    config = RunConfig.parse(tiny.run_config(base, file, task=task))
+    with Attempt(tmp_path / "run") as attempt:
+        run = MaxHuggingFaceFineTuning(config, attempt)
+        run.prepare_data()
+        model, _ = run.configure_model()
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    trained = sum(count for count, is_trained in counts if is_trained)
+    expected = estimate(config)
+    assert expected.trainable_parameters == trained
+    assert expected.total_parameters == sum(count for count, _ in counts) - trained

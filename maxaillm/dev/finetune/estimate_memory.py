@@ -32,6 +32,8 @@ OUTER_WIDTHS = 3
 """Outside the blocks: embeddings and the last norm."""
 LOSS_VALUES = 256 * 50_000
 """Logits that are held at once where the head's weights are trained (`hf/likelihood_loss.py`)."""
+MASKED_SHARE = 0.15
+"""Of a text, what is hidden and to be found (Devlin et al. 2019, section 3.1)."""
 QUANTIZED_BYTES = {"8bit": 1.0, "4bit": 0.52}
 """A weight with its share of the scales, which are quantised too (Dettmers et al. 2023)."""
 STATE_BYTES = {"adafactor": 0.02, "sgd": 0.0, "adamw_bnb_8bit": 2.1}
@@ -138,4 +140,5 @@ def loss_values(config: RunConfig, sizes: Sizes, task: str, positions: float) ->
         return 2 * positions * sizes.vocabulary
     if config.tuning.keeps_base and not has_gpu():
         return 0  # they are made in small tiles
-    return min(LOSS_VALUES, positions * sizes.vocabulary)
+    learned = MASKED_SHARE if task == "masked_lm" else 1
+    return min(LOSS_VALUES, learned * positions * sizes.vocabulary)

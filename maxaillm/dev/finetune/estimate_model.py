@@ -25,7 +25,10 @@ POSITIONS = ("max_position_embeddings", "n_positions")
 COMPOSED = frozenset({"gelu_new", "gated-gelu", "gelu_fast", "gelu_accurate"})
 """Activations that transformers writes in several operations, each of which keeps something."""
 GATES = ("gate_proj", "gate_up_proj", "wi_1")
+BUFFER = re.compile(r"(^|\.)(final_logits_bias|attn\.(masked_)?bias|inv_freq|position_ids)$")
+"""Tensors that files hold and nobody trains."""
 LM_HEAD = re.compile(r"(^|\.)(lm_head|vocab_(transform|layer_norm|projector)|cls)\.")
+SHARED_HEAD = re.compile(r"(^|\.)lm_head\.weight$")
 CLASSIFIER = re.compile(r"(^|\.)(score|\w*classifier|classification_head|pooler)\.")
 CLASSIFYING = frozenset({"sequence_classification", "token_classification"})
 
@@ -80,10 +83,18 @@ def context_of(base: Blueprint) -> int | None:
 
 
 def opened_for(task: str, base: Blueprint) -> Blueprint:
-    """The weights of the files that a task opens: a classifier leaves the words' head behind."""
-    if task not in CLASSIFYING:
-        return base
-    kept = {name: shape for name, shape in base.shapes.items() if not LM_HEAD.search(name)}
+    """The weights of the files that a task opens: a classifier leaves the words' head behind, and
+    one that shares its weights with the embeddings is none of its own."""
+    unused = [BUFFER]
+    if task in CLASSIFYING:
+        unused.append(LM_HEAD)
+    elif base.settings.get("tie_word_embeddings"):
+        unused.append(SHARED_HEAD)
+    kept = {
+        name: shape
+        for name, shape in base.shapes.items()
+        if not any(part.search(name) for part in unused)
+    }
     return base._replace(shapes=kept)
 
 
@@ -97,11 +108,11 @@ def new_head(task: str, base: Blueprint, labels: int) -> int:
     if task not in CLASSIFYING:
         return 0
     theirs = {name: shape for name, shape in base.shapes.items() if CLASSIFIER.search(name)}
-    if is_causal(base.settings):
-        wanted = labels * width
-    elif task == "token_classification":
+    if task == "token_classification":
         theirs = {name: shape for name, shape in theirs.items() if "pooler" not in name}
         wanted = labels * (width + 1)
+    elif is_causal(base.settings):
+        wanted = labels * width
     else:
         wanted = (labels + width) * (width + 1)
     return max(0, wanted - sum(prod(shape) for shape in theirs.values()))
