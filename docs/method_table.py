@@ -6,8 +6,9 @@ Run: python -m docs.method_table
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from inspect import getdoc
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,10 @@ the base may be held in so many bits while the method is trained on it.
 
 {by_method}
 
+Some of these do not go with every family:
+
+{exceptions}
+
 ## Family and task
 
 {by_family}
@@ -78,8 +83,18 @@ def text() -> str:
     return TEXT.format(
         uses=uses,
         by_method=table(["Method", *TASKS], by_method),
+        exceptions=table(["Method", "Task", "Not with"], exceptions()),
         by_family=table(["Family", *TASKS], by_family),
     )
+
+
+def exceptions() -> Iterator[list[str]]:
+    """The families that a method refuses for a task which both of them serve otherwise."""
+    for method, task in product(methods.values(), TASKS):
+        able = [family for family in FAMILIES if family_refusal(task, family) is None]
+        refused = [family for family in able if method.refusal(task, family)]
+        if refused and task in method.tasks:
+            yield [method.label, task, ", ".join(refused)]
 
 
 def use(method: type[TuneMethod]) -> list[str]:

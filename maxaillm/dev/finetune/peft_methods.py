@@ -13,6 +13,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.blueprint import Blueprint, Layer
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.methods import EVERY_TASK, FEW_BITS, Plan, TuneMethod
+from maxaillm.dev.finetune.virtual_tokens import why_none
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -173,6 +174,7 @@ class PromptMethod(PeftMethod):
     finished tokens alone, not the network that makes them: checkpoints keep that too.
     """
 
+    as_cache: ClassVar[bool] = False
     packs: ClassVar[bool] = False
     quantizes: ClassVar[frozenset[str]] = FEW_BITS
     tasks: ClassVar[frozenset[str]] = EVERY_TASK - {"masked_lm", "preference"}
@@ -185,6 +187,11 @@ class PromptMethod(PeftMethod):
         title="Virtual tokens",
         description="How many are put before each row; they take room from the context.",
     )
+
+    @classmethod
+    def refusal(cls, task: str, model_type: str) -> str | None:
+        why = why_none(task, model_type, as_cache=cls.as_cache)
+        return f"{cls.label}: {why}" if why else super().refusal(task, model_type)
 
     @property
     def virtual_tokens(self) -> int:
@@ -224,6 +231,7 @@ class PrefixMethod(PromptMethod):
     config_name: ClassVar[str] = "PrefixTuningConfig"
     peft_type: ClassVar[str | None] = "PREFIX_TUNING"
     checkpoints_gradients: ClassVar[bool] = False
+    as_cache: ClassVar[bool] = True
 
     def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
         own = base.settings.get("d_kv")
