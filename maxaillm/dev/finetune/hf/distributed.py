@@ -7,7 +7,6 @@ parameters may be unused, and the loss may use weights outside of the model's `f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,7 +16,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor, distributed, nn
 
-from maxaillm.dev.finetune.errors import ProcessLostError
+from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
 from maxaillm.dev.finetune.events import StopAction
 from maxaillm.dev.finetune.launch import process_count, rank
 
@@ -31,17 +30,18 @@ ACTIONS: tuple[StopAction | None, ...] = (None, *get_args(StopAction))
 
 def join(device: torch.device) -> None:
     """Meet the other processes of the run, if there are any; on CPUs they talk by gloo, on GPUs
-    by nccl, and about decisions by gloo always."""
+    by nccl, and about decisions by gloo always. Raises FineTuneError where nobody says how."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if process_count() > 1 and not distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        distributed.init_process_group(backend, timeout=PATIENCE)
-
-
-def own_gpu() -> int:
-    """Which of this machine's GPUs is this process's own."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
+        try:
+            distributed.init_process_group(backend, timeout=PATIENCE)
+        except ValueError as error:  # the environment does not say who is who
+            raise FineTuneError(
+                f"{process_count()} processes were started, and not told how they meet: {error}",
+                "Start the run by its own command with training.devices, or by torchrun.",
+            ) from None
 
 
 @contextmanager

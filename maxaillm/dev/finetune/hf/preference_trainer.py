@@ -83,7 +83,7 @@ class PreferenceTrainer(StepTrainer):
         loss: Tensor = super().compute_loss(model, self.shaped(inputs)) * share
         self.token_weight = 1.0
         self.step_loss += loss.detach()
-        return loss
+        return self.scaled(loss)
 
     def concatenated_forward(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
         """Of TRL's ORPO: the fifth is a mean over tokens, which counts by its share of those."""

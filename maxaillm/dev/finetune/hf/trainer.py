@@ -130,6 +130,10 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         """Whether DeepSpeed has the gradients: it means them over all processes and clips them."""
         return bool(self.is_deepspeed_enabled)
 
+    def scaled(self, loss: Tensor) -> Tensor:
+        """A process's share of the loss, such that all shares add up."""
+        return loss * process_count() if self.is_sharded else loss
+
     def _clip_grad_norm(self, model: nn.Module) -> Tensor | None:
         if not self.is_sharded:
             distributed.sum_gradients(model)
@@ -202,7 +206,7 @@ class TaskTrainer(StepTrainer):
         labels = inputs.pop("labels")
         loss = self.objective(model, inputs, labels) * int(counts) / num_items_in_batch
         self.step_loss += loss.detach()
-        return loss * process_count() if self.is_sharded else loss
+        return self.scaled(loss)
 
     def _get_num_items_in_batch(
         self, batch_samples: list[dict[str, Any]], device: torch.device
