@@ -47,6 +47,7 @@ class SilentAttempt(Attempt):
     """For all processes but the first: holds no lock, tells nothing, decides nothing."""
 
     def __enter__(self) -> Self:
+        self.folder.root.mkdir(parents=True, exist_ok=True)  # it may be here before the first
         return self
 
     def __exit__(self, *exc_info: object) -> None:
