@@ -145,8 +145,6 @@ def test_packed_rows_are_shared_and_sigterm_leaves_a_checkpoint(
 
 @pytest.mark.parametrize("devices", [1, 2, 3])
 def test_steps_count_all_devices(devices: int) -> None:
-    given = {
-        "training": {"per_device_train_batch_size": 2, "num_train_epochs": 2, "devices": devices}
-    }
+    given = {"per_device_train_batch_size": 2, "num_train_epochs": 2, "devices": devices}
     config = RunConfig.parse({"model": {"name": "x"}, "training": given})
     assert count_steps(config, 27) == {1: 28, 2: 14, 3: 10}[devices]
