@@ -7,54 +7,17 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
-from maxaillm.dev.finetune.hf import linear_loss as chunks
 from maxaillm.dev.finetune.hf.collate import Collator, Sequences, eval_batches
-from maxaillm.dev.finetune.hf.linear_loss import linear_loss
 from maxaillm.dev.finetune.hf.packing import pack
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart, output_head
 from maxaillm.dev.finetune.hf.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.token_loss import TokenLossOf, measuring, token_losses
-from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
+from maxaillm.dev.finetune.metrics import TokenLoss
 from tests.engine.conftest import Train, losses
-
-
-class ByAutograd(CrossEntropy):
-    """Cross entropy whose gradient is left to torch, as in a loss that gives only `total`."""
-
-    def total_and_gradient(self, logits: Any, targets: Any) -> Any:
-        return TargetLoss.total_and_gradient(self, logits, targets)
-
-
-@pytest.mark.parametrize("loss", [CrossEntropy(), ByAutograd()])
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("frozen", [True, False])
-def test_chunked_gradient_is_the_ordinary_one(
-    loss: TargetLoss, bias: bool, frozen: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_VALUES", 7 * 50)  # 23 rows make four chunks, the last short
-    torch.manual_seed(0)
-    head = nn.Linear(16, 50, bias=bias).double().requires_grad_(not frozen)
-    targets = torch.randint(50, (23,))
-    hidden = torch.randn(23, 16, dtype=torch.double, requires_grad=True)
-    total = linear_loss(head, hidden, targets, loss) * 0.25
-    total.backward()
-    made = [hidden.grad, *(p.grad for p in head.parameters())]
-
-    hidden.grad = None
-    head.zero_grad()
-    expected = cross_entropy(head(hidden).float(), targets, reduction="sum") * 0.25
-    expected.backward()
-    torch.testing.assert_close(total.double(), expected.double(), rtol=1e-6, atol=1e-6)
-    for mine, theirs in zip(made, [hidden.grad, *(p.grad for p in head.parameters())], strict=True):
-        if theirs is None:
-            assert mine is None
-        else:
-            torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
 
 
 def rows_of(lengths: list[int], seed: int = 0) -> Rows:
@@ -127,15 +90,15 @@ def test_p2_measured_loss_is_the_mean_over_tokens(family: str, request: Any) -> 
         logits = model(torch.tensor(ids.tolist())[None]).logits[0]
         targets = torch.tensor(labels.tolist())
         total = float(cross_entropy(logits[:-1], targets[1:], reduction="sum").detach())
-        expected.append((total, int((labels != IGNORED).sum())))
+        right = int((logits.argmax(-1)[:-1] == targets[1:]).sum())
+        expected.append(TokenLoss(total, int((labels != IGNORED).sum()), right))
     for packed in (False, True):
         sequences = Sequences(rows, packed=packed, width=64)
         batches = eval_batches(sequences, Collator(rows, 0, packed=packed), batch_size=2)
         with measuring(model):
             measured = token_losses(model, batches, len(rows))
-        for (total, tokens), (expected_total, count) in zip(measured, expected, strict=True):
-            assert tokens == count
-            assert total == pytest.approx(expected_total, rel=1e-5)
+        for found, theirs in zip(measured, expected, strict=True):
+            assert found == pytest.approx(theirs, rel=1e-5)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
