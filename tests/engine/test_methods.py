@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,21 @@ from maxaillm.model.llm import MaxHuggingFaceLLM
 from tests.engine.methods import Tune, Tuned, events_of, logits_of, tune, tuning_of
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
-FAMILIES = ("llama", "gpt2")
+SOON = {"full", "lora", "adalora", "ia3", "oft", "p_tuning_v2"}
+"""Methods that are tried on GPT-2 each time, one of each way to lie on its layers; the others
+are where the `slow` tests are."""
 each_method = pytest.mark.parametrize("name", list(methods))
-each_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def each_on_each(names: Iterable[str]) -> Any:
+    """Every method on both families, a Llama and a GPT-2."""
+    later = pytest.mark.slow
+    pairs = [pytest.param(name, "llama") for name in names]
+    pairs += [pytest.param(n, "gpt2", marks=[] if n in SOON else [later]) for n in names]
+    return pytest.mark.parametrize(("name", "family"), pairs)
+
+
+merging = [name for name, method in methods.items() if method.merges]
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +70,7 @@ def test_options_survive_json_and_bring_their_learning_rate(name: str, tmp_path:
     assert config.learning_rate == methods[name].recommended_learning_rate
 
 
-@each_family
-@each_method
+@each_on_each(list(methods))
 def test_trains_its_own_weights_and_no_others(name: str, family: str, tuned: Tune) -> None:
     run = tuned(name, family)
     assert run.changed <= run.trained
@@ -66,15 +78,13 @@ def test_trains_its_own_weights_and_no_others(name: str, family: str, tuned: Tun
     assert list(run.losses) == [1, 2, 3, 4]
 
 
-@each_family
-@each_method
+@each_on_each(list(methods))
 def test_counts_what_it_trains_from_the_files_alone(name: str, family: str, tuned: Tune) -> None:
     run = tuned(name, family)
     assert estimate(run.config).trainable_parameters == run.trainable_parameters
 
 
-@each_family
-@each_method
+@each_on_each(list(methods))
 def test_saved_model_is_the_trained_one_and_answers(name: str, family: str, tuned: Tune) -> None:
     run = tuned(name, family)
     llm = MaxHuggingFaceLLM(run.model, device="cpu", base=run.config.model.name)
@@ -82,8 +92,7 @@ def test_saved_model_is_the_trained_one_and_answers(name: str, family: str, tune
     assert isinstance(llm.generate("What is red?", max_new_tokens=3, do_sample=False), str)
 
 
-@each_family
-@pytest.mark.parametrize("name", [name for name, method in methods.items() if method.merges])
+@each_on_each(merging)
 def test_merges_into_a_model_of_the_same_family(name: str, family: str, tuned: Tune) -> None:
     run = tuned(name, family)
     llm = MaxHuggingFaceLLM(run.model, device="cpu", base=run.config.model.name)
