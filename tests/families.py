@@ -122,7 +122,7 @@ def save_encoder_tokenizer(folder: Path, single: str = "[CLS] $A [SEP]") -> Path
     )
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single=single,
-        pair=f"{single} $B:1 {single.split()[-1]}:1",
+        pair=f"{single} $B:1 {single.rsplit(maxsplit=1)[-1]}:1",
         special_tokens=[
             (token, tokenizer.convert_tokens_to_ids(token))
             for token in ("[CLS]", "[SEP]", "<|eos|>")
