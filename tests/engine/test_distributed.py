@@ -73,8 +73,8 @@ class Launched:
         raise AssertionError(f"step {step} was never made")
 
     def trainers(self) -> list[psutil.Process]:
-        agent = psutil.Process(self.process.pid).children()[0]
-        return sorted(agent.children(), key=lambda p: p.environ()["RANK"])
+        launcher = psutil.Process(self.process.pid).children()[0]
+        return sorted(launcher.children(), key=lambda p: p.environ()["RANK"])
 
     def end(self) -> list[Event]:
         """Its journal, once all of its processes are gone."""
