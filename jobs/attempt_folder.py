@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from django.db.models import Max
+
 from jobs.models import Run
 from maxaillm.dev.finetune.checkpoints import Checkpoint, newest_verified
 from maxaillm.dev.finetune.config import RunConfig
@@ -40,12 +42,22 @@ def prepare(run: Run) -> Prepared:
     config = resolved_config(run)
     write_atomically(folder.config, config.model_dump_json(indent=1).encode())
     earlier = [run.attempt_folder(number).checkpoints for number in range(1, run.attempt)]
-    resume, damaged = newest_verified(earlier)
+    resume, damaged = newest_verified(earlier, at_most=recorded_checkpoint(run))
     argv = ["train", str(folder.config), "--folder", str(folder.root)]
     if resume:
         argv += ["--resume", str(resume.folder)]
     words = [error.message for error in damaged]
     return Prepared(folder, argv, is_hub_name(config.model.name), resume, words)
+
+
+def recorded_checkpoint(run: Run) -> int:
+    """The last step of which a checkpoint is on record; 0 where none is.
+
+    An attempt that was given up may have gone on where nobody listened. From a checkpoint that
+    it made then, the curve would lack the steps before.
+    """
+    saved = run.events.filter(kind="checkpoint").aggregate(last=Max("step"))
+    return int(saved["last"] or 0)
 
 
 def resolved_config(run: Run) -> RunConfig:

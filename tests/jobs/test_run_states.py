@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from jobs.attempt_folder import recorded_checkpoint
 from jobs.models import ACTIVE, ENDED, MOVES, Run, Status
 from jobs.services import attempts, runs
 from jobs.services.ingest import FencedError, record_events
@@ -88,8 +89,8 @@ class Trainer:
         self.add("stopped", self.step, action=wish, saved=wish != "cancel")
 
     @property
-    def checkpoint(self) -> int:
-        return max((e.step or 0 for e in self.journal if e.kind == "checkpoint"), default=0)
+    def checkpoints(self) -> list[int]:
+        return [e.step or 0 for e in self.journal if e.kind == "checkpoint"]
 
 
 class RunStates(RuleBasedStateMachine):
@@ -120,7 +121,8 @@ class RunStates(RuleBasedStateMachine):
         before = self.run
         self.survive(statement, lambda: attempts.claim(self.pk, worker="worker"))
         if self.run.attempt > before.attempt:
-            done = max((trainer.checkpoint for trainer in self.trainers), default=0)
+            saved = (step for trainer in self.trainers for step in trainer.checkpoints)
+            done = max((step for step in saved if step <= recorded_checkpoint(before)), default=0)
             self.trainers.append(Trainer(self.run.attempt, done))
 
     @precondition(lambda self: self.trainers)

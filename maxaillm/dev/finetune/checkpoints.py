@@ -77,9 +77,15 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def newest_verified(folders: Iterable[Path]) -> tuple[Checkpoint | None, list[CheckpointError]]:
-    """The newest whole checkpoint inside any of `folders`, and what was wrong with newer ones."""
-    paths = [path for folder in folders if folder.is_dir() for path in folder.glob("step-*")]
+def newest_verified(
+    folders: Iterable[Path], at_most: int | None = None
+) -> tuple[Checkpoint | None, list[CheckpointError]]:
+    """The newest whole checkpoint inside any of `folders`, and what was wrong with newer ones.
+
+    Those after the step `at_most` are left alone.
+    """
+    found = [path for folder in folders if folder.is_dir() for path in folder.glob("step-*")]
+    paths = [path for path in found if at_most is None or step_of(path) <= at_most]
     damaged: list[CheckpointError] = []
     for path in sorted(paths, key=step_of, reverse=True):
         try:
