@@ -120,8 +120,17 @@ def test_computing_activations_again_changes_nothing(tune: Any) -> None:
     assert losses(kept) == pytest.approx(losses(computed), rel=1e-5)
 
 
+SOON = {"full", "lora", "adalora", "oft"}
+"""Methods that are tried each time; the others are where the `slow` tests are."""
+
+
 @pytest.mark.parametrize(
-    "name", [name for name, method in methods.items() if "preference" in method.tasks]
+    "name",
+    [
+        pytest.param(name, marks=[] if name in SOON else [pytest.mark.slow])
+        for name, method in methods.items()
+        if "preference" in method.tasks
+    ],
 )
 def test_every_method_learns_preferences(tune: Any, tmp_path: Path, name: str) -> None:
     """An adapter stays alone: the reference is neither a second one nor in the saved folder."""
