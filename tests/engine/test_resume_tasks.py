@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.checkpoints import Checkpoint, newest_verified
@@ -110,7 +111,7 @@ def test_a_kill_within_a_save_costs_the_steps_since_the_last(
     command = [sys.executable, "-c", KILLED, within, "train", str(file), "--folder"]
     killed = subprocess.run(
         [*command, str(folder.root), "--json"],
-        env={**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},  # as `train` has
         stdout=subprocess.DEVNULL,
         check=False,
     )
