@@ -192,7 +192,7 @@ def test_a_model_with_an_encoder_generates_texts_too(chat: Side) -> None:
     ("metrics", "task_type", "error", "words"),
     [
         (["blue"], "text_generation", UnknownComponentError, "Did you mean 'bleu'?"),
-        (["bleu"], "text_classification", ConfigError, "bleu does not judge"),
+        (["bleu"], "text_classification", ConfigError, "BLEU does not judge"),
         (["bleu"], "poetry", ConfigError, "no task of this name"),
     ],
 )

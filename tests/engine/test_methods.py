@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import estimate
 from maxaillm.dev.finetune.hf.loading import load_model
-from maxaillm.dev.finetune.methods import EVERY_TASK, FEW_BITS, Plan, methods
+from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
+from maxaillm.dev.finetune.task_names import EVERY_TASK
 from maxaillm.dev.finetune.tasks import TASK_NAMES
 from maxaillm.model.llm import MaxHuggingFaceLLM
 from tests.engine.methods import Tune, Tuned, events_of, logits_of, tune, tuning_of

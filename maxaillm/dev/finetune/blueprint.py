@@ -26,6 +26,11 @@ DOWN = ("down_proj", "fc2", "wo", "output.dense", "lin2", "mlp.c_proj", "fc_out"
 ROLES = (QUERY, KEY, VALUE, FUSED, OUT, UP, DOWN)
 """What families of models call the layers that do the same work."""
 
+WIDTH = ("hidden_size", "n_embd", "d_model", "dim")
+HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads", "n_heads")
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "encoder_layers", "num_layers")
+"""What families of models call their sizes in `config.json`."""
+
 NOT_ADAPTED = re.compile(
     r"(^|\.)(\w*embed\w*|wte|wpe|shared|relative_attention_bias|\w*norm\w*|gate|router|lm_head|cls"
     r"|score|\w*classifier|classification_head|pooler|vocab_\w+|qa_outputs)(\.|$)"

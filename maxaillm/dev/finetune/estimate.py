@@ -22,20 +22,19 @@ from maxaillm.dev.finetune.estimate_memory import (
     memory_of,
 )
 from maxaillm.dev.finetune.estimate_model import (
-    CLASSIFYING,
     Sizes,
     context_of,
     new_head,
     opened_for,
 )
 from maxaillm.dev.finetune.model_folder import check_folder, find_folder, read_header
-from maxaillm.dev.finetune.tasks import choose_task
+from maxaillm.dev.finetune.task_names import CLASSES
+from maxaillm.dev.finetune.tasks import TASKS, choose_task
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.config import RunConfig
 
 PACKED_SHARE = 0.98
-PACKED_TASKS = frozenset({"causal_lm"})
 BUSY_SHARE = 0.45
 """Of the matrix-product rate, what training reaches; the rest is attention, norms, memory. Measured
 by processor time on one thread: 0.34 to 0.38 with LoRA, 0.56 with full tuning (GPT-2, Llama)."""
@@ -160,7 +159,7 @@ def training_rows(config: RunConfig, base: Blueprint, task: str, held: Held) -> 
     has_held_out = bool(data.validation_file) or held.has_validation
     share = 0.0 if has_held_out else data.validation_share
     number = round(held.rows * len(lengths) / len(held.lengths) * (1 - share))
-    packed = data.packing and method.packs and task in PACKED_TASKS
+    packed = data.packing and method.packs and TASKS[task].packs
     return Rows(max(1, number), lengths, width, packed, task == "seq2seq_lm")
 
 
@@ -210,5 +209,5 @@ def seconds_of(
     share = (1 + answered) / 2 if sizes.decoder_layers else 1
     linear = share * sum(layer.inputs * layer.outputs for layer in base.linear_layers())
     learned = MASKED_SHARE if task == "masked_lm" else answered
-    head = 0 if task in CLASSIFYING else learned * sizes.vocabulary * sizes.width
+    head = 0 if task in CLASSES else learned * sizes.vocabulary * sizes.width
     return 2 * products * (linear + head) * tokens / (flops_per_second() * BUSY_SHARE)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.estimate_machine import has_gpu
-from maxaillm.dev.finetune.estimate_model import CLASSIFYING, Sizes
+from maxaillm.dev.finetune.estimate_model import Sizes
+from maxaillm.dev.finetune.task_names import CLASSES
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.config import RunConfig
@@ -134,7 +135,7 @@ def block_values(sizes: Sizes, batch: Batch, *, frozen: bool) -> tuple[float, fl
 def loss_values(config: RunConfig, sizes: Sizes, task: str, positions: float) -> float:
     """Logits that live at once. Preference losses, which are TRL's, have those of all positions,
     and their gradient."""
-    if task in CLASSIFYING:
+    if task in CLASSES:
         return 0
     if task == "preference":
         return 2 * positions * sizes.vocabulary

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.blueprint import Blueprint
+from maxaillm.dev.finetune.blueprint import HEADS, LAYERS, WIDTH, Blueprint
+from maxaillm.dev.finetune.task_names import CLASSES
 from maxaillm.dev.finetune.tasks import is_causal, is_encoder_decoder
 
-WIDTH = ("hidden_size", "n_embd", "d_model", "dim")
 INNER = ("intermediate_size", "n_inner", "d_ff", "encoder_ffn_dim", "hidden_dim", "ffn_dim")
-HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads", "n_heads")
-LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "encoder_layers", "num_layers")
 DECODER_LAYERS = ("decoder_layers", "num_decoder_layers")
 DROPOUT = ("attention_probs_dropout_prob", "attn_pdrop", "attention_dropout", "dropout_rate")
 ACTIVATION = (
@@ -30,7 +28,6 @@ BUFFER = re.compile(r"(^|\.)(final_logits_bias|attn\.(masked_)?bias|inv_freq|pos
 LM_HEAD = re.compile(r"(^|\.)(lm_head|vocab_(transform|layer_norm|projector)|cls)\.")
 SHARED_HEAD = re.compile(r"(^|\.)lm_head\.weight$")
 CLASSIFIER = re.compile(r"(^|\.)(score|\w*classifier|classification_head|pooler)\.")
-CLASSIFYING = frozenset({"sequence_classification", "token_classification"})
 
 
 class Sizes(NamedTuple):
@@ -86,7 +83,7 @@ def opened_for(task: str, base: Blueprint) -> Blueprint:
     """The weights of the files that a task opens: a classifier leaves the words' head behind, and
     one that shares its weights with the embeddings is none of its own."""
     unused = [BUFFER]
-    if task in CLASSIFYING:
+    if task in CLASSES:
         unused.append(LM_HEAD)
     elif base.settings.get("tie_word_embeddings"):
         unused.append(SHARED_HEAD)
@@ -105,7 +102,7 @@ def new_head(task: str, base: Blueprint, labels: int) -> int:
     if task == "masked_lm":
         has_head = any(LM_HEAD.search(name) for name in base.shapes)
         return 0 if has_head else width * (width + 3) + base.number("vocab_size")
-    if task not in CLASSIFYING:
+    if task not in CLASSES:
         return 0
     theirs = {name: shape for name, shape in base.shapes.items() if CLASSIFIER.search(name)}
     if task == "token_classification":

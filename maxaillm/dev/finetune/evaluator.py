@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
+from maxaillm.dev.finetune.fit import unfit_metrics
 from maxaillm.dev.finetune.metrics import metrics as registered
 from maxaillm.dev.finetune.tasks import TASKS, is_encoder_decoder
 
@@ -78,13 +79,7 @@ class ModelEvaluator:
         """The registered names of what was asked for. Raises ConfigError, UnknownComponentError."""
         asked = [single for name in self.names for single in GROUPS.get(name, (name,))]
         names = [registered_name(name, task) for name in asked]
-        fitting = [name for name, metric in registered.items() if task in metric.tasks]
-        problems = [
-            Problem("metrics", f"{name} does not judge {task}.", name, ", ".join(fitting))
-            for name in names
-            if task not in registered[name].tasks
-        ]
-        if problems:
+        if problems := list(unfit_metrics(names, task, "metrics")):
             raise ConfigError(problems)
         return list(dict.fromkeys(names))
 

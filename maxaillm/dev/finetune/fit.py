@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from maxaillm.dev.finetune.config import RunConfig
@@ -60,8 +60,13 @@ def measure_problems(config: RunConfig, task: str) -> Iterator[Problem]:
         serving = (name for name, cls in losses.items() if task in cls.tasks)
         message = f"{loss.label} does not serve {task}."
         yield Problem("training.loss.name", message, loss.name, ", ".join(serving))
-    for name in config.evaluation.metrics:
+    yield from unfit_metrics(config.evaluation.metrics, task, "evaluation.metrics")
+
+
+def unfit_metrics(names: Iterable[str], task: str, path: str) -> Iterator[Problem]:
+    """A problem for each metric that does not judge a task. Raises UnknownComponentError."""
+    for name in names:
         if task not in metrics[name].tasks:
             serving = (other for other, cls in metrics.items() if task in cls.tasks)
             message = f"{metrics[name].label} does not judge {task}."
-            yield Problem("evaluation.metrics", message, name, ", ".join(serving))
+            yield Problem(path, message, name, ", ".join(serving))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.blueprint import Blueprint, Layer
+from maxaillm.dev.finetune.blueprint import HEADS, LAYERS, WIDTH, Blueprint, Layer
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.methods import EVERY_TASK, FEW_BITS, Plan, TuneMethod
+from maxaillm.dev.finetune.methods import FEW_BITS, Plan, TuneMethod
+from maxaillm.dev.finetune.task_names import EVERY_TASK
 from maxaillm.dev.finetune.virtual_tokens import why_none
 
 if TYPE_CHECKING:
@@ -248,16 +249,15 @@ def new_modules(fresh: Sequence[str]) -> list[str] | None:
 
 
 def width_of(base: Blueprint) -> int:
-    return base.number("hidden_size", "n_embd", "d_model", "dim")
+    return base.number(*WIDTH)
 
 
 def layers_of(base: Blueprint) -> int:
-    return base.number("num_hidden_layers", "num_layers", "n_layer", "encoder_layers", "n_layers")
+    return base.number(*LAYERS)
 
 
 def heads_of(base: Blueprint) -> int:
-    names = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads", "n_heads")
-    return base.number(*names)
+    return base.number(*HEADS)
 
 
 def kv_width_of(base: Blueprint) -> int:

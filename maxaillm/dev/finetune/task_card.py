@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.model_folder import check_adapter, read_header, read_json
+from maxaillm.dev.finetune.task_names import CLASSES
 from maxaillm.dev.finetune.tasks import TASKS, architectures
 
 FILE = "task.json"
@@ -27,7 +28,6 @@ HEADS = {
 """How the names of transformers' classes end."""
 HEAD_WEIGHT = re.compile(r"(^|\.)(score|classifier|classifier\.out_proj)\.weight$")
 """The matrix with a row for each class, as PEFT saves it beside an adapter."""
-CLASSIFYING = frozenset({"sequence_classification", "token_classification"})
 
 
 class TaskCard(BaseModel):
@@ -93,7 +93,7 @@ def card_of_adapter(folder: Path, base: Path | None) -> TaskCard:
     settings = read_json(base / "config.json") if base else {}
     if task is None:
         return card_of_settings(base.name if base else folder.name, settings)
-    if task not in CLASSIFYING:
+    if task not in CLASSES:
         return TaskCard(task=task)
     labels = labels_of(settings)
     count = head_size(folder) or len(labels)
@@ -107,7 +107,7 @@ def card_of_settings(name: str, settings: Mapping[str, Any]) -> TaskCard:
     kinds = architectures(settings)
     for ending, task in HEADS.items():
         if any(kind.endswith(ending) for kind in kinds):
-            if task in CLASSIFYING:
+            if task in CLASSES:
                 return classifier_card(task, labels_of(settings), settings)
             return TaskCard(task=task)
     what = kinds[0] if kinds else "of no known kind"

@@ -30,6 +30,8 @@ class Task(NamedTuple):
     learns_from: tuple[type[Example], ...]
     metrics: Mapping[type[Example], tuple[str, ...]]
     """What is measured where the user names nothing, by the kind of example."""
+    packs: bool = False
+    """Whether rows may share a sequence, if model and method keep them apart."""
     learning_rate_factor: float = 1.0
     """What a method's recommended learning rate is multiplied by."""
 
@@ -42,6 +44,7 @@ TASKS: Mapping[str, Task] = {
         "text-generation",
         (Conversation, Text),
         {Conversation: ("perplexity",), Text: ("perplexity",)},
+        packs=True,
     ),
     "seq2seq_lm": Task(
         "Text to text",

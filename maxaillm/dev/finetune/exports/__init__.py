@@ -14,7 +14,6 @@ from maxaillm.dev.finetune.errors import ConfigError, ExportError
 from maxaillm.dev.finetune.export_facts import NO_MERGE, ModelFacts
 from maxaillm.dev.finetune.problems import problems_of
 from maxaillm.dev.finetune.registry import Component, Registry
-from maxaillm.dev.finetune.tasks import TASKS
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.export_facts import Rounding
@@ -77,5 +76,4 @@ def require_installed(*packages: str, label: str) -> None:
         )
 
 
-EVERY_TASK = frozenset(TASKS)
 exports: Registry[Export] = Registry("export format", package=__name__)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.export_facts import EXACT, Rounding
-from maxaillm.dev.finetune.exports import EVERY_TASK, Export, exports
+from maxaillm.dev.finetune.exports import Export, exports
+from maxaillm.dev.finetune.task_names import EVERY_TASK
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.export_replay import Replay

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from maxaillm.dev.finetune.export_facts import EXACT, Rounding
-from maxaillm.dev.finetune.exports import EVERY_TASK, Export, exports, require_installed
+from maxaillm.dev.finetune.exports import Export, exports, require_installed
+from maxaillm.dev.finetune.task_names import EVERY_TASK
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.export_replay import Replay

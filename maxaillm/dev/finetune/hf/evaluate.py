@@ -12,8 +12,9 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.bootstrap import interval
-from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
+from maxaillm.dev.finetune.errors import ConfigError, DataError
 from maxaillm.dev.finetune.examples import has_split
+from maxaillm.dev.finetune.fit import unfit_metrics
 from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.hf.collate import Sequences
 from maxaillm.dev.finetune.hf.probe import keeps_rows_apart
@@ -137,12 +138,6 @@ def wanted(path: Path, split: Split | None) -> tuple[Split | None, ...]:
 
 def serving(task: str, names: SequenceOf[str]) -> list[str]:
     """The metrics named, if they serve the task; where none is, all that do. Raises ConfigError."""
-    fitting = [name for name, metric in metrics.items() if task in metric.tasks]
-    problems = [
-        Problem("metrics", f"{name} does not judge {task}.", name, ", ".join(fitting))
-        for name in names
-        if task not in metrics[name].tasks
-    ]
-    if problems:
+    if problems := list(unfit_metrics(names, task, "metrics")):
         raise ConfigError(problems)
-    return list(names) or fitting
+    return list(names) or [name for name, metric in metrics.items() if task in metric.tasks]

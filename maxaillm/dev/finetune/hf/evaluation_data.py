@@ -32,7 +32,8 @@ from maxaillm.dev.finetune.hf.tasks.seq2seq_lm import decoder_inputs
 from maxaillm.dev.finetune.hf.token_loss import measuring
 from maxaillm.dev.finetune.hf.tokenise import Encoder, require_rows
 from maxaillm.dev.finetune.running_text import read_documents
-from maxaillm.dev.finetune.task_card import CLASSIFYING, TaskCard, labels_of
+from maxaillm.dev.finetune.task_card import TaskCard, labels_of
+from maxaillm.dev.finetune.task_names import CLASSES
 
 Array = npt.NDArray[Any]
 
@@ -64,7 +65,7 @@ def task_of(name: str, model: PreTrainedModel, tokenizer: Tokenizer) -> ModelTas
     settings = model.config.to_dict()
     config = RunConfig.parse({"model": {"name": "in memory"}, "task": name})
     task = model_task(name)(config)
-    if name in CLASSIFYING:
+    if name in CLASSES:
         labels = labels_of(settings)
         single = "regression" if len(labels) == 1 else "single_label_classification"
         problem = settings.get("problem_type") or single

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm import __version__
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.model_folder import is_path
-from maxaillm.dev.finetune.task_card import CLASSIFYING, FILE, TaskCard, classifier_card, labels_of
+from maxaillm.dev.finetune.task_card import FILE, TaskCard, classifier_card, labels_of
+from maxaillm.dev.finetune.task_names import CLASSES
 from maxaillm.dev.finetune.tasks import TASKS
 
 CARD = """\
@@ -69,7 +70,7 @@ def task_card(model: Any, config: RunConfig, base: str) -> TaskCard:
     task = config.task or "causal_lm"
     settings = model.config.to_dict()
     about = TaskCard(task=task)
-    if task in CLASSIFYING:
+    if task in CLASSES:
         about = classifier_card(task, labels_of(settings), settings)
     return about.model_copy(update={"max_length": config.data.max_length, "base": base})
 

@@ -11,11 +11,6 @@ from maxaillm.dev.finetune.registry import Component, Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-TOKENS = frozenset({"causal_lm", "seq2seq_lm", "masked_lm"})
-"""Tasks that learn one token out of a vocabulary."""
-CLASSES = frozenset({"sequence_classification", "token_classification"})
-"""Tasks that learn one class out of a few."""
-
 
 class Loss(Component, ABC):
     """A training objective; its fields are its options."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from maxaillm.dev.finetune.losses import CLASSES, TOKENS, LikelihoodLoss, losses
+from maxaillm.dev.finetune.losses import LikelihoodLoss, losses
+from maxaillm.dev.finetune.task_names import CLASSES, TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor

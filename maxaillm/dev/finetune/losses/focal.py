@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.losses import CLASSES, TOKENS, LikelihoodLoss, losses
+from maxaillm.dev.finetune.losses import LikelihoodLoss, losses
+from maxaillm.dev.finetune.task_names import CLASSES, TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.errors import ConfigError, Problem
-from maxaillm.dev.finetune.losses import CLASSES, TargetLoss, losses
+from maxaillm.dev.finetune.losses import TargetLoss, losses
+from maxaillm.dev.finetune.task_names import CLASSES
 
 if TYPE_CHECKING:
     from torch import Tensor

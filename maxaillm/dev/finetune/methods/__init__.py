@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.task_names import EVERY_TASK
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
-
-EVERY_TASK = frozenset(
-    {
-        "causal_lm", "seq2seq_lm", "sequence_classification", "token_classification", "masked_lm",
-        "preference",
-    }
-)  # fmt: skip
 
 FEW_BITS = frozenset({"8bit", "4bit"})
 

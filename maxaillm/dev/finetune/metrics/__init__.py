@@ -18,15 +18,9 @@ from numpy.typing import NDArray
 
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.task_names import CLASSES, TEXTS, TOKENS
 
 FloatArray = NDArray[np.float64]
-
-TOKENS = frozenset({"causal_lm", "seq2seq_lm", "masked_lm"})
-"""Tasks in which tokens are learned."""
-TEXTS = frozenset({"causal_lm", "seq2seq_lm"})
-"""Tasks whose rows are answered in words."""
-CLASSES = frozenset({"sequence_classification", "token_classification"})
-"""Tasks whose rows, or the tokens of whose rows, are classified."""
 
 
 class TokenLoss(NamedTuple):

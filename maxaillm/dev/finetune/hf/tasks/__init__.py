@@ -65,8 +65,6 @@ class ModelTask(ABC):
     """The class of transformers that opens the model with the head that the task needs."""
     new_head: ClassVar[bool] = False
     """Whether the task makes a head of its own where the model has none."""
-    packs: ClassVar[bool] = False
-    """Whether rows may share a sequence, if the model keeps them apart."""
     aligned: ClassVar[bool] = True
     """Whether labels lie at the tokens that the model sees."""
     answers: ClassVar[bool] = False
@@ -75,6 +73,10 @@ class ModelTask(ABC):
     def __init__(self, config: RunConfig, kind: type[Example] | None = None) -> None:
         """`kind`: what the data set holds, where it is known."""
         self.config, self.kind = config, kind or TASKS[self.name].learns_from[0]
+
+    @property
+    def packs(self) -> bool:
+        return TASKS[self.name].packs
 
     def under(self, config: RunConfig) -> Self:
         """The same task, as surveyed, under another configuration."""

@@ -86,7 +86,6 @@ class CausalEncoder(Encoder):
 class CausalLM(ModelTask):
     name: ClassVar[str] = "causal_lm"
     auto_class: ClassVar[Any] = AutoModelForCausalLM
-    packs: ClassVar[bool] = True
     answers: ClassVar[bool] = True
 
     def check_model(self, name: str, settings: Mapping[str, Any]) -> None:

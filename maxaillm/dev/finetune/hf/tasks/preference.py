@@ -39,7 +39,6 @@ class PreferenceTask(CausalLM):
     """Keeps, once there is a trainer, what the model made of the held-out rows at first."""
 
     name: ClassVar[str] = "preference"
-    packs: ClassVar[bool] = False
     aligned: ClassVar[bool] = False
 
     trainer: PreferenceTrainer | None = None
