@@ -1,0 +1,45 @@
+"""What can be done about findings: each makes a new version of a data set. One module a fix.
+
+A fix gets the rows one by one, in their order, and gives each back as it is, changed, or not at
+all. It never writes: what it did is counted by who calls it, so that nothing goes in silence.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from typing import ClassVar, NamedTuple
+
+from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.row_batch import StoredExample
+
+__all__ = ["Fix", "StoredExample", "Whole", "fixes"]
+
+
+class Whole(NamedTuple):
+    """What is known of a data set before a fix begins."""
+
+    rows: int
+    labels: Mapping[str, int]
+    """Classes and how many rows each has."""
+    flagged: Collection[int]
+    """Numbers of the rows that the findings to be fixed name; empty where none are meant."""
+
+
+class Fix(Component, ABC):
+    """A change of rows; its fields are its options."""
+
+    summary: ClassVar[str]
+    """What it does, in a sentence."""
+    needs_findings: ClassVar[bool] = False
+    """Whether it only touches rows that findings name: it must be told which findings."""
+
+    def begin(self, whole: Whole) -> None:
+        """Get ready: called once, before the first row. State lies in private attributes."""
+
+    @abstractmethod
+    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+        """The row as it is to be; the same object where nothing changes, None to leave it out."""
+
+
+fixes: Registry[Fix] = Registry("fix", package=__name__)

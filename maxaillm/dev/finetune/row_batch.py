@@ -1,0 +1,116 @@
+"""Some thousand rows at once, as checks see them: as Python values, and as columns of Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from maxaillm.dev.finetune.formats import Example
+from maxaillm.dev.finetune.row_schema import NUMBER, schema_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+StoredExample = dict[str, Any]
+"""An example's fields without those that are None."""
+
+
+class Piece(NamedTuple):
+    """A text of a row, and what it is there: "user", "assistant", "system", "tool", "text", …"""
+
+    text: str
+    part: str
+    is_learned: bool
+    """Whether a model learns to write it."""
+
+
+class Texts(NamedTuple):
+    """Every text of a batch, one after the other, and whose it is."""
+
+    values: pa.StringArray
+    rows: list[int]
+    """For each text the place of its row within the batch, from 0."""
+    parts: list[str]
+    is_learned: list[bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows of one kind that follow each other in a data set."""
+
+    kind: type[Example]
+    numbers: Sequence[int]
+    examples: Sequence[StoredExample]
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows as they are stored: the columns of `row_schema.schema_of`."""
+        import pyarrow as pa
+
+        schema = schema_of(self.kind)
+        columns = [
+            self.numbers if name == NUMBER else [example.get(name) for example in self.examples]
+            for name in schema.names
+        ]
+        arrays = [
+            pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)
+        ]
+        return pa.table(arrays, schema=schema)
+
+    @cached_property
+    def pieces(self) -> list[list[Piece]]:
+        """For each row its texts, in the order in which a model reads them."""
+        return [list(pieces_of(example)) for example in self.examples]
+
+    @cached_property
+    def texts(self) -> Texts:
+        """What to search in: one Arrow array for all texts of all rows."""
+        import pyarrow as pa
+
+        flat = [(place, *piece) for place, row in enumerate(self.pieces) for piece in row]
+        places, values, parts, learned = zip(*flat, strict=True) if flat else ((), (), (), ())
+        return Texts(pa.array(values, pa.string()), list(places), list(parts), list(learned))
+
+    @cached_property
+    def labels(self) -> list[list[str]]:
+        """For each row the classes it is one of, each once."""
+        return [labels_of(example) for example in self.examples]
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """For each row the part of the data set it belongs to; "train" where it names none."""
+        return [example.get("split", "train") for example in self.examples]
+
+
+def pieces_of(example: StoredExample) -> Iterator[Piece]:
+    is_talk = "chosen" not in example and "completion" not in example
+    for turn in example.get("messages", ()):
+        learned = is_talk and turn["role"] == "assistant" and turn.get("weight") != 0
+        yield Piece(turn["content"], turn["role"], learned)
+    for way in ("chosen", "rejected", "completion"):
+        for turn in example.get(way, ()):
+            yield Piece(turn["content"], turn["role"], turn["role"] == "assistant")
+    if "tokens" in example:
+        yield Piece(" ".join(example["tokens"]), "text", is_learned=False)
+    is_document = "text" in example and example.keys() <= {"text", "split"}
+    for name in ("text", "pair"):
+        if name in example:
+            yield Piece(example[name], name, is_document)
+
+
+def labels_of(example: StoredExample) -> list[str]:
+    if "label" in example:
+        return [example["label"]]
+    if "desirable" in example:
+        return ["desirable" if example["desirable"] else "undesirable"]
+    return list(dict.fromkeys(example.get("labels") or example.get("tags") or ()))
+
+
+def stored(example: Example) -> StoredExample:
+    """`example` as it is stored."""
+    return example.model_dump(exclude_none=True)

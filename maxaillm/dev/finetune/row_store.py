@@ -1,0 +1,161 @@
+"""Rows of a data set on the disk: a Parquet file, written once, of which any page is read alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.formats import Example
+from maxaillm.dev.finetune.row_batch import Batch, StoredExample
+from maxaillm.dev.finetune.row_schema import NUMBER, kind_of, schema_of
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+MAGIC = b"PAR1"
+PAGE_BYTES = 8 * 2**20
+"""A page ends early rather than hold more text than this (and one row)."""
+
+
+class StoredRow(NamedTuple):
+    """An example and the number of its record, from 1, header not counted."""
+
+    number: int
+    example: StoredExample
+
+
+class RowWriter:
+    """Writes batches of one kind, a row group each; the file is whole once it is left."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+    def add(self, batch: Batch) -> None:
+        import pyarrow.parquet as pq
+
+        if self.writer is None:
+            schema = schema_of(batch.kind)
+            self.writer = pq.ParquetWriter(self.path, schema, compression="zstd")
+        self.writer.write_table(batch.table)
+
+
+class RowStore:
+    """The rows of one file, read page by page, or all in their order."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises DataError where the file is not one of ours, or is broken."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            self.file = pq.ParquetFile(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise DataError(
+                f"The rows in {path.name} can't be read: {error}", "Check the data set again."
+            ) from error
+        kind = kind_of(self.file.schema_arrow)
+        if kind is None:
+            raise DataError(f"{path.name} holds no rows of ours.", "Upload it as a data set.")
+        self.kind = kind
+        facts = self.file.metadata
+        sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+        self.ends = list(accumulate(sizes))
+        """How many rows come before the end of each row group."""
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    def page(self, offset: int, limit: int) -> list[StoredRow]:
+        """Up to `limit` rows from the `offset`-th on (from 0)."""
+        return self.at(list(range(offset, min(offset + limit, len(self)))))
+
+    def at(self, places: list[int]) -> list[StoredRow]:
+        """The rows at these places, which are in order; fewer where they hold much text."""
+        page: list[StoredRow] = []
+        room = PAGE_BYTES
+        for group, within in self.by_group(places):
+            table = self.file.read_row_group(group)
+            for place in within:
+                row = table.slice(place, 1)
+                room -= row.nbytes
+                if page and room < 0:
+                    return page
+                page.append(stored_row(row.to_pylist()[0]))
+        return page
+
+    def by_group(self, places: list[int]) -> Iterator[tuple[int, list[int]]]:
+        """Each row group that holds some of them, with their places within it."""
+        at = 0
+        while at < len(places):
+            group = bisect_right(self.ends, places[at])
+            stop = bisect_left(places, self.ends[group], at)
+            begin = self.ends[group - 1] if group else 0
+            yield group, [place - begin for place in places[at:stop]]
+            at = stop
+
+    def batches(self) -> Iterator[Batch]:
+        """All rows, a row group at a time."""
+        for group in range(len(self.ends)):
+            rows = [stored_row(row) for row in self.file.read_row_group(group).to_pylist()]
+            yield Batch(self.kind, [row.number for row in rows], [row.example for row in rows])
+
+    def examples(self) -> Iterator[Example]:
+        for batch in self.batches():
+            for example in batch.examples:
+                yield self.kind.model_validate(example)
+
+    def place_of(self, number: int) -> int:
+        """How many rows come before record `number`: its place, where it is among the rows."""
+        for group in range(len(self.ends)):
+            statistics = self.file.metadata.row_group(group).column(0).statistics
+            if statistics is None or statistics.max >= number:
+                numbers = self.file.read_row_group(group, columns=[NUMBER])[NUMBER].to_pylist()
+                before = self.ends[group - 1] if group else 0
+                return before + bisect_left(numbers, number)
+        return len(self)
+
+
+def stored_row(fields: Mapping[str, Any]) -> StoredRow:
+    example = {name: without_none(value) for name, value in fields.items() if value is not None}
+    return StoredRow(example.pop(NUMBER), example)
+
+
+def without_none(value: Any) -> Any:
+    """Arrow gives every field of an object, also those that were left out."""
+    if isinstance(value, list):
+        return [without_none(item) for item in value]
+    if isinstance(value, dict):
+        return {name: without_none(item) for name, item in value.items() if item is not None}
+    return value
+
+
+def holds_rows(path: Path) -> bool:
+    """Whether the file at `path` was written by RowWriter."""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return False
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return kind_of(pq.read_schema(path)) is not None
+    except (OSError, pa.ArrowInvalid):
+        return False
