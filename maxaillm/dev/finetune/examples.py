@@ -9,6 +9,7 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.formats import DataFormat, Example, stored_format
 from maxaillm.dev.finetune.readers import BadRecord, Record, open_records
 from maxaillm.dev.finetune.recognition import format_of, sample_of
+from maxaillm.dev.finetune.row_store import RowStore, holds_rows
 from maxaillm.dev.finetune.splits import Split, SplitColumn, split_of
 
 HINT = "`validate` lists every mistake of the file."
@@ -17,11 +18,15 @@ HINT = "`validate` lists every mistake of the file."
 def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterator[Example]:
     """The examples in the file at `path`; without `format` it is recognised.
 
-    Lines of JSON that are examples as this program stores them are read as what they are.
+    Rows that this program stored, and lines of JSON that are its examples, are read as what
+    they are.
 
     Raises DataError, naming row and line, where a row can't be trained on: a training that
     leaves rows out in silence is worse than none.
     """
+    if format is None and holds_rows(Path(path)):
+        yield from RowStore(Path(path)).examples()
+        return
     records = open_records(path)
     sample = sample_of(records)
     stored = stored_format(sample) if records.kind == "jsonl" else None
@@ -41,6 +46,8 @@ def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterato
 
 def has_split(path: str | Path, split: Split) -> bool:
     """Whether the file at `path` puts a row into `split`."""
+    if holds_rows(Path(path)):
+        return any(split in batch.splits for batch in RowStore(Path(path)).batches())
     records = open_records(path)
     if not SplitColumn(sample_of(records)).is_marker:
         return False

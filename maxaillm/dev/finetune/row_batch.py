@@ -111,6 +111,15 @@ def labels_of(example: StoredExample) -> list[str]:
     return list(dict.fromkeys(example.get("labels") or example.get("tags") or ()))
 
 
+def chars_of(value: Any) -> int:
+    """How many characters the texts within a stored value have."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(chars_of, value.values()))
+    return sum(map(chars_of, value)) if isinstance(value, list) else 0
+
+
 def stored(example: Example) -> StoredExample:
     """`example` as it is stored."""
     return example.model_dump(exclude_none=True)

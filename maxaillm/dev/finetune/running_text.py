@@ -9,6 +9,7 @@ from pathlib import Path
 from maxaillm.dev.finetune.examples import read_examples
 from maxaillm.dev.finetune.formats import Example, Text
 from maxaillm.dev.finetune.readers import BadRecord, Record, open_records
+from maxaillm.dev.finetune.row_store import holds_rows
 
 WRAPPED_CHARS = 200
 """Lines of a text that was wrapped for reading are shorter than this, all of them."""
@@ -22,6 +23,9 @@ def read_documents(path: str | Path) -> Iterator[Example]:
 
     A line alone would be learned without what it goes on from. Raises DataError.
     """
+    if holds_rows(Path(path)):
+        yield from read_examples(path)
+        return
     records = open_records(path)
     if records.kind == "text" and is_wrapped(list(islice(records, SAMPLED_LINES))):
         yield from joined(record for record in records if isinstance(record, Record))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 from maxaillm.dev.finetune.cells import Row, all_columns
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.findings import Finding, Report, ReportError, shown
-from maxaillm.dev.finetune.formats import DataFormat, Example
+from maxaillm.dev.finetune.formats import DataFormat
 from maxaillm.dev.finetune.formats.text import PlainText
-from maxaillm.dev.finetune.labels import LabelCount, classes_of
+from maxaillm.dev.finetune.inspection import Inspection
 from maxaillm.dev.finetune.readers import BadRecord, Record, Records, open_records
 from maxaillm.dev.finetune.recognition import NeedsMappingError, format_of, sample_of
+from maxaillm.dev.finetune.row_batch import Batch, stored
 from maxaillm.dev.finetune.splits import SplitColumn
 
-LONG_CHARS = 1_000_000
 SHOWN_ROWS = 20
 UNREAD = PlainText()
 """Stands for the format of a file whose records are all bad: it is never asked."""
@@ -29,13 +28,13 @@ def validate(
     format: DataFormat | None = None,
     *,
     name: str | None = None,
-    on_row: Callable[[int, Example], object] = lambda _row, _example: None,
+    on_batch: Callable[[Batch], object] = lambda _batch: None,
     on_finding: Callable[[Finding], object] = lambda _finding: None,
 ) -> Report:
     """Read the file at `path` once and tell of every row.
 
     `format` is the mapping that the owner chose; without it the format is recognised. `name` is
-    what the owner called the file. `on_row` gets the number of each accepted row and its example;
+    what the owner called the file. `on_batch` gets the accepted rows, some thousand at a time;
     where the report says anything but "ready", what it got is of no use.
     """
     records: Records | None = None
@@ -44,12 +43,12 @@ def validate(
         records = open_records(path, name=name)
         sample = sample_of(records)
         data_format = format or (format_of(sample) if sample else UNREAD)
-        check = Check(data_format, SplitColumn(sample), on_row, on_finding)
+        check = Check(data_format, SplitColumn(sample), on_batch, on_finding)
         for note in records.notes:
             check.warn(None, None, *note)
         for record in records:
             check.see(record)
-        check.finish()
+        check.rows.finish()
     except DataError as error:
         return report_of_error(error, records, sample)
     return check.report(records, sample)
@@ -62,17 +61,14 @@ class Check:
         self,
         data_format: DataFormat,
         split_column: SplitColumn,
-        on_row: Callable[[int, Example], object],
+        on_batch: Callable[[Batch], object],
         on_finding: Callable[[Finding], object],
     ) -> None:
-        self.format, self.split_column = data_format, split_column
-        self.on_row, self.on_finding = on_row, on_finding
-        self.splits: Counter[str] = Counter()
+        self.format, self.split_column, self.on_finding = data_format, split_column, on_finding
+        self.rows = Inspection(on_batch, self.tell)
         self.seen = self.bad_rows = 0
         self.codes: Counter[str] = Counter()
         self.columns: dict[str, None] = {}
-        self.first_rows: dict[bytes, int] = {}
-        self.labels = LabelCount()
         self.first_bad: Finding | None = None
 
     def see(self, record: Record | BadRecord) -> None:
@@ -90,35 +86,10 @@ class Check:
         if problem is not None:
             self.tell_bad(line, problem.code, problem.message, row, problem.fix)
             return
-        example = self.format.to_example(row)
+        example = stored(self.format.to_example(row))
         if (split := self.split_column.of(row)) is not None:
-            example = example.model_copy(update={"split": split})
-        self.splits[split or "train"] += 1
-        self.look_at(example, line)
-        self.on_row(self.seen, example)
-
-    def look_at(self, example: Example, line: int) -> None:
-        """Warn of what is odd about an accepted row."""
-        content = example.model_dump_json().encode()
-        if len(content) > LONG_CHARS:
-            self.warn(
-                self.seen,
-                line,
-                "long_row",
-                f"This row has about {len(content):,} characters; training cuts it "
-                "at the maximum length.",
-                fix="Split it into several rows.",
-            )
-        digest = blake2b(content, digest_size=16).digest()
-        first = self.first_rows.setdefault(digest, self.seen)
-        if first != self.seen:
-            message = f"This row is the same as row {first}."
-            self.warn(self.seen, line, "duplicate", message, fix="Keep one of them.")
-        self.labels.add(classes_of(example), self.seen, line)
-
-    def finish(self) -> None:
-        for finding in self.labels.findings():
-            self.tell(finding)
+            example["split"] = split
+        self.rows.add(self.format.gives, self.seen, example, line)
 
     def warn(
         self, row: int | None, line: int | None, code: str, message: str, *, fix: str = ""
@@ -153,8 +124,8 @@ class Check:
             codes=dict(self.codes),
             columns=[shown(column) for column in records.columns or self.columns],
             sample=shown_rows(sample),
-            labels=self.labels.rows,
-            splits=dict(self.splits),
+            labels=self.rows.labels,
+            splits=dict(self.rows.splits),
             kind=records.kind,
             encoding=records.encoding,
             delimiter=records.delimiter,

@@ -75,7 +75,7 @@ def check(path: Path, data_format: DataFormat | None = None) -> Checked:
     report = validate(
         path,
         data_format,
-        on_row=lambda _row, example: examples.append(example),
+        on_batch=lambda batch: examples.extend(map(batch.kind.model_validate, batch.examples)),
         on_finding=findings.append,
     )
     report.model_dump_json().encode()
