@@ -15,13 +15,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from datasets_app.rows_file import RowsWriter
+from datasets_app.findings_file import FindingsWriter
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.findings import Finding, Report
-from maxaillm.dev.finetune.formats import Example, formats
+from maxaillm.dev.finetune.formats import formats
 from maxaillm.dev.finetune.lifeline import end_with_parent
+from maxaillm.dev.finetune.row_batch import Batch
+from maxaillm.dev.finetune.row_store import RowWriter
 from maxaillm.dev.finetune.validate import validate
 
+ROWS, FINDINGS = "rows", "findings"
+"""The files that it leaves in its folder; without rows there is no file of them."""
 STORED_FINDINGS = 10_000
 STORED_A_CODE = 100
 """So many findings of each code are kept, even after others have used up the limit above."""
@@ -31,6 +35,8 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def main() -> None:
+    import pyarrow.parquet  # noqa: F401  # before the limits: no file is to blame if it fails
+
     task = json.load(sys.stdin)
     end_with_parent(task["parent"])
     limit(resource.RLIMIT_AS, task["memory_bytes"])
@@ -55,14 +61,20 @@ def check(task: dict[str, Any]) -> dict[str, Any]:
     source = Path(task["source"])
     listener = Listener(source)
     chosen = task["format"] and formats[task["format"]["name"]].model_validate(task["format"])
-    with RowsWriter(Path(task["folder"])) as writer:
+    folder = Path(task["folder"])
+    folder.mkdir(mode=0o700)
+    with RowWriter(folder / ROWS) as rows, FindingsWriter(folder / FINDINGS) as findings:
 
-        def keep(number: int, example: Example) -> None:
-            writer.add(number, example)
+        def keep(batch: Batch) -> None:
+            rows.add(batch)
             listener.tell_progress()
 
+        def take_down(finding: Finding) -> None:
+            findings.add(finding)
+            listener.tell_finding(finding)
+
         report = validate(
-            source, chosen, name=task["file_name"], on_row=keep, on_finding=listener.tell_finding
+            source, chosen, name=task["file_name"], on_batch=keep, on_finding=take_down
         )
     return fields_of(report, listener)
 

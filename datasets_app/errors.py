@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from maxaillm.dev.finetune.errors import FineTuneError
 
 
@@ -44,3 +48,16 @@ class DatasetInUseError(FineTuneError):
 class NotReadyError(FineTuneError):
     code = "not_ready"
     status = 409
+
+
+@contextmanager
+def file_errors_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise NoSpaceError(
+            "The site's disk is full. Nothing of the file was kept.",
+            "Free space on the disk, then upload the file again.",
+        ) from error

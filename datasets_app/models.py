@@ -11,6 +11,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
+from datasets_app.blobs import blob_path
+
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
@@ -35,6 +37,8 @@ class Dataset(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="datasets", null=True
     )
     name = models.CharField(max_length=120)
+    is_test_locked = models.BooleanField(default=False)
+    """Whether the test rows stay what they are, whatever is made of the others."""
     created = models.DateTimeField(auto_now_add=True)
     deleted = models.DateTimeField(null=True)
 
@@ -52,7 +56,7 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """One immutable state of a data set: the file as it came and the rows read from it."""
+    """One immutable state of a data set: a file as it came, or a change of earlier versions."""
 
     class Status(models.TextChoices):
         UPLOADING = "uploading"
@@ -68,10 +72,19 @@ class DatasetVersion(models.Model):
     check_number = models.PositiveIntegerField(default=1)
     """Counts the checks, so that a late one can't overwrite a newer one."""
     progress = models.FloatField(default=0)
+    parents = models.ManyToManyField("self", symmetrical=False, related_name="children")
+    """The versions that it was made of, where it was."""
+    recipe = models.JSONField(null=True)
+    """How it was made of them."""
+    change = models.CharField(max_length=300, blank=True)
+    """What is different, in a sentence."""
     file_name = models.CharField(max_length=300)
     """As the user called it: for display only, never part of a path."""
     size_bytes = models.BigIntegerField(default=0)
-    sha256 = models.CharField(max_length=64, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    """Of the file as it was uploaded; empty where the version was made of others."""
+    rows_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    findings_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
     encoding = models.CharField(max_length=60, blank=True)
     file_kind = models.CharField(max_length=60, blank=True)
     format = models.JSONField(null=True)
@@ -112,22 +125,23 @@ class DatasetVersion(models.Model):
 
     @property
     def root(self) -> Path:
+        """Where its check works."""
         return Path(settings.DATASETS_DIR) / str(self.folder)
 
     @property
     def source_path(self) -> Path:
         """The file as it was uploaded."""
-        return self.root / "source"
-
-    @property
-    def check_folder(self) -> Path:
-        """What this check made of the file. One folder a check: a late one can't touch it."""
-        return self.root / f"check-{self.check_number}"
+        return blob_path(self.sha256)
 
     @property
     def rows_path(self) -> Path:
-        """The rows that can be trained on, as JSON lines of dumped examples."""
-        return self.check_folder / "rows.jsonl"
+        """The rows that can be trained on, as Parquet (`maxaillm.dev.finetune.row_store`)."""
+        return blob_path(self.rows_sha256)
+
+    @property
+    def findings_path(self) -> Path:
+        """Every finding, as Parquet (`datasets_app.findings_file`); a part is in the database."""
+        return blob_path(self.findings_sha256)
 
     @property
     def training_rows(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from datasets_app.display import shortened, storable
-from datasets_app.rows_file import StoredRow
+from maxaillm.dev.finetune.row_store import StoredRow
 
 WORDS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 SHOWN_WORDS = 300

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion, Finding
-from datasets_app.rows_file import StoredRow, position_of, read_rows
+from maxaillm.dev.finetune.row_store import RowStore, StoredRow
 from maxft_site.web.context import ShellPart
 from maxft_site.web.search import Hit
 
@@ -65,12 +65,12 @@ def rows_page(version: DatasetVersion, offset: int, limit: int) -> list[StoredRo
             f"{version.dataset.name} has no rows to show: it is {version.get_status_display()}.",
             "Wait for the check, or see what it found.",
         )
-    return read_rows(version.check_folder, offset, limit)
+    return RowStore(version.rows_path).page(offset, limit)
 
 
 def offset_of_row(version: DatasetVersion, number: int) -> int:
     """Where record `number` of the file, or the one after it, stands among the rows."""
-    return position_of(version.check_folder, number)
+    return RowStore(version.rows_path).place_of(number)
 
 
 def findings_of(version: DatasetVersion, code: str = "") -> QuerySet[Finding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import django_rq
@@ -16,6 +17,8 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.exceptions import DuplicateJobError
 
+from datasets_app.blobs import keep_blob
+from datasets_app.check_child import FINDINGS, ROWS
 from datasets_app.check_process import Outcome, check_file
 from datasets_app.display import storable
 from datasets_app.models import DatasetVersion, Finding
@@ -68,7 +71,7 @@ def run_check(*, version: DatasetVersion) -> None:
     with alone(version) as is_alone:
         if not is_alone or not wanted(version).exists():
             return
-        stage = version.check_folder.with_suffix(".part")
+        stage = version.root / f"check-{version.check_number}"
         shutil.rmtree(stage, ignore_errors=True)
         task = {
             "source": str(version.source_path),
@@ -77,12 +80,22 @@ def run_check(*, version: DatasetVersion) -> None:
             "folder": str(stage),
         }
         outcome = check_file(task, lambda share: wanted(version).update(progress=share) > 0)
-        if outcome is not None and outcome.report is not None:
-            stage.replace(version.check_folder)
-        if outcome is None or not record_check(version=version, outcome=outcome):
-            shutil.rmtree(version.check_folder, ignore_errors=True)
+        if outcome is None or not record_check(
+            version=version, outcome=outcome, files=kept_files(stage, outcome)
+        ):
             logger.info("%s was overtaken by a newer check", job_id(version))
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def kept_files(stage: Path, outcome: Outcome) -> dict[str, str]:
+    """Put what a check wrote among the files that stay; gives the columns that name them."""
+    if outcome.report is None:
+        return {}
+    return {
+        f"{name}_sha256": keep_blob(stage / name)
+        for name in (ROWS, FINDINGS)
+        if (stage / name).exists()
+    }
 
 
 def wanted(version: DatasetVersion) -> QuerySet[DatasetVersion]:
@@ -114,14 +127,21 @@ def record_failure(*, version: DatasetVersion) -> None:
     record_check(version=version, outcome=Outcome(error=error))
 
 
-def record_check(*, version: DatasetVersion, outcome: Outcome) -> bool:
+def record_check(
+    *, version: DatasetVersion, outcome: Outcome, files: Mapping[str, str] | None = None
+) -> bool:
     """Store the result of a check with its findings. False where a newer one has begun."""
     report = storable(outcome.report or {})
     error = storable(outcome.error or report.pop("error", None))
     status = report.pop("status", Status.INVALID)
     with transaction.atomic():
         changed = wanted(version).update(
-            **report, status=status, error=error, progress=1, checked=timezone.now()
+            **report,
+            **(files or {}),
+            status=status,
+            error=error,
+            progress=1,
+            checked=timezone.now(),
         )
         if not changed:
             return False
@@ -130,7 +150,4 @@ def record_check(*, version: DatasetVersion, outcome: Outcome) -> bool:
             (Finding(version=version, **finding) for finding in outcome.findings), batch_size=500
         )
     version.refresh_from_db()
-    for folder in version.root.glob("check-*"):
-        if folder != version.check_folder:
-            shutil.rmtree(folder, ignore_errors=True)
     return True

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
+from datasets_app import blobs
 from datasets_app.errors import DatasetInUseError
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.selectors import runs_on
@@ -57,4 +58,4 @@ def orphan_folders() -> list[Path]:
     root = Path(settings.DATASETS_DIR)
     found = {path.name: path for path in root.iterdir()} if root.exists() else {}
     owned = {str(folder) for folder in DatasetVersion.objects.values_list("folder", flat=True)}
-    return [path for name, path in found.items() if name not in owned]
+    return [path for name, path in found.items() if name not in owned | {blobs.folder().name}]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
 import shutil
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -14,11 +11,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
+from datasets_app.blobs import keep_blob
 from datasets_app.display import display_name
 from datasets_app.errors import UploadOffsetError
 from datasets_app.models import Dataset, DatasetVersion, Upload
 from datasets_app.services.checks import queue_check
-from datasets_app.services.uploads import file_errors_told, locked
+from datasets_app.services.uploads import locked
 
 NAME_CHARS = Dataset._meta.get_field("name").max_length or 120
 
@@ -39,8 +37,11 @@ def import_dataset(
     """
     folder = folder or uuid4()
     shown = display_name(file_name)
-    size, digest = move_in(path, folder)
+    root = Path(settings.DATASETS_DIR) / str(folder)
+    root.mkdir(mode=0o700, parents=True)
     try:
+        size = path.stat().st_size
+        digest = keep_blob(path)
         with transaction.atomic():
             dataset = successor_to or Dataset.objects.create(
                 owner=owner, name=display_name(name or Path(shown).stem, NAME_CHARS)
@@ -55,7 +56,7 @@ def import_dataset(
             )
             queue_check(version)
     except BaseException:
-        shutil.rmtree(Path(settings.DATASETS_DIR) / str(folder))
+        shutil.rmtree(root)
         raise
     return version
 
@@ -63,34 +64,6 @@ def import_dataset(
 def next_number(dataset: Dataset) -> int:
     newest: int | None = dataset.versions.aggregate(number=Max("number"))["number"]
     return (newest or 0) + 1
-
-
-def move_in(path: Path, folder: UUID) -> tuple[int, str]:
-    """Put the file at its place, complete or not at all; gives its size and SHA-256."""
-    root = Path(settings.DATASETS_DIR) / str(folder)
-    root.mkdir(mode=0o700, parents=True)
-    target = root / "source"
-    try:
-        with file_errors_told():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
-            rename_or_copy(path, target)
-        target.chmod(0o400)
-    except BaseException:
-        shutil.rmtree(root)
-        raise
-    return target.stat().st_size, digest
-
-
-def rename_or_copy(path: Path, target: Path) -> None:
-    try:
-        path.replace(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        shutil.copyfile(path, target)
-        path.unlink()
 
 
 def import_upload(*, upload: Upload, name: str = "") -> DatasetVersion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -81,7 +80,6 @@ def add_version(version: DatasetVersion, chosen: dict[str, Any]) -> DatasetVersi
         format=chosen,
     )
     new.root.mkdir(mode=0o700, parents=True)
-    os.link(version.source_path, new.source_path)
     with transaction.atomic():
         new.number = next_number(version.dataset)
         new.save(force_insert=True)

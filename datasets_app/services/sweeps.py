@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 
+from datasets_app.blobs import remove_unused
 from datasets_app.models import DatasetVersion, Upload
 from datasets_app.services.checks import QUEUE, check_again, job_id
 from datasets_app.services.deletion import orphan_folders, purge_datasets
@@ -63,7 +64,14 @@ def sweep_uploads() -> int:
         if newest_touch(path, before) < before:
             remove(path)
             swept += 1
-    return swept + purge_datasets()
+    swept += purge_datasets()
+    return swept + remove_unused(used_blobs())
+
+
+def used_blobs() -> set[str]:
+    """The digests of all files that a version, deleted or not, stands on."""
+    columns = ("sha256", "rows_sha256", "findings_sha256")
+    return {digest for row in DatasetVersion.objects.values_list(*columns) for digest in row}
 
 
 def newest_touch(path: Path, otherwise: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import shutil
@@ -22,6 +21,7 @@ from datasets_app.errors import (
     UploadError,
     UploadOffsetError,
     UploadTooLargeError,
+    file_errors_told,
 )
 from datasets_app.models import Upload
 from maxft_site.web.templatetags.ui import size as in_units
@@ -75,19 +75,6 @@ def require_space(size_bytes: int) -> None:
             f"The site's disk has no room for {in_units(size_bytes)} and the rows of it.",
             "Delete data sets, runs or models that are not needed, or free space on the disk.",
         )
-
-
-@contextmanager
-def file_errors_told() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise NoSpaceError(
-            "The site's disk is full. Nothing of the file was kept.",
-            "Free space on the disk, then upload the file again.",
-        ) from error
 
 
 @contextmanager

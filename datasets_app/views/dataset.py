@@ -15,9 +15,9 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.row_parts import row_card
-from datasets_app.rows_file import StoredRow
 from datasets_app.selectors import code_counts, findings_of, offset_of_row, rows_page, runs_on
 from datasets_app.services import check_again, delete_dataset, restore_dataset
+from maxaillm.dev.finetune.row_store import StoredRow
 
 ROWS_PER_PAGE = 10
 FINDINGS_PER_PAGE = 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from datasets_app.models import Dataset, DatasetVersion
-from datasets_app.services import import_dataset
+from datasets_app.services import import_dataset, sweep_uploads
 from datasets_app.tasks import check_version
 from tests.datasets_app.conftest import Importer
 
@@ -130,7 +131,7 @@ def test_names_are_for_display_only(name: str, upload: Importer, data_dir: Path)
     assert 0 < len(version.dataset.name) <= 120
     assert not set("\x00\x1b\n\u202e") & set(version.file_name + version.dataset.name)
     stored = {path.relative_to(data_dir).parts[1] for path in data_dir.glob("datasets/*/*")}
-    assert stored == {str(version.folder)}
+    assert stored == {str(version.folder), "blobs"}
 
 
 def test_markup_in_rows_findings_and_names_is_text(upload: Importer, alice_client: Client) -> None:
@@ -158,4 +159,9 @@ def test_a_failed_import_leaves_nothing(
     with pytest.raises(RuntimeError):
         import_dataset(owner=alice, name="", file_name="a.jsonl", path=path)
     assert not Dataset.objects.exists()
-    assert list((data_dir / "datasets").iterdir()) == []
+    (blob,) = (data_dir / "datasets").glob("**/*/*/*")
+    assert [folder.name for folder in (data_dir / "datasets").iterdir()] == ["blobs"]
+    assert sweep_uploads() == 0  # it may belong to an import that is under way
+    os.utime(blob, (0, 0))
+    assert sweep_uploads() == 1
+    assert not blob.exists()

@@ -23,6 +23,7 @@ from tests import tiny
 from tests.jobs.runs import make_dataset
 from tests.redis_server import RedisServer
 from tests.site_process import ROOT
+from tests.stored_rows import stored_rows
 
 STEPS = 40
 SAVED_EVERY = 5
@@ -89,8 +90,8 @@ class Farm:
     def create_run(self, **training: Any) -> Run:
         """A run of steps that take some hundredths of a second each."""
         user, _ = User.objects.get_or_create(username="ann")
-        version = make_dataset(user)
-        tiny.write_lines(version.rows_path, tiny.conversations(60))
+        rows = stored_rows(tiny.conversations(60))
+        version = make_dataset(user, rows_sha256=rows)
         options = {
             "max_steps": STEPS,
             "save_steps": SAVED_EVERY,

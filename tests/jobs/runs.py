@@ -12,6 +12,7 @@ from jobs.services import attempts
 from jobs.services.ingest import record_events
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.events import Event
+from tests.stored_rows import stored_rows
 
 STEPS = 6
 
@@ -19,10 +20,9 @@ STEPS = 6
 def make_dataset(owner: User | None, **columns: Any) -> DatasetVersion:
     """A data set with one version that is ready, its rows on disk."""
     dataset = Dataset.objects.create(owner=owner, name="questions")
-    version = DatasetVersion.objects.create(**{"dataset": dataset, "status": "ready"} | columns)
-    version.rows_path.parent.mkdir(parents=True)
-    version.rows_path.write_text('{"text": "a b c"}\n')
-    return version
+    digest = stored_rows([{"text": "a b c"}])
+    state = {"dataset": dataset, "status": "ready", "rows_sha256": digest}
+    return DatasetVersion.objects.create(**state | columns)
 
 
 def make_run(owner: User, **columns: Any) -> Run:
