@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maxaillm.dev.finetune.formats import Example
+from maxaillm.dev.finetune.formats import Conversation, Example
 from maxaillm.dev.finetune.row_schema import NUMBER, schema_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 StoredExample = dict[str, Any]
@@ -23,17 +25,20 @@ class Piece(NamedTuple):
     text: str
     part: str
     is_learned: bool
-    """Whether a model learns to write it."""
+    """Whether a model learns to write it, or not to."""
+    is_wanted: bool = True
+    """False for an answer that a model learns not to give."""
 
 
 class Texts(NamedTuple):
-    """Every text of a batch, one after the other, and whose it is."""
+    """Every text of a batch, one after the other, and whose it is: columns of one length."""
 
     values: pa.StringArray
-    rows: list[int]
+    rows: npt.NDArray[np.int64]
     """For each text the place of its row within the batch, from 0."""
-    parts: list[str]
-    is_learned: list[bool]
+    parts: pa.StringArray
+    is_learned: npt.NDArray[np.bool_]
+    is_wanted: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +75,29 @@ class Batch:
     @cached_property
     def texts(self) -> Texts:
         """What to search in: one Arrow array for all texts of all rows."""
+        import numpy as np
         import pyarrow as pa
 
+        if self.kind is Conversation:
+            return texts_of_turns(self.table)
         flat = [(place, *piece) for place, row in enumerate(self.pieces) for piece in row]
-        places, values, parts, learned = zip(*flat, strict=True) if flat else ((), (), (), ())
-        return Texts(pa.array(values, pa.string()), list(places), list(parts), list(learned))
+        places, values, parts, learned, wanted = zip(*flat, strict=True) if flat else [()] * 5
+        return Texts(
+            pa.array(values, pa.string()),
+            np.array(places, np.int64),
+            pa.array(parts, pa.string()),
+            np.array(learned, np.bool_),
+            np.array(wanted, np.bool_),
+        )
+
+    @cached_property
+    def is_answer(self) -> npt.NDArray[np.bool_]:
+        """For each text whether it is an answer that a model learns to give."""
+        import pyarrow.compute as pc
+
+        by_assistant = pc.equal(self.texts.parts, "assistant").to_numpy(zero_copy_only=False)
+        is_answer: npt.NDArray[np.bool_] = by_assistant & self.texts.is_learned
+        return is_answer & self.texts.is_wanted
 
     @cached_property
     def labels(self) -> list[list[str]]:
@@ -92,15 +115,31 @@ def pieces_of(example: StoredExample) -> Iterator[Piece]:
     for turn in example.get("messages", ()):
         learned = is_talk and turn["role"] == "assistant" and turn.get("weight") != 0
         yield Piece(turn["content"], turn["role"], learned)
-    for way in ("chosen", "rejected", "completion"):
+    wanted = {"chosen": True, "rejected": False, "completion": example.get("desirable", True)}
+    for way, is_wanted in wanted.items():
         for turn in example.get(way, ()):
-            yield Piece(turn["content"], turn["role"], turn["role"] == "assistant")
+            learned = turn["role"] == "assistant"
+            yield Piece(turn["content"], turn["role"], learned, is_wanted=is_wanted)
     if "tokens" in example:
         yield Piece(" ".join(example["tokens"]), "text", is_learned=False)
     is_document = "text" in example and example.keys() <= {"text", "split"}
     for name in ("text", "pair"):
         if name in example:
             yield Piece(example[name], name, is_document)
+
+
+def texts_of_turns(table: pa.Table) -> Texts:
+    """The texts of conversations: as columns, for a million rows are a matter of seconds then."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    talks = table["messages"].combine_chunks()
+    content, role, weight = (talks.flatten().field(name) for name in ("content", "role", "weight"))
+    lengths = talks.value_lengths().to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(len(talks)), lengths)
+    in_loss = pc.not_equal(pc.fill_null(weight, 1.0), 0.0)
+    learned = pc.and_(pc.equal(role, "assistant"), in_loss).to_numpy(zero_copy_only=False)
+    return Texts(content, rows, role, learned, np.ones(len(rows), np.bool_))
 
 
 def labels_of(example: StoredExample) -> list[str]:

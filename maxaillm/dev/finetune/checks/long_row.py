@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.text_search import chars_by_row
 
 
 @checks.register
@@ -22,10 +24,10 @@ class LongRow(Check):
     )
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        for number, pieces in zip(batch.numbers, batch.pieces, strict=True):
-            length = sum(len(piece.text) for piece in pieces)
-            if length > self.max_chars:
-                message = (
-                    f"This row has {length:,} characters; training cuts it at the maximum length."
-                )
-                yield Suspicion(number, message)
+        lengths = chars_by_row(batch)
+        for place in np.flatnonzero(lengths > self.max_chars).tolist():
+            message = (
+                f"This row has {lengths[place]:,} characters; "
+                "training cuts it at the maximum length."
+            )
+            yield Suspicion(batch.numbers[place], message)

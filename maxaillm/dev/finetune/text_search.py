@@ -1,0 +1,56 @@
+"""Finds texts in a batch by a pattern: Arrow picks the few that match, Python looks at those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from maxaillm.dev.finetune.row_batch import Batch
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+T = TypeVar("T")
+
+
+class Hit(NamedTuple):
+    """A text that was found."""
+
+    row: int
+    """The place of its row within the batch, from 0."""
+    at: int
+    """Its place among all texts of the batch."""
+    text: str
+
+
+def hits(batch: Batch, pattern: str, among: npt.NDArray[np.bool_] | None = None) -> Iterator[Hit]:
+    """The texts in which RE2 finds `pattern`, in their order; only those marked in `among`."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    texts = batch.texts
+    found = pc.match_substring_regex(texts.values, pattern).to_numpy(zero_copy_only=False)
+    places = np.flatnonzero(found if among is None else found & among)
+    for place, row in zip(places.tolist(), texts.rows[places].tolist(), strict=True):
+        yield Hit(row, place, texts.values[place].as_py())
+
+
+def first_of_each_row(
+    found: Iterator[Hit], look: Callable[[str], T | None]
+) -> Iterator[tuple[int, T]]:
+    """For each row the first thing that `look` sees in one of its texts, if it sees any."""
+    done = -1
+    for row, _at, text in found:
+        if row != done and (seen := look(text)) is not None:
+            done = row
+            yield row, seen
+
+
+def chars_by_row(batch: Batch) -> npt.NDArray[np.int64]:
+    """How many characters the texts of each row have."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    lengths = pc.utf8_length(batch.texts.values).to_numpy(zero_copy_only=False)
+    return np.bincount(batch.texts.rows, lengths, len(batch)).astype(np.int64)
