@@ -1,4 +1,4 @@
-"""The command: train, evaluate, generate, export, validate, estimate."""
+"""The command: train, evaluate, generate, export, validate, estimate, tokens."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def parser() -> argparse.ArgumentParser:
 
     add_config(add(commands, "estimate", run_estimate, "what a run will need"))
     add_config(add(commands, "validate", run_validation, "check configuration and data file"))
+
+    tokens = add(commands, "tokens", run_token_view, "what the model will see of a data file")
+    tokens.add_argument("config", nargs="*", help="RunConfig as YAML or JSON, section.option=value")
+    tokens.add_argument("--model", help="a starter model, a folder or a Hub name")
+    tokens.add_argument("--data", help="the training file")
+    tokens.add_argument("--max-length", type=int)
+    tokens.add_argument("--row", type=int, nargs="+", help="these rows token by token, from 1")
+    tokens.add_argument("--sample", type=int, default=0, help="figures of about so many rows")
+    tokens.add_argument("--to", type=Path, help="write JSON here; progress is printed")
 
     evaluate = add(commands, "evaluate", run_evaluation, "measure a model on a data file")
     add_model(evaluate)
@@ -117,6 +126,20 @@ def run_estimate(args: argparse.Namespace) -> None:
     from maxaillm.dev.finetune.estimate import estimate
 
     print_facts(estimate(read_config(args.config, args.overrides)).as_json(), args)
+
+
+def run_token_view(args: argparse.Namespace) -> None:
+    """Rows token by token, else figures of all. Raises what a run would be refused with."""
+    from maxaillm.dev.finetune import token_command
+
+    config = token_command.config_of(args)
+    stay_off_the_network(config.model.name)
+    if args.to is not None:
+        token_command.write(config, args)
+    elif args.row and not args.json:
+        token_command.print_rows(token_command.view_of(config).rows(args.row))
+    else:
+        print_facts(token_command.facts_of(config, args), args)
 
 
 def run_validation(args: argparse.Namespace) -> None:

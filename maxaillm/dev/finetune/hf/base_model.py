@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,7 +77,7 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     task.check_weights(folder.name, fresh)
     task.prepare_model(model, tokenizer)
     loading.require_room(model, tokenizer)
-    width = visible_width(config, model, attempt)
+    width = visible_width(config, model, attempt.warn)
     return Base(config, task, folder, device, tokenizer, model, fresh, width)
 
 
@@ -106,14 +107,16 @@ def open_model(
     return opened
 
 
-def visible_width(config: RunConfig, model: PreTrainedModel, attempt: Attempt) -> int:
+def visible_width(
+    config: RunConfig, model: PreTrainedModel, warn: Callable[[str, str], None]
+) -> int:
     """How many tokens of a row the model sees; virtual tokens take some of them."""
     wanted, context = config.data.max_length, loading.context_length(model)
     if context is None:
         return wanted
     seen = context - config.tuning.virtual_tokens
     if seen < wanted:
-        attempt.warn(
+        warn(
             f"The model sees {seen} tokens: longer rows are cut there.",
             f"Set data.max_length to {seen}.",
         )

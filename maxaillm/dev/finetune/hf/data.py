@@ -112,9 +112,13 @@ class RunData:
         return read_raw_rows(path) if self.config.data.processor else read_documents(path)
 
     def encoder(self) -> Encoder:
-        """The task's own way to make rows, or that of the data processor named."""
-        name = self.config.data.processor
-        if name is None:
-            return self.task.encoder(self.tokenizer, self.width)
-        processor = processors.load(name)(self.tokenizer, self.width)
-        return ProcessorEncoder(processor, self.tokenizer, self.width, aligned=self.task.aligned)
+        return make_encoder(self.config, self.task, self.tokenizer, self.width)
+
+
+def make_encoder(config: RunConfig, task: ModelTask, tokenizer: Tokenizer, width: int) -> Encoder:
+    """The task's own way to make rows, or that of the data processor named."""
+    name = config.data.processor
+    if name is None:
+        return task.encoder(tokenizer, width)
+    processor = processors.load(name)(tokenizer, width)
+    return ProcessorEncoder(processor, tokenizer, width, aligned=task.aligned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from logging import ERROR, getLogger
 from pathlib import Path
@@ -26,7 +27,8 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 WHOLE_MODULES = ["lm_head", "score", "classifier", "pre_classifier", "classification_head"]
 BF16_UNITS = ("amx_bf16", "avx512_bf16", "sve_bf16")
 """By what a CPU is known that multiplies in bf16."""
-HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
+TEXT_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
+HUB_FILES = ["*.safetensors", *TEXT_FILES]
 
 
 def fetch(name: str) -> Path:
@@ -36,12 +38,12 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def download(name: str) -> Path:
+def download(name: str, files: Sequence[str] = HUB_FILES) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+        return Path(snapshot_download(name, allow_patterns=list(files)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
             f"{name} could not be fetched from the Hub: {first_line(error)}",

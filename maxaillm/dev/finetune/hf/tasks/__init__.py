@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
 from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.hf.collate import Collator, Sequences
-from maxaillm.dev.finetune.hf.rows import Rows
+from maxaillm.dev.finetune.hf.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.tokenise import Encoder
 from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Answered, TokenLoss
@@ -41,6 +41,18 @@ class Observed(NamedTuple):
     """Of each row."""
     predictions: list[Any]
     """Of each row, where the task predicts classes or numbers: what metrics are made of."""
+
+
+class Stream(NamedTuple):
+    """Tokens that lie side by side before the model, for a person to look at."""
+
+    title: str
+    ids: Sequence[int]
+    learned: Sequence[bool]
+    words: Sequence[str] = ()
+    """What is to be said of each token, where tokens have classes; empty: nothing."""
+    said: str = ""
+    """What is to be said of the whole."""
 
 
 class Setup(NamedTuple):
@@ -69,6 +81,10 @@ class ModelTask(ABC):
     """Whether labels lie at the tokens that the model sees."""
     answers: ClassVar[bool] = False
     """Whether the model answers in words."""
+    learns_tokens: ClassVar[bool] = True
+    """Whether labels are tokens, or say something of them; else of the whole row."""
+    remark: ClassVar[str] = ""
+    """What is not seen from a row alone."""
 
     def __init__(self, config: RunConfig, kind: type[Example] | None = None) -> None:
         """`kind`: what the data set holds, where it is known."""
@@ -120,6 +136,10 @@ class ModelTask(ABC):
     @abstractmethod
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         """What turns examples into rows."""
+
+    def streams(self, row: Tokens) -> list[Stream]:
+        """What the model sees of a row, and what it learns of that."""
+        return [Stream("", row.ids, [label != IGNORED for label in row.labels])]
 
     def collator(self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False) -> Collator:
         """What turns rows into batches."""

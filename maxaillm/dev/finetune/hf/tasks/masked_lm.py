@@ -79,6 +79,10 @@ class MaskedLM(ModelTask):
     name: ClassVar[str] = "masked_lm"
     auto_class: ClassVar[Any] = AutoModelForMaskedLM
     new_head: ClassVar[bool] = True
+    remark: ClassVar[str] = (
+        f"{MASKED_SHARE:.0%} of the trained tokens are hidden, drawn anew in each epoch; "
+        "the others are context then."
+    )
 
     def prepare_model(self, model: PreTrainedModel, tokenizer: Tokenizer) -> None:
         if tokenizer.mask_token_id is None:

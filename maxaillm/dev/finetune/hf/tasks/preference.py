@@ -21,8 +21,8 @@ from maxaillm.dev.finetune.hf.preference_trainer import (
     PreferenceTrainer,
     make_preference_trainer,
 )
-from maxaillm.dev.finetune.hf.rows import Rows
-from maxaillm.dev.finetune.hf.tasks import Examples, Observed, Setup
+from maxaillm.dev.finetune.hf.rows import IGNORED, Rows, Tokens
+from maxaillm.dev.finetune.hf.tasks import Examples, Observed, Setup, Stream
 from maxaillm.dev.finetune.hf.tasks.causal_lm import CausalLM
 from maxaillm.dev.finetune.hf.token_loss import measuring, token_losses
 from maxaillm.dev.finetune.hf.tokenise import Encoder
@@ -87,6 +87,16 @@ class PreferenceTask(CausalLM):
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         return PreferenceEncoder(tokenizer, width)
+
+    def streams(self, row: Tokens) -> list[Stream]:
+        return [
+            Stream(
+                "Better answer" if answer.is_good else "Worse answer",
+                answer.ids.tolist(),
+                (answer.labels != IGNORED).tolist(),
+            )
+            for answer in answers_in(Rows.of([row]), 0)
+        ]
 
     def collator(
         self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False

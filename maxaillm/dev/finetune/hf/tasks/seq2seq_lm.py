@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.formats import Conversation, Message
 from maxaillm.dev.finetune.hf.answers import BATCH, MAX_ROWS, SPARE_TOKENS
 from maxaillm.dev.finetune.hf.collate import Collator, LabelCollator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.rows import IGNORED, Rows, Tokens
-from maxaillm.dev.finetune.hf.tasks import ModelTask, Objective, Observed
+from maxaillm.dev.finetune.hf.tasks import ModelTask, Objective, Observed, Stream
 from maxaillm.dev.finetune.hf.token_loss import TokenLossOf, token_losses
 from maxaillm.dev.finetune.hf.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.losses import TargetLoss
@@ -58,6 +58,12 @@ class Seq2SeqLM(ModelTask):
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         return PairEncoder(tokenizer, width)
+
+    def streams(self, row: Tokens) -> list[Stream]:
+        return [
+            Stream("Goes in", row.ids, [False] * len(row.ids)),
+            Stream("Comes out", [int(token) for token in row.labels], [True] * len(row.labels)),
+        ]
 
     def collator(self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False) -> Collator:
         return LabelCollator(rows, int(tokenizer.pad_token_id or 0), by_row=False)

@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.formats import Example, Labelled, MultiLabelled, Scor
 from maxaillm.dev.finetune.hf.collate import Collator, LabelCollator, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.label_names import known_labels, label_options
 from maxaillm.dev.finetune.hf.rows import Rows, Tokens
-from maxaillm.dev.finetune.hf.tasks import Examples, ModelTask, Objective, Observed
+from maxaillm.dev.finetune.hf.tasks import Examples, ModelTask, Objective, Observed, Stream
 from maxaillm.dev.finetune.hf.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Classified, Measured, MultiClassified, TokenLoss
@@ -91,6 +91,7 @@ class SequenceClassification(ModelTask):
     aligned: ClassVar[bool] = False
     auto_class: ClassVar[Any] = AutoModelForSequenceClassification
     new_head: ClassVar[bool] = True
+    learns_tokens: ClassVar[bool] = False
 
     labels: Sequence[str] = ()
 
@@ -129,6 +130,18 @@ class SequenceClassification(ModelTask):
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         return LabelEncoder(tokenizer, width, self.kind, self.labels)
+
+    def streams(self, row: Tokens) -> list[Stream]:
+        return [Stream("", row.ids, [False] * len(row.ids), said=self.said_in(row))]
+
+    def said_in(self, row: Tokens) -> str:
+        """The labels of a row in words."""
+        if self.kind is Scored:
+            return f"{row.labels[0]:g}"
+        if self.kind is Labelled:
+            return self.labels[int(row.labels[0])]
+        said = [word for word, is_said in zip(self.labels, row.labels, strict=True) if is_said]
+        return ", ".join(said) or "none of the classes"
 
     def collator(self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False) -> Collator:
         return LabelCollator(rows, int(tokenizer.pad_token_id or 0), by_row=True)

@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.formats import Tagged
 from maxaillm.dev.finetune.hf.collate import Sequences, eval_batches
 from maxaillm.dev.finetune.hf.label_names import known_labels, label_options
 from maxaillm.dev.finetune.hf.rows import IGNORED, Rows, Tokens
-from maxaillm.dev.finetune.hf.tasks import Examples, ModelTask, Objective, Observed
+from maxaillm.dev.finetune.hf.tasks import Examples, ModelTask, Objective, Observed, Stream
 from maxaillm.dev.finetune.hf.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.metrics import Classified, TokenLoss
@@ -88,6 +88,10 @@ class TokenClassification(ModelTask):
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         return TagEncoder(tokenizer, width, self.labels)
+
+    def streams(self, row: Tokens) -> list[Stream]:
+        words = ["" if label == IGNORED else self.labels[int(label)] for label in row.labels]
+        return [plain._replace(words=words) for plain in super().streams(row)]
 
     def training_loss(self, rows: Rows) -> TargetLoss:
         learned = rows.labels.values[rows.labels.values != IGNORED]
