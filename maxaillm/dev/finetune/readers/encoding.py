@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from pathlib import Path
+from io import TextIOWrapper
 from typing import NamedTuple, TextIO
 
 from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.readers.packing import PACKINGS, ZIP_MAGIC
+from maxaillm.dev.finetune.readers.sources import HEAD_BYTES, Source
 
 CHUNK = 2**20
-TAKES = "This version takes CSV, TSV, JSON, JSON Lines and plain text files."
+TAKES = (
+    "CSV, TSV, JSON, JSON Lines, plain text, XLSX, XLS, ODS, Parquet and Arrow files are taken, "
+    "also packed with gzip, bzip2, xz, Zstandard or as the only file of a ZIP archive."
+)
 MAGIC = {
-    b"PK\x03\x04": "a ZIP archive (XLSX and DOCX files are such archives)",
-    b"PK\x05\x06": "an empty ZIP archive",
-    b"\x1f\x8b": "a gzip archive",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
     b"7z\xbc\xaf": "a 7-Zip archive",
-    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
-    b"PAR1": "a Parquet file",
-    b"ARROW1": "an Arrow file",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x04\x22\x4d\x18": "an LZ4 archive",
+    b"Obj\x01": "an Avro file",
+    b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"GIF8": "a GIF image",
     b"SQLite format 3": "an SQLite database",
-    b"\xd0\xcf\x11\xe0": "an old Microsoft Office document",
     b"\x7fELF": "a program",
     b"{\\rtf": "a rich text document",
 }
@@ -65,34 +65,43 @@ class Encoding(NamedTuple):
     words: str
     is_broken: bool = False
 
-    def open(self, path: Path, newline: str | None = "") -> TextIO:
-        return path.open(encoding=self.codec, errors="mark_broken", newline=newline)
+    def open(self, source: Source, newline: str | None = "") -> TextIO:
+        return TextIOWrapper(source.open(), self.codec, "mark_broken", newline)
 
 
-def encoding_of(path: Path) -> Encoding:
+def encoding_of(source: Source) -> Encoding:
     """Read the whole file once, piece by piece: the one odd byte may come last.
 
     Raises DataError for an empty file and for one that is not text.
     """
-    with path.open("rb") as file:
-        head = file.read(2**16)
-    if not head.strip() and path.stat().st_size == len(head):
+    head = source.head()
+    if not head.strip() and len(head) < HEAD_BYTES:
         raise DataError("The file is empty.", "Choose a file with rows.", code="empty_file")
     for bom, (codec, words) in BOMS.items():
         if head.startswith(bom):
-            return Encoding(codec, words, is_broken=first_misfit(path, codec) is not None)
-    refuse_binary(head)
+            return Encoding(codec, words, is_broken=first_misfit(source, codec) is not None)
+    refuse_binary(head, source)
     if wide := utf16_without_mark(head):
-        return wide._replace(is_broken=first_misfit(path, wide.codec) is not None)
+        return wide._replace(is_broken=first_misfit(source, wide.codec) is not None)
     refuse_controls(head)
-    misfit = first_misfit(path, "utf-8")
+    misfit = first_misfit(source, "utf-8")
     if misfit is None:
         return Encoding("utf-8", "UTF-8")
-    return legacy_encoding(path, misfit)
+    return legacy_encoding(source, misfit)
 
 
-def refuse_binary(head: bytes) -> None:
+def refuse_binary(head: bytes, source: Source) -> None:
+    if source.packing is not None and any(
+        magic.match(head) for magic in (ZIP_MAGIC, *(packing.magic for packing in PACKINGS))
+    ):
+        raise DataError(
+            f"The {source.packing.words} archive holds another archive, {source.name!r}.",
+            "Unpack it and choose the data file.",
+            code="nested_archive",
+        )
     kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+    if head[257:262] == b"ustar":
+        kind = "a TAR archive"
     if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
         kind = "a web page or XML document"
     if kind is not None:
@@ -119,18 +128,18 @@ def utf16_without_mark(head: bytes) -> Encoding | None:
     return None
 
 
-def chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def chunks(source: Source) -> Iterator[bytes]:
+    with source.open() as file:
         while chunk := file.read(CHUNK):
             yield chunk
 
 
-def first_misfit(path: Path, codec: str) -> int | None:
+def first_misfit(source: Source, codec: str) -> int | None:
     """The offset of about the first byte that is not `codec`, or None."""
     decoder = codecs.getincrementaldecoder(codec)()
     offset = 0
     try:
-        for chunk in chunks(path):
+        for chunk in chunks(source):
             decoder.decode(chunk)
             offset += len(chunk)
         decoder.decode(b"", final=True)
@@ -141,18 +150,16 @@ def first_misfit(path: Path, codec: str) -> int | None:
     return None
 
 
-def legacy_encoding(path: Path, misfit: int) -> Encoding:
+def legacy_encoding(source: Source, misfit: int) -> Encoding:
     """What a file is in that is not UTF-8, told from the text around the first misfit."""
-    with path.open("rb") as file:
-        file.seek(max(0, misfit - CHUNK // 8))
-        sample = file.read(CHUNK // 4)
+    sample = source.piece(max(0, misfit - CHUNK // 8), CHUNK // 4)
     as_utf8 = sample.decode("utf-8", "replace")
     broken = as_utf8.count("�")
     fitting = sum(not char.isascii() for char in as_utf8) - broken
     if fitting >= 10 * broken:
         return Encoding("utf-8", "UTF-8 with some broken characters", is_broken=True)
     codec = guessed_codec(sample)
-    is_broken = codec != "latin-1" and first_misfit(path, codec) is not None
+    is_broken = codec != "latin-1" and first_misfit(source, codec) is not None
     if codec == "cp1252" and is_broken:
         return Encoding("latin-1", "Latin-1")
     return Encoding(codec, LEGACY[codec], is_broken)

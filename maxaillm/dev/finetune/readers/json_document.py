@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from json import JSONDecodeError
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.readers.encoding import Encoding
 from maxaillm.dev.finetune.readers.json_records import DEEP, Decoder, explain
 from maxaillm.dev.finetune.readers.records import RECORD_CHARS, BadRecord, Record
+from maxaillm.dev.finetune.readers.sources import Source
 
 CHUNK = 2**18
 WRAPPERS = ("data", "rows", "records", "examples", "items", "train", "dataset")
@@ -119,9 +119,9 @@ class JsonText:
         )
 
 
-def read_json_document(path: Path, encoding: Encoding) -> Iterator[Record | BadRecord]:
+def read_json_document(source: Source, encoding: Encoding) -> Iterator[Record | BadRecord]:
     decoder = Decoder(is_broken=encoding.is_broken)
-    with encoding.open(path, newline=None) as file:
+    with encoding.open(source, newline=None) as file:
         text = JsonText(file, decoder)
         first = text.peek()
         if first == "[":

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from maxaillm.dev.finetune.readers.encoding import Encoding
 from maxaillm.dev.finetune.readers.lines import lines, too_long
 from maxaillm.dev.finetune.readers.records import BadRecord, Record
+from maxaillm.dev.finetune.readers.sources import Source
 from maxaillm.dev.finetune.readers.tables import Cells, record_of
 
 COLUMNS = ("text",)
 
 
-def read_plain_text(path: Path, encoding: Encoding) -> Iterator[Record | BadRecord]:
-    with encoding.open(path) as file:
+def read_plain_text(source: Source, encoding: Encoding) -> Iterator[Record | BadRecord]:
+    with encoding.open(source) as file:
         for line in lines(file):
             if not line.is_whole:
                 yield too_long(line)

@@ -12,7 +12,7 @@ MAX_COLUMNS = 1_000
 MAX_DEPTH = 64
 """Lists and objects within each other; chats with tool calls have about ten."""
 
-Kind = Literal["csv", "tsv", "json", "jsonl", "text"]
+Kind = Literal["csv", "tsv", "json", "jsonl", "text", "spreadsheet", "parquet", "arrow"]
 
 
 class Note(NamedTuple):
@@ -23,7 +23,10 @@ class Note(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A record as parsed, and the line of the file that it starts on."""
+    """A record as parsed, and where it starts.
+
+    `line` is the line of a text file, the row of a spreadsheet, the number of a record else.
+    """
 
     row: dict[str, Any]
     line: int
@@ -50,12 +53,16 @@ class Records:
 
     kind: Kind
     encoding: str
-    """In words, such as "UTF-16, little endian"."""
+    """In words, such as "UTF-16, little endian"; "" where the format leaves no choice."""
     read: Callable[[], Iterator[Record | BadRecord]]
     delimiter: str | None = None
     columns: tuple[str, ...] | None = None
     """The header of a table; a JSON file's columns show only as it is read."""
     notes: tuple[Note, ...] = ()
+    packing: str | None = None
+    """What the file had to be taken out of, such as "gzip"."""
+    progress: Callable[[], float] | None = None
+    """The share of the file that the reading has come to."""
 
     def __iter__(self) -> Iterator[Record | BadRecord]:
         return self.read()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any
 
+from maxaillm.dev.finetune.readers.columnar import columnar_kind, columnar_records
 from maxaillm.dev.finetune.readers.encoding import Encoding, encoding_of
 from maxaillm.dev.finetune.readers.json_document import IS_WRAPPER, read_json_document
 from maxaillm.dev.finetune.readers.json_lines import read_json_lines
 from maxaillm.dev.finetune.readers.layout import Sample, guess_table
 from maxaillm.dev.finetune.readers.plain_text import COLUMNS, read_plain_text
 from maxaillm.dev.finetune.readers.records import Records
+from maxaillm.dev.finetune.readers.sources import Source, source_of
+from maxaillm.dev.finetune.readers.spreadsheets import holds_workbook, workbook_records
 from maxaillm.dev.finetune.readers.tables import column_names, read_table
 
 HEAD_CHARS = 2**18
@@ -24,18 +28,33 @@ BRACE_ALONE = re.compile(r"\{[ \t]*[\r\n]")
 
 
 def sniff(path: Path, name: str) -> Records:
-    encoding = encoding_of(path)
-    with encoding.open(path) as file:
+    source = source_of(path, name)
+    head = source.head()
+    if columnar := columnar_kind(head):
+        records = columnar_records(source, *columnar)
+    elif holds_workbook(source, head):
+        records = workbook_records(source)
+    else:
+        records = text_records(source)
+    notes = (*source.notes, *records.notes)
+    packing = source.packing.words if source.packing is not None else None
+    progress = records.progress or source.progress
+    return replace(records, packing=packing, progress=progress, notes=notes)
+
+
+def text_records(source: Source) -> Records:
+    encoding = encoding_of(source)
+    with encoding.open(source) as file:
         head = file.read(HEAD_CHARS)
     is_whole = len(head) < HEAD_CHARS
-    suffix = Path(name).suffix.lower()
+    suffix = source.suffix
     if suffix == ".json" or suffix in LINES_SUFFIXES or is_json(head.lstrip(BLANKS)):
-        return json_records(path, encoding, head.lstrip(BLANKS), suffix, is_whole=is_whole)
+        return json_records(source, encoding, head.lstrip(BLANKS), suffix, is_whole=is_whole)
     sample = guess_table(head if is_whole else whole_lines(head), suffix)
     if sample is None or not sample.rows:
-        read = partial(read_plain_text, path, encoding)
+        read = partial(read_plain_text, source, encoding)
         return Records("text", encoding.words, read, columns=COLUMNS)
-    return table_records(path, encoding, sample)
+    return table_records(source, encoding, sample)
 
 
 def whole_lines(head: str) -> str:
@@ -64,11 +83,11 @@ def parsed(text: str) -> Any:
 
 
 def json_records(
-    path: Path, encoding: Encoding, text: str, suffix: str, *, is_whole: bool
+    source: Source, encoding: Encoding, text: str, suffix: str, *, is_whole: bool
 ) -> Records:
     if holds_lines(text, suffix, is_whole=is_whole):
-        return Records("jsonl", encoding.words, partial(read_json_lines, path, encoding))
-    return Records("json", encoding.words, partial(read_json_document, path, encoding))
+        return Records("jsonl", encoding.words, partial(read_json_lines, source, encoding))
+    return Records("json", encoding.words, partial(read_json_document, source, encoding))
 
 
 def holds_lines(text: str, suffix: str, *, is_whole: bool) -> bool:
@@ -85,14 +104,14 @@ def holds_lines(text: str, suffix: str, *, is_whole: bool) -> bool:
     return suffix in LINES_SUFFIXES and not BRACE_ALONE.match(text)
 
 
-def table_records(path: Path, encoding: Encoding, sample: Sample) -> Records:
+def table_records(source: Source, encoding: Encoding, sample: Sample) -> Records:
     layout = sample.layout
     header = sample.rows[0] if layout.has_header else [""] * sample.width
     columns, notes = column_names(header)
     return Records(
         "tsv" if layout.delimiter == "\t" else "csv",
         encoding.words,
-        partial(read_table, path, encoding, layout, columns),
+        partial(read_table, source, encoding, layout, columns),
         delimiter=layout.delimiter,
         columns=columns,
         notes=notes,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from maxaillm.dev.finetune.errors import DataError
@@ -13,6 +12,7 @@ from maxaillm.dev.finetune.readers.cleaning import clean, is_dirty
 from maxaillm.dev.finetune.readers.encoding import Encoding
 from maxaillm.dev.finetune.readers.lines import SNIPPET_CHARS, Line, lines, too_long
 from maxaillm.dev.finetune.readers.records import MAX_COLUMNS, RECORD_CHARS, BadRecord, Note, Record
+from maxaillm.dev.finetune.readers.sources import Source
 
 
 class Layout(NamedTuple):
@@ -31,10 +31,10 @@ class Cells(NamedTuple):
 
 
 def read_table(
-    path: Path, encoding: Encoding, layout: Layout, columns: tuple[str, ...]
+    source: Source, encoding: Encoding, layout: Layout, columns: tuple[str, ...]
 ) -> Iterator[Record | BadRecord]:
     is_header_ahead = layout.has_header
-    with encoding.open(path) as file:
+    with encoding.open(source) as file:
         for cells in split_rows(lines(file), layout):
             if is_header_ahead:
                 is_header_ahead = False

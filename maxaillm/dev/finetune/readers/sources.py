@@ -1,0 +1,88 @@
+"""Where the bytes of a data file come from: the file itself, or what is packed into it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from maxaillm.dev.finetune.readers import zip_archives
+from maxaillm.dev.finetune.readers.packing import PACKINGS, ZIP_MAGIC, Packing, Unpacked
+from maxaillm.dev.finetune.readers.records import Note
+
+HEAD_BYTES = 2**16
+BUFFER_BYTES = 2**18
+
+
+@dataclass
+class Source:
+    """Opens the data as often as it is read.
+
+    What is packed is unpacked anew each time rather than into a file on the disk: nothing is
+    left behind where a check is killed, and no disk is filled.
+    """
+
+    path: Path
+    name: str
+    """What its owner calls the data, or the archive that it is packed in."""
+    packing: Packing | None = None
+    notes: tuple[Note, ...] = ()
+    file: BinaryIO | None = field(default=None, init=False, repr=False)
+    """As last opened, before unpacking."""
+
+    @property
+    def suffix(self) -> str:
+        return PurePath(self.name).suffix.lower()
+
+    def open(self) -> io.BufferedReader:
+        self.file = file = self.path.open("rb")
+        if self.packing is None:
+            return file
+        stream = Unpacked(file, self.packing, self.path.stat().st_size)
+        return io.BufferedReader(stream, BUFFER_BYTES)
+
+    def open_seekable(self) -> BinaryIO:
+        """For formats that are read from their end; what is packed needs room on the disk."""
+        if self.packing is None:
+            return self.open()
+        unpacked: BinaryIO = TemporaryFile()  # noqa: SIM115
+        with self.open() as stream:
+            while piece := stream.read(BUFFER_BYTES):
+                unpacked.write(piece)
+        unpacked.seek(0)
+        return unpacked
+
+    def head(self) -> bytes:
+        """The first bytes; all of them, where they are fewer than HEAD_BYTES."""
+        with self.open() as file:
+            return file.read(HEAD_BYTES)
+
+    def piece(self, start: int, size: int) -> bytes:
+        """`size` bytes from `start` on, or as many as there are."""
+        with self.open() as file:
+            if self.packing is None:
+                file.seek(start)
+            while start > 0 and self.packing is not None:
+                start -= len(file.read(min(start, BUFFER_BYTES))) or start
+            return file.read(size)
+
+    def progress(self) -> float:
+        """The share of the file that is read, as it lies on the disk."""
+        if self.file is None or self.file.closed:
+            return 0.0
+        return self.file.tell() / max(1, self.path.stat().st_size)
+
+
+def source_of(path: Path, name: str) -> Source:
+    """Find out by its first bytes whether the file at `path` is packed. Raises DataError."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    if ZIP_MAGIC.match(head):
+        member = zip_archives.data_member(path)
+        return Source(path, *member) if member else Source(path, name)
+    packing = next((one for one in PACKINGS if one.magic.match(head)), None)
+    if packing is not None and PurePath(name).suffix.lower() in packing.suffixes:
+        name = PurePath(name).stem
+    return Source(path, name, packing)
