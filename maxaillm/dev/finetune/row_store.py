@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.row_batch import Batch, StoredExample
+from maxaillm.dev.finetune.row_query import RowQuery
 from maxaillm.dev.finetune.row_schema import NUMBER, kind_of, schema_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow.parquet as pq
+    from numpy.typing import NDArray
 
 MAGIC = b"PAR1"
 PAGE_BYTES = 8 * 2**20
@@ -121,6 +124,27 @@ class RowStore:
         for batch in self.batches():
             for example in batch.examples:
                 yield self.kind.model_validate(example)
+
+    def find(self, query: RowQuery) -> NDArray[np.int64]:
+        """The places of the rows that `query` means, in their order."""
+        import numpy as np
+
+        columns = query.columns(self.kind)
+        if not columns:
+            return np.arange(len(self))
+        masks = (
+            query.mask(batch)
+            for group in range(len(self.ends))
+            for batch in self.file.read_row_group(group, columns=columns).to_batches()
+        )
+        return np.flatnonzero(np.concatenate([np.zeros(0, bool), *masks]))
+
+    def places_of(self, numbers: Collection[int]) -> NDArray[np.int64]:
+        """The places of the records with these numbers, as far as they are among the rows."""
+        import numpy as np
+
+        own = self.file.read(columns=[NUMBER])[NUMBER].to_numpy()
+        return np.flatnonzero(np.isin(own, np.fromiter(numbers, np.int64, len(numbers))))
 
     def place_of(self, number: int) -> int:
         """How many rows come before record `number`: its place, where it is among the rows."""

@@ -1,15 +1,17 @@
 """What can be done about findings: each makes a new version of a data set. One module a fix.
 
 A fix gets the rows one by one, in their order, and gives each back as it is, changed, or not at
-all. It never writes: what it did is counted by who calls it, so that nothing goes in silence.
+all. It never writes: what it did is counted by who calls it (`recipe`), so that nothing goes in
+silence. Nor does it ever get a row of a locked split to mend: that too is the caller's care.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import ClassVar, NamedTuple
 
+from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.registry import Component, Registry
 from maxaillm.dev.finetune.row_batch import StoredExample
 
@@ -19,10 +21,8 @@ __all__ = ["Fix", "StoredExample", "Whole", "fixes"]
 class Whole(NamedTuple):
     """What is known of a data set before a fix begins."""
 
-    rows: int
-    labels: Mapping[str, int]
-    """Classes and how many rows each has."""
-    flagged: Collection[int]
+    kind: type[Example]
+    flagged: Collection[int] = ()
     """Numbers of the rows that the findings to be fixed name; empty where none are meant."""
 
 
@@ -33,9 +33,14 @@ class Fix(Component, ABC):
     """What it does, in a sentence."""
     needs_findings: ClassVar[bool] = False
     """Whether it only touches rows that findings name: it must be told which findings."""
+    looks_ahead: ClassVar[bool] = False
+    """Whether it must see every row before it mends the first: that takes one more pass."""
 
     def begin(self, whole: Whole) -> None:
         """Get ready: called once, before the first row. State lies in private attributes."""
+
+    def see(self, example: StoredExample, *, is_locked: bool) -> None:
+        """Where it looks ahead: a row as it will come to `mend`, or as it stays, being locked."""
 
     @abstractmethod
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
