@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from jobs import token_process
 from jobs.runner import Runner
 from jobs.services import attempts
 
@@ -13,3 +14,8 @@ def train(run_id: int, _attempt: int) -> None:
     run = attempts.claim(run_id, worker=os.environ.get("RQ_WORKER_ID", "worker"))
     if run is not None:
         Runner(run, run.worker).carry_out()
+
+
+def show_tokens(version_id: int, key: str, part: int) -> None:
+    """Find out what the model will see of a data set; nothing where that is known."""
+    token_process.show(version_id, key, part)

@@ -2,12 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from jobs.views import home, models, playground, queue, run_data, run_new, runs
+from jobs.views import dataset_tokens, home, models, playground, queue, run_data, run_new, runs
 
 app_name = "jobs"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("train-sample/", home.train_sample, name="train-sample"),
+    path("datasets/<int:pk>/tokens/", dataset_tokens.dataset_tokens, name="dataset-tokens"),
     path("queue/", queue.queue, name="queue"),
     path("models/", models.models, name="models"),
     path("models/<int:pk>/", models.model, name="model"),

@@ -38,9 +38,14 @@ def requeue_lost_checks() -> int:
 
 def has_job(version: DatasetVersion) -> bool:
     """Whether the queue still means to do, or is doing, the check of `version`."""
+    return is_awaited(job_id(version))
+
+
+def is_awaited(job_name: str) -> bool:
+    """Whether the queue still means to do, or is doing, a job. Raises RedisError."""
     queue = django_rq.get_queue(QUEUE)
     try:
-        job = Job.fetch(job_id(version), queue.connection, serializer=queue.serializer)
+        job = Job.fetch(job_name, queue.connection, serializer=queue.serializer)
     except NoSuchJobError:
         return False
     if job.get_status() == JobStatus.STARTED:

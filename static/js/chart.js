@@ -158,7 +158,7 @@ const token = (value) => {
 };
 
 /** A copy in which every `var(--token)` is the colour it stands for in the present theme. */
-function resolve(value) {
+export function resolve(value) {
   if (typeof value === "string") return value.startsWith("var(--") ? token(value) : value;
   if (!value || typeof value !== "object") return value;
   if (Array.isArray(value)) return typeof value[0] === "object" ? value.map(resolve) : value;

@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.events import read_journal
 from maxaillm.dev.finetune.hf.base_model import visible_width
-from maxaillm.dev.finetune.hf.rows import Tokens
+from maxaillm.dev.finetune.hf.rows import Rows, Tokens
 from maxaillm.dev.finetune.hf.token_view import TokenView, shell_of
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from tests import tiny
@@ -93,6 +93,11 @@ def shown(view: TokenView, kind: str, count: int) -> list[list[tuple[list[int], 
     return [[stream] for row in found for stream in row] if kind in DIVIDED else found
 
 
+def row_of(rows: Rows, place: int) -> Tokens:
+    ids, labels = rows[place]
+    return Tokens(ids.tolist(), labels.tolist(), 0)
+
+
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("is_cut", [True, False])
 @pytest.mark.parametrize("kind", list(ROWS))
@@ -114,7 +119,7 @@ def test_what_is_shown_is_what_is_trained(
         names -= {"tokens"}  # here with the answers
     assert {name: summary[name] for name in names} == {name: told[name] for name in names}
     rows = train.rows
-    trained = [view.task.streams(Tokens(*rows[place], 0)) for place in range(len(rows))]
+    trained = [view.task.streams(row_of(rows, place)) for place in range(len(rows))]
     assert shown(view, kind, len(ROWS[kind])) == [
         [(list(stream.ids), list(stream.learned)) for stream in streams] for streams in trained
     ]

@@ -1,0 +1,171 @@
+"""What a person sees of tokens: pieces of text with their states, findings, the plot of lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from jobs.charts import Chart, layout
+from maxaillm.dev.finetune.findings import HIDDEN, escaped
+
+MAX_SHOWN = 4000
+"""Tokens of a row that are shown; nobody reads more."""
+VISIBLE = str.maketrans({"\n": "↵\n", "\t": "⇥", "\r": "␍"})
+LENGTHS = Chart("lengths", "Length of a row", ())
+
+
+class Piece(NamedTuple):
+    """A token; `kind` is what its colour says."""
+
+    text: str
+    id: int
+    kind: str
+    is_special: bool
+    says: str
+
+
+class Group(NamedTuple):
+    """Tokens one behind the other that are all seen, or all cut."""
+
+    is_cut: bool
+    pieces: list[Piece]
+
+
+class ShownStream(NamedTuple):
+    title: str
+    says: str
+    counts: dict[str, int]
+    groups: list[Group]
+    hidden: int
+    """Tokens that are too many to show."""
+
+
+class Finding(NamedTuple):
+    """Something to know before a run; `tokens`: the maximum length that would help."""
+
+    level: str
+    title: str
+    text: str = ""
+    tokens: int = 0
+
+
+def shown_streams(row: Mapping[str, Any]) -> list[ShownStream]:
+    room = MAX_SHOWN
+    streams = []
+    for stream in row["streams"]:
+        tokens = stream["tokens"][:room]
+        room -= len(tokens)
+        groups = [
+            Group(is_cut, [piece_of(token) for token in together])
+            for is_cut, together in groupby(tokens, key=lambda token: token["state"] == "cut")
+        ]
+        counts = {state: stream[state] for state in ("trained", "context", "cut")}
+        hidden = len(stream["tokens"]) - len(tokens)
+        streams.append(ShownStream(stream["title"], stream["says"], counts, groups, hidden))
+    return streams
+
+
+def piece_of(token: Mapping[str, Any]) -> Piece:
+    kind = "special" if token["special"] and token["state"] == "context" else token["state"]
+    text = HIDDEN.sub(escaped, token["text"]).translate(VISIBLE)
+    return Piece(text or "∅", token["id"], kind, token["special"], token.get("says", ""))
+
+
+def findings_of(facts: Mapping[str, Any]) -> list[Finding]:
+    """What deserves a look, the worst first."""
+    found = [*problems(facts), *notes(facts)]
+    if found or not facts["length"]:
+        return found
+    return [Finding("ok", "Every row is seen whole", f"The longest has {longest(facts):,} tokens.")]
+
+
+def problems(facts: Mapping[str, Any]) -> list[Finding]:
+    tokens = helping(facts) or 0
+    if facts["refusal"]:
+        title = "A run would be refused: there is nothing to learn"
+        return [Finding("bad", title, said_of_dropped(facts), tokens)]
+    found = []
+    if facts["lost_rows"]:
+        title = f"{rows(facts, 'lost_rows')} lose their whole answer and would be left out"
+        text = "The maximum length ends before the answer begins."
+        found.append(Finding("warn", title, text, tokens))
+    if facts["dropped_rows"] > facts["lost_rows"]:
+        title = f"{rows(facts, 'dropped_rows')} would be left out"
+        found.append(Finding("warn", title, said_of_dropped(facts)))
+    return found
+
+
+def said_of_dropped(facts: Mapping[str, Any]) -> str:
+    """Why rows are left out, each reason with its count."""
+    reasons = [f"{count:,} rows: {reason}" for reason, count in facts["dropped"].items()]
+    return " ".join(reasons) or str(facts["refusal"]["hint"])
+
+
+def notes(facts: Mapping[str, Any]) -> list[Finding]:
+    found = []
+    if facts["longer_rows"]:
+        share = facts["longer_rows"] / facts["rows"]
+        title = f"{rows(facts, 'longer_rows')}, {share:.1%}, are longer than the model sees"
+        found.append(Finding("warn", title, alternatives(facts), helping(facts) or 0))
+    if facts["divided_rows"]:
+        title = f"{rows(facts, 'divided_rows')} are divided into pieces"
+        text = f"A piece has up to {facts['visible_length']:,} tokens; nothing of them is cut."
+        found.append(Finding("", title, text))
+    return found + [Finding("warn", warning) for warning in facts["warnings"]]
+
+
+def rows(facts: Mapping[str, Any], name: str) -> str:
+    return f"{facts[name]:,} of {facts['rows']:,} rows"
+
+
+def longest(facts: Mapping[str, Any]) -> int:
+    return int(facts["length"]["max"])
+
+
+def helping(facts: Mapping[str, Any]) -> int | None:
+    """A maximum length that cuts nothing, where the model can see so far."""
+    sees_less = facts["visible_length"] < facts["max_length"]
+    return None if sees_less or not facts["length"] else longest(facts)
+
+
+def alternatives(facts: Mapping[str, Any]) -> str:
+    """What other maximum lengths would cut."""
+    words = {0.0: "none", 0.01: "1 %", 0.05: "5 %"}
+    ways = [
+        f"{way['tokens']:,} tokens would cut {words[way['cut_share']]}"
+        for way in facts["max_length_for"]
+        if way["tokens"] > facts["visible_length"]
+    ]
+    return "; ".join(ways) + "." if ways else ""
+
+
+def lengths_figure(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A Plotly figure as plain JSON: how many rows are how long, and where they are cut."""
+    bins, limit = facts["histogram"], facts["visible_length"]
+    size = bins[0]["to"] or 1
+    color = ["var(--bad)" if part["from"] >= limit else "var(--series-1)" for part in bins]
+    bars = {
+        "type": "bar",
+        "x": [part["from"] + size / 2 for part in bins],
+        "y": [part["rows"] for part in bins],
+        "width": 0.9 * size,
+        "customdata": [span_of(part) for part in bins],
+        "hovertemplate": "%{customdata} tokens: %{y:,} rows<extra></extra>",
+        "marker": {"color": color},
+    }
+    drawn = layout(LENGTHS)
+    drawn["hovermode"] = "closest"
+    drawn["yaxis"] |= {"tickformat": ",", "rangemode": "tozero"}
+    drawn["xaxis"] |= {"range": [0, bins[-1]["from"] + size]}
+    if limit <= bins[-1]["from"] + size:
+        line = {"color": "var(--bad)", "width": 1.5, "dash": "dash"}
+        ends = {"x0": limit, "x1": limit, "y0": 0, "y1": 1, "yref": "paper"}
+        drawn["shapes"] = [{"type": "line", "line": line} | ends]
+    return {"data": [bars], "layout": drawn}
+
+
+def span_of(part: Mapping[str, Any]) -> str:
+    if part["to"] is None:
+        return f"{part['from']:,} and more"
+    return f"{part['from']:,} to {part['to'] - 1:,}"

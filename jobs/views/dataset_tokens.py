@@ -1,0 +1,123 @@
+"""The tab Tokens of a data set: what a model will see of it, before a run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from datasets_app.models import DatasetVersion
+from datasets_app.views.dataset import render_tab, visible_version
+from jobs.forms import models_on_offer
+from jobs.models import LanguageModel
+from jobs.preview import source_of, with_files
+from jobs.services.token_views import SUMMARY, Answer, TokenView, look_up, part_with_row
+from jobs.token_page import findings_of, lengths_figure, shown_streams, span_of
+from jobs.views.request import Request
+from maxaillm.dev.finetune.config import DataSection, RunConfig
+from maxaillm.dev.finetune.errors import ConfigError
+
+NUMBER_DIGITS = 12
+TRAIN_ON = {"answers": "the answers", "all": "every token"}
+
+
+class Choice(NamedTuple):
+    """What is asked for, as the address has it."""
+
+    model: str
+    max_length: str
+    train_on: str
+    row: int
+
+    @classmethod
+    def of(cls, request: Request, models: list[LanguageModel]) -> Choice:
+        get = request.GET
+        row = get.get("row", "")
+        default = next((model.name for model in models), "")
+        return cls(
+            get.get("model", "") or default,
+            get.get("max_length", "") or str(DataSection().max_length),
+            get.get("train_on", "") or "answers",
+            max(1, int(row)) if row.isdecimal() and len(row) < NUMBER_DIGITS else 1,
+        )
+
+    def config(self, request: Request, version: DatasetVersion) -> RunConfig:
+        """Raises ConfigError with what can't be shown."""
+        chosen = {
+            "model": {"name": self.model},
+            "data": {"max_length": self.max_length, "train_on": self.train_on},
+        }
+        config = RunConfig.parse(chosen)
+        return with_files(config, source_of(self.model, request.user), version)
+
+    def query(self, version: DatasetVersion, **changes: object) -> str:
+        return "?" + urlencode(self._asdict() | {"v": version.number} | changes)
+
+
+@require_GET
+def dataset_tokens(request: Request, pk: int) -> HttpResponse:
+    """One row token by token, and the figures of all. htmx asks for the two again and again
+    while they are worked out."""
+    version = visible_version(request, pk)
+    if not version.is_ready:
+        return redirect(version.dataset)
+    models = [model for model in models_on_offer(request.user) if model.kind != "adapter"]
+    choice = Choice.of(request, models)
+    try:
+        view = TokenView.of(version, choice.config(request, version))
+        context = found(view, choice, version)
+    except ConfigError as error:
+        context = {"problems": error.problems}
+    context |= {
+        "choice": choice,
+        "address": reverse("jobs:dataset-tokens", args=[pk]) + choice.query(version),
+    }
+    if request.htmx:
+        return render(request, "jobs/_tokens.html", context | {"version": version})
+    names = list(dict.fromkeys([*(model.name for model in models), choice.model]))
+    return render_tab(request, version, "tokens", names=names, train_on=TRAIN_ON.items(), **context)
+
+
+def found(view: TokenView, choice: Choice, version: DatasetVersion) -> dict[str, Any]:
+    row = look_up(view, part_with_row(choice.row))
+    summary = look_up(view, SUMMARY)
+    error = row.error or summary.error
+    return {
+        "problems": [error] if error else [],
+        "is_pending": not error and (row.is_pending or summary.is_pending),
+        **row_context(row, choice, version),
+        **summary_context(summary, choice, version),
+    }
+
+
+def row_context(answer: Answer, choice: Choice, version: DatasetVersion) -> dict[str, Any]:
+    if answer.facts is None:
+        return {"row": None}
+    row = next((row for row in answer.facts["rows"] if row["row"] == choice.row), None)
+    last = version.rows
+    return {
+        "row": row,
+        "is_missing": row is None,
+        "streams": shown_streams(row) if row else [],
+        "before": choice.query(version, row=choice.row - 1) if choice.row > 1 else "",
+        "after": choice.query(version, row=choice.row + 1) if choice.row < last else "",
+    }
+
+
+def summary_context(answer: Answer, choice: Choice, version: DatasetVersion) -> dict[str, Any]:
+    facts = answer.facts
+    if facts is None:
+        return {"facts": None, "progress": answer.progress}
+    return {
+        "facts": facts,
+        "findings": [
+            (finding, choice.query(version, max_length=finding.tokens))
+            for finding in findings_of(facts)
+        ],
+        "figure": lengths_figure(facts) if facts["histogram"] else None,
+        "bins": [(span_of(part), part["rows"]) for part in facts["histogram"]],
+    }
