@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from maxaillm.dev.finetune.readers.lines import lines
-from maxaillm.dev.finetune.readers.tables import Cells, Layout, split_rows
+from maxaillm.dev.finetune.readers.tables import Layout, Rows, split_rows
 
 DELIMITERS = (",", ";", "\t", "|")
 PREFERRED = {".tsv": "\t", ".tab": "\t"}
@@ -78,10 +77,9 @@ def best_quoting(head: str, delimiter: str) -> Sample:
 
 
 def sample_of(head: str, layout: Layout) -> Sample:
-    rows = [
-        row.values if isinstance(row, Cells) else []
-        for row in split_rows(lines(io.StringIO(head, newline="")), layout)
-    ]
+    rows: list[list[str]] = []
+    for part in split_rows(io.StringIO(head, newline=""), layout):
+        rows += part.cells if isinstance(part, Rows) else [[]]
     widths = Counter(len(row) for row in rows)
     width, count = widths.most_common(1)[0] if widths else (0, 0)
     quoted = 0 if layout.has_quotes else sum(any(map(is_quoted, row)) for row in rows)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from maxaillm.dev.finetune.readers.cleaning import clean, is_dirty
 from maxaillm.dev.finetune.readers.encoding import Encoding
-from maxaillm.dev.finetune.readers.lines import lines, too_long
-from maxaillm.dev.finetune.readers.records import BadRecord, Record
+from maxaillm.dev.finetune.readers.lines import is_too_long, lines, too_long
+from maxaillm.dev.finetune.readers.records import BadRecord, Note, Record
 from maxaillm.dev.finetune.readers.sources import Source
-from maxaillm.dev.finetune.readers.tables import Cells, record_of
 
 COLUMNS = ("text",)
 
@@ -16,8 +16,14 @@ COLUMNS = ("text",)
 def read_plain_text(source: Source, encoding: Encoding) -> Iterator[Record | BadRecord]:
     with encoding.open(source) as file:
         for line in lines(file):
-            if not line.is_whole:
+            if is_too_long(line.text):
                 yield too_long(line)
             elif not line.text.isspace():
-                cells = Cells(line.number, [line.text.rstrip("\r\n")], line.text)
-                yield record_of(cells, COLUMNS, is_broken=encoding.is_broken)
+                yield record_of(line.number, line.text.rstrip("\r\n"), encoding)
+
+
+def record_of(number: int, text: str, encoding: Encoding) -> Record:
+    notes: set[Note] = set()
+    if is_dirty(text, is_broken=encoding.is_broken):
+        text = clean(text, notes)
+    return Record({"text": text}, number, tuple(sorted(notes)))

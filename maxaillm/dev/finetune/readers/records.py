@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 RECORD_CHARS = 16 * 2**20
@@ -31,6 +32,10 @@ class Record(NamedTuple):
     row: dict[str, Any]
     line: int
     notes: tuple[Note, ...] = ()
+
+
+new_record = partial(tuple.__new__, Record)
+"""Half the time of calling the class, which counts for a million rows."""
 
 
 class BadRecord(NamedTuple):

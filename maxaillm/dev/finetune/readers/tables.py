@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import csv
-from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, TextIO
 
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.readers.cleaning import clean, is_dirty
 from maxaillm.dev.finetune.readers.encoding import Encoding
-from maxaillm.dev.finetune.readers.lines import SNIPPET_CHARS, Line, lines, too_long
-from maxaillm.dev.finetune.readers.records import MAX_COLUMNS, RECORD_CHARS, BadRecord, Note, Record
+from maxaillm.dev.finetune.readers.lines import (
+    SNIPPET_CHARS,
+    Line,
+    LineBlocks,
+    is_too_long,
+    too_long,
+)
+from maxaillm.dev.finetune.readers.records import (
+    MAX_COLUMNS,
+    RECORD_CHARS,
+    BadRecord,
+    Note,
+    Record,
+    new_record,
+)
 from maxaillm.dev.finetune.readers.sources import Source
+
+ENDS_EARLY = "unexpected end of data"
+"""What Python's reader says where a quotation mark is not closed."""
 
 
 class Layout(NamedTuple):
@@ -24,10 +39,20 @@ class Layout(NamedTuple):
     has_header: bool = True
 
 
-class Cells(NamedTuple):
-    line: int
-    values: list[str]
-    source: str
+class Rows(NamedTuple):
+    """Some rows of a table without its blank lines, and the lines that they were read from."""
+
+    cells: list[list[str]]
+    starts: list[int]
+    """Where in `lines` each row starts."""
+    lines: list[str]
+    number: int
+    """That of the first of `lines` in the file."""
+
+    def source(self, row: int) -> str:
+        """The text of a row, with any blank lines after it."""
+        end = self.starts[row + 1] if row + 1 < len(self.starts) else len(self.lines)
+        return "".join(self.lines[self.starts[row] : end])
 
 
 def read_table(
@@ -35,103 +60,127 @@ def read_table(
 ) -> Iterator[Record | BadRecord]:
     is_header_ahead = layout.has_header
     with encoding.open(source) as file:
-        for cells in split_rows(lines(file), layout):
-            if is_header_ahead:
+        for part in split_rows(file, layout):
+            rows = part
+            if is_header_ahead and not (isinstance(part, Rows) and not part.cells):
                 is_header_ahead = False
-            elif isinstance(cells, BadRecord):
-                yield cells
+                if isinstance(part, BadRecord):
+                    continue
+                rows = part._replace(cells=part.cells[1:], starts=part.starts[1:])
+            if isinstance(rows, BadRecord):
+                yield rows
             else:
-                yield record_of(cells, columns, is_broken=encoding.is_broken)
+                yield from records_of(rows, columns, is_broken=encoding.is_broken)
+
+
+def records_of(
+    rows: Rows, columns: tuple[str, ...], *, is_broken: bool
+) -> Iterator[Record | BadRecord]:
+    is_even = set(map(len, rows.cells)) <= {len(columns)}
+    if is_even and not is_dirty("".join(rows.lines), is_broken=is_broken):
+        for start, cells in zip(rows.starts, rows.cells, strict=True):
+            yield new_record((dict(zip(columns, cells)), rows.number + start, ()))  # noqa: B905
+        return
+    for at in range(len(rows.cells)):
+        yield record_of(rows, at, columns, is_broken=is_broken)
 
 
 def record_of(
-    cells: Cells, columns: tuple[str, ...], *, is_broken: bool = False
+    rows: Rows, at: int, columns: tuple[str, ...], *, is_broken: bool
 ) -> Record | BadRecord:
-    line, values, source = cells
-    if len(values) != len(columns):
-        surplus = values[len(columns) :]
-        if not surplus or any(value.strip() for value in surplus):
-            return ragged(cells, len(columns))
-    row = dict(zip(columns, values, strict=False))
-    if is_dirty(source, is_broken=is_broken):
+    cells, line = rows.cells[at], rows.number + rows.starts[at]
+    if len(cells) != len(columns):
+        surplus = cells[len(columns) :]
+        if not surplus or any(cell.strip() for cell in surplus):
+            return ragged(line, len(cells), len(columns), rows.source(at))
+    row = dict(zip(columns, cells, strict=False))
+    if is_dirty(rows.source(at), is_broken=is_broken):
         notes: set[Note] = set()
         return Record(clean(row, notes), line, tuple(sorted(notes)))
     return Record(row, line)
 
 
-def ragged(cells: Cells, width: int) -> BadRecord:
-    found = len(cells.values)
+def ragged(line: int, found: int, width: int, source: str) -> BadRecord:
     return BadRecord(
-        cells.line,
+        line,
         "wrong_width",
         f"This row has {found} cell{'s' * (found != 1)}, the table has {width} columns.",
-        cells.source[:SNIPPET_CHARS],
+        source[:SNIPPET_CHARS],
         "Put cells that hold the delimiter into quotation marks.",
     )
 
 
-def split_rows(source: Iterable[Line], layout: Layout) -> Iterator[Cells | BadRecord]:
-    """The rows of a table without its blank lines.
+def split_rows(file: TextIO, layout: Layout) -> Iterator[Rows | BadRecord]:
+    """The rows of a table, many at a time.
 
     A row that Python's reader refuses, such as one with a quotation mark that is never closed,
     costs its first line only: reading goes on with the next.
     """
     csv.field_size_limit(RECORD_CHARS + 1)
-    rows = RowLines(source)
-    while True:
-        reader = csv.reader(
-            rows,
-            delimiter=layout.delimiter,
-            quoting=csv.QUOTE_MINIMAL if layout.has_quotes else csv.QUOTE_NONE,
-            strict=True,
-        )
-        try:
-            for values in reader:
-                taken = rows.take()
-                if values and (len(values) > 1 or not values[0].isspace()):
-                    yield Cells(taken[0].number, values, "".join(line.text for line in taken))
-            return
-        except csv.Error:
-            yield rows.give_up()
+    blocks = LineBlocks(file)
+    number = 1
+    while lines := blocks.take():
+        start, has_long = 0, max(map(len, lines)) >= RECORD_CHARS
+        while start < len(lines):
+            waiting = lines[start:]
+            readable = map(refuse_too_long, waiting) if has_long else iter(waiting)
+            cells, starts, fault = read_rows(readable, layout)
+            end = start + starts.pop()
+            yield Rows(cells, starts, lines[start:end], number + start)
+            if fault == ENDS_EARLY and not blocks.is_at_end and fits(lines[end:]):
+                blocks.put_back(lines[end:])
+                lines = lines[:end]
+            elif fault:
+                yield refused(Line(number + end, lines[end]))
+                end += 1
+            start = end
+        number += len(lines)
 
 
-class RowLines:
-    """The lines of the row being read, which can be handed back for reading once more."""
+def fits(lines: list[str]) -> bool:
+    """Whether there is room for the rest of a row that begins with `lines`."""
+    return sum(map(len, lines)) <= RECORD_CHARS and not any(map(is_too_long, lines))
 
-    def __init__(self, source: Iterable[Line]) -> None:
-        self.source = iter(source)
-        self.taken: list[Line] = []
-        self.taken_chars = 0
-        self.waiting: deque[Line] = deque()
 
-    def __iter__(self) -> RowLines:
-        return self
+def read_rows(lines: Iterator[str], layout: Layout) -> tuple[list[list[str]], list[int], str]:
+    """Rows, where in `lines` each starts and the last one ends, and what ended the reading."""
+    reader = csv.reader(
+        lines,
+        delimiter=layout.delimiter,
+        quoting=csv.QUOTE_MINIMAL if layout.has_quotes else csv.QUOTE_NONE,
+        strict=True,
+    )
+    rows: list[list[str]] = []
+    starts: list[int] = []
+    end, fault = 0, ""
+    try:
+        for cells in reader:
+            if cells and (len(cells) > 1 or not cells[0].isspace()):
+                rows.append(cells)
+                starts.append(end)
+            end = reader.line_num
+    except csv.Error as error:
+        fault = str(error)
+    return rows, [*starts, end], fault
 
-    def __next__(self) -> str:
-        line = self.waiting.popleft() if self.waiting else next(self.source)
-        self.taken.append(line)
-        self.taken_chars += len(line.text)
-        if not line.is_whole or self.taken_chars > RECORD_CHARS:
-            raise csv.Error("too long")
-        return line.text
 
-    def take(self) -> list[Line]:
-        taken, self.taken, self.taken_chars = self.taken, [], 0
-        return taken
+def refuse_too_long(line: str) -> str:
+    if is_too_long(line):
+        raise csv.Error("too long")
+    return line
 
-    def give_up(self) -> BadRecord:
-        first, *rest = self.take()
-        self.waiting.extendleft(reversed(rest))
-        if not first.is_whole:
-            return too_long(first)
-        return BadRecord(
-            first.number,
-            "unclosed_quote",
-            "A quotation mark that opens a cell in this row is not closed, "
-            "or text follows the closing one.",
-            first.text[:SNIPPET_CHARS],
-            "Close the cell with a quotation mark; within it write each one twice.",
-        )
+
+def refused(line: Line) -> BadRecord:
+    if is_too_long(line.text):
+        return too_long(line)
+    return BadRecord(
+        line.number,
+        "unclosed_quote",
+        "A quotation mark that opens a cell in this row is not closed, "
+        "or text follows the closing one.",
+        line.text[:SNIPPET_CHARS],
+        "Close the cell with a quotation mark; within it write each one twice.",
+    )
 
 
 def column_names(header: list[str]) -> tuple[tuple[str, ...], tuple[Note, ...]]:
