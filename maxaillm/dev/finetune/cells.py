@@ -8,6 +8,8 @@ from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from maxaillm.dev.finetune.column_templates import columns_in, pieces_of
+
 Row = Mapping[str, Any]
 """One record of a file: column name -> value, as parsed."""
 
@@ -48,6 +50,8 @@ METADATA = set(
 )
 """Names of columns that there is nothing to learn from."""
 VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+FILLED_CHARS = 16 * 2**20
+"""A template may name a long cell many times."""
 KINDS = {
     type(None): "null",
     bool: "true or false",
@@ -80,13 +84,50 @@ def is_blank(text: str) -> bool:
     return VISIBLE.search(text) is None
 
 
+def cell_of(row: Row, column: str) -> Any:
+    """The value in `column`; of a template over columns, the text that it makes of the row.
+
+    None where there is no such column, or one that the template needs is not filled.
+    """
+    if column in row or "{" not in column:
+        return row.get(column)
+    text = filled(row, column)
+    return text if isinstance(text, str) else None
+
+
+def filled(row: Row, template: str) -> str | RowProblem | None:
+    """The text that `template` makes of the row, or why it makes none; None of no template."""
+    for column in columns_in(template):
+        value = row.get(column)
+        if not isinstance(value, str | int | float) or value == "":
+            problem = text_problem(row, column) or wrong_type(column, value)
+            return problem._replace(fix=f"Fill it in, or take {{{column}}} out of the template.")
+    pieces = [written(row[text]) if is_column else text for text, is_column in pieces_of(template)]
+    if sum(map(len, pieces)) > FILLED_CHARS:
+        message = f"The template makes more than {FILLED_CHARS:,} characters of this row."
+        return RowProblem("too_long", message, "Shorten the row, or remove it.")
+    return "".join(pieces) if columns_in(template) else None
+
+
+def written(value: str | float) -> str:
+    """A cell as it goes into a text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def template_problem(row: Row, column: str) -> RowProblem | None:
+    """Why `column`, where it is a template, makes no text of the row."""
+    text = filled(row, column) if "{" in column and column not in row else None
+    return text if isinstance(text, RowProblem) else None
+
+
 def text_problem(row: Row, column: str) -> RowProblem | None:
     """Why the cell in `column` is no text that can be learned from, or None."""
-    value = row.get(column)
+    value = cell_of(row, column)
     if isinstance(value, str) and VISIBLE.search(value):
         return None
     if column not in row:
-        return RowProblem("missing", f"The column {column!r} is missing.", "Fill it in.")
+        missing = RowProblem("missing", f"The column {column!r} is missing.", "Fill it in.")
+        return template_problem(row, column) or missing
     if value is None:
         return RowProblem("null", f"{column!r} is null.", "Fill it in or remove the row.")
     if not isinstance(value, str):
@@ -99,8 +140,10 @@ def text_problem(row: Row, column: str) -> RowProblem | None:
 
 def optional_text_problem(row: Row, column: str | None) -> RowProblem | None:
     """Why the cell in `column`, which may well be empty or missing, is not text."""
-    value = row.get(column) if column is not None else None
-    return None if value is None or isinstance(value, str) else wrong_type(str(column), value)
+    value = cell_of(row, column) if column is not None else None
+    if value is None:
+        return template_problem(row, column) if column is not None else None
+    return None if isinstance(value, str) else wrong_type(str(column), value)
 
 
 def wrong_type(where: str, value: object, wanted: str = "text") -> RowProblem:
@@ -114,7 +157,7 @@ def first_problem(problems: Iterable[RowProblem | None]) -> RowProblem | None:
 
 def text_of(row: Row, column: str | None) -> str:
     """The text in `column`; "" where it is empty, null, missing or no column is meant."""
-    value = row.get(column) if column is not None else None
+    value = cell_of(row, column) if column is not None else None
     return value if isinstance(value, str) and not is_blank(value) else ""
 
 
@@ -205,6 +248,11 @@ def text_columns(sample: Sequence[Row]) -> dict[str, str]:
 def all_columns(sample: Sequence[Row]) -> list[str]:
     """Every column that occurs, in the order of first occurrence."""
     return list(dict.fromkeys(name for row in sample for name in row))
+
+
+def columns_by_name(sample: Sequence[Row]) -> dict[str, str]:
+    """Every column that occurs: name in small letters -> name."""
+    return {name.strip().lower(): name for name in all_columns(sample)}
 
 
 def list_column(

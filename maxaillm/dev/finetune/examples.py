@@ -31,17 +31,19 @@ def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterato
     sample = sample_of(records)
     stored = stored_format(sample) if records.kind == "jsonl" else None
     data_format, split_column = format or stored or format_of(sample), SplitColumn(sample)
-    for number, record in enumerate(records, start=1):
+    unfold, number = data_format.unfolder(), 0
+    for record in records:
         if isinstance(record, BadRecord):
-            message = f"Row {number}, line {record.line} of the file: {record.message}"
+            message = f"Row {number + 1}, line {record.line} of the file: {record.message}"
             raise DataError(message, record.fix or HINT, code=record.code)
-        problem = data_format.check(record.row) or split_column.problem(record.row)
-        if problem is not None:
-            message = f"Row {number}, line {record.line} of the file: {problem.message}"
-            raise DataError(message, problem.fix or HINT, code=problem.code)
-        example = data_format.to_example(record.row)
-        split = split_column.of(record.row)
-        yield example.model_copy(update={"split": split}) if split else example
+        for row in unfold(record.row):
+            number += 1
+            problem = data_format.check(row) or split_column.problem(row)
+            if problem is not None:
+                message = f"Row {number}, line {record.line} of the file: {problem.message}"
+                raise DataError(message, problem.fix or HINT, code=problem.code)
+            example, split = data_format.to_example(row), split_column.of(row)
+            yield example.model_copy(update={"split": split}) if split else example
 
 
 def has_split(path: str | Path, split: Split) -> bool:

@@ -1,12 +1,13 @@
-"""Texts that are judged, alone or in pairs: which columns hold them, and which numbers."""
+"""Texts that are judged, alone or in pairs: which columns hold them, which labels and numbers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from maxaillm.dev.finetune.cells import Row, RowProblem, text_columns, text_problem
+from maxaillm.dev.finetune.cells import Row, RowProblem, cell_of, text_columns, text_problem
 
 TEXTS = (
     "text", "sentence", "content", "message", "review", "comment", "utterance", "tweet",
@@ -24,6 +25,10 @@ PAIRS = (
     ("text", "pair"),
 )
 """As GLUE and the sets after it call them; the last is how they are stored here."""
+LABEL_CHARS = 80
+"""Longer values are answers, not labels."""
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+WHOLE = re.compile(r"[-+]?\d+\.0+")
 
 
 def find_texts(sample: Sequence[Row]) -> tuple[str, str | None] | None:
@@ -37,6 +42,11 @@ def find_texts(sample: Sequence[Row]) -> tuple[str, str | None] | None:
 
 def texts_problem(row: Row, text: str, pair: str | None) -> RowProblem | None:
     return text_problem(row, text) or (text_problem(row, pair) if pair is not None else None)
+
+
+def texts_in(row: Row, text: str, pair: str | None) -> tuple[str, str | None]:
+    """The texts of a row that `texts_problem` found nothing wrong with."""
+    return cell_of(row, text), cell_of(row, pair) if pair is not None else None
 
 
 def number_of(value: Any) -> float | None:
@@ -61,3 +71,39 @@ def have_decimals(sample: Sequence[Row], column: str) -> bool:
     """Whether a column holds numbers of which some have decimals: no class is 0.37."""
     numbers = [number for row in sample if (number := number_of(row.get(column))) is not None]
     return are_numbers(sample, column) and any(not number.is_integer() for number in numbers)
+
+
+def label_of(value: Any) -> str | None:
+    """A label as text: 2, 2.0 and "2.0" are one class; None where `value` is no label.
+
+    A column of whole numbers with gaps turns into 1.0, 2.0 in most tools that write tables.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        label = value.strip()
+        return label.partition(".")[0] if WHOLE.fullmatch(label) else label
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return None
+
+
+def are_labels(sample: Sequence[Row], column: str) -> bool:
+    """Whether the column holds few short values rather than answers.
+
+    A `target` may be either; the other names say that it holds classes.
+    """
+    labels = [label for row in sample if (label := label_of(row.get(column)))]
+    if have_decimals(sample, column) or not labels:
+        return False
+    if sum(len(label) <= LABEL_CHARS for label in labels) < 0.95 * len(labels):
+        return False
+    classes = {label.casefold() for label in labels}
+    return column.strip().lower() != "target" or len(classes) <= max(2, len(labels) // 2)
+
+
+def flag_of(value: Any) -> bool | None:
+    """Whether `value` says yes or no; None where it says neither."""
+    if isinstance(value, bool | int | str):
+        return FLAGS.get(str(value).strip().lower())
+    return None

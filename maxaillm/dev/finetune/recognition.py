@@ -8,12 +8,13 @@ from itertools import islice
 from maxaillm.dev.finetune.cells import METADATA, Row, all_columns, text_columns
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.formats import DataFormat, recognise
-from maxaillm.dev.finetune.formats.classification import Classification, are_labels
+from maxaillm.dev.finetune.formats.classification import Classification
 from maxaillm.dev.finetune.formats.prompt_completion import PromptCompletion
 from maxaillm.dev.finetune.formats.text import PlainText
 from maxaillm.dev.finetune.formats.token_classification import TokenClassification, tag_columns
+from maxaillm.dev.finetune.judged_texts import are_labels
 from maxaillm.dev.finetune.readers import Record, Records
-from maxaillm.dev.finetune.unsupported import refuse_unsupported
+from maxaillm.dev.finetune.unsupported import refuse_unanswered, refuse_unsupported
 
 SAMPLE_ROWS = 1_000
 SHOWN_COLUMNS = 12
@@ -49,6 +50,7 @@ def format_of(sample: Sequence[Row]) -> DataFormat:
         raise NeedsMappingError(
             f"The file can be read as {names}.", "Choose the format.", matches, matches[0]
         )
+    refuse_unanswered(sample)
     guess = best_guess(sample)
     hint = "Choose a format and the columns that it reads."
     if guess is not None:

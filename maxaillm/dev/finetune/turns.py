@@ -13,6 +13,7 @@ from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
     Turn,
+    cell_of,
     is_blank,
     items_of,
     object_of,
@@ -40,7 +41,7 @@ def turns_in(row: Row, column: str, speaker: Role) -> list[Turn]:
 
     {"messages": [...]}, as OpenAI writes a prompt, is such a list too. Raises TurnError.
     """
-    value = row.get(column)
+    value = cell_of(row, column)
     single = object_of(value)
     items = items_of(value if single is None else single.get("messages", [single]))
     if isinstance(value, list | dict) or (items and all(map(is_turn, items))):
@@ -139,6 +140,13 @@ def is_turn(item: Any) -> bool:
         and not item.keys().isdisjoint({"role", "from"})
         and not item.keys().isdisjoint({"content", "value", "tool_calls", "function_call"})
     )
+
+
+def ends_with_question(value: Any) -> bool:
+    """Whether `value` is a list of messages of which the user has the last."""
+    last = (items_of(value) or [None])[-1]
+    role = last.get("role", last.get("from")) if isinstance(last, dict) else None
+    return isinstance(role, str) and ROLES.get(role.strip().lower()) == "user"
 
 
 def starts_anew(turns: Sequence[Turn]) -> bool:

@@ -12,6 +12,7 @@ from maxaillm.dev.finetune.findings import Finding, Report, ReportError, shown
 from maxaillm.dev.finetune.formats import DataFormat
 from maxaillm.dev.finetune.formats.text import PlainText
 from maxaillm.dev.finetune.inspection import Inspection
+from maxaillm.dev.finetune.mixed_shapes import OtherShapes
 from maxaillm.dev.finetune.readers import BadRecord, Record, Records, open_records
 from maxaillm.dev.finetune.recognition import NeedsMappingError, format_of, sample_of
 from maxaillm.dev.finetune.row_batch import Batch, stored
@@ -48,7 +49,7 @@ def validate(
             check.warn(None, None, *note)
         for record in records:
             check.see(record)
-        check.rows.finish()
+        check.finish()
     except DataError as error:
         return report_of_error(error, records, sample)
     return check.report(records, sample)
@@ -65,6 +66,8 @@ class Check:
         on_finding: Callable[[Finding], object],
     ) -> None:
         self.format, self.split_column, self.on_finding = data_format, split_column, on_finding
+        self.unfold = data_format.unfolder()
+        self.others = OtherShapes(data_format)
         self.rows = Inspection(on_batch, self.tell)
         self.seen = self.bad_rows = 0
         self.codes: Counter[str] = Counter()
@@ -72,8 +75,8 @@ class Check:
         self.first_bad: Finding | None = None
 
     def see(self, record: Record | BadRecord) -> None:
-        self.seen += 1
         if isinstance(record, BadRecord):
+            self.seen += 1
             line, code, message, snippet, fix = record
             self.tell_bad(line, code, message, snippet, fix)
             return
@@ -81,8 +84,16 @@ class Check:
         if len(self.columns) < MAX_COLUMNS and not row.keys() <= self.columns.keys():
             self.columns.update(dict.fromkeys(row))
         for note in notes:
-            self.warn(self.seen, line, *note)
-        problem = self.format.check(row) or self.split_column.problem(row)
+            self.warn(self.seen + 1, line, *note)
+        for each in self.unfold(row):
+            self.see_row(each, line)
+
+    def see_row(self, row: Row, line: int) -> None:
+        self.seen += 1
+        problem = self.format.check(row)
+        if problem is not None:
+            self.others.add(row, problem)
+        problem = problem or self.split_column.problem(row)
         if problem is not None:
             self.tell_bad(line, problem.code, problem.message, row, problem.fix)
             return
@@ -90,6 +101,12 @@ class Check:
         if (split := self.split_column.of(row)) is not None:
             example["split"] = split
         self.rows.add(self.format.gives, self.seen, example, line)
+
+    def finish(self) -> None:
+        """After the last record: what shows only now."""
+        if (finding := self.others.finding(self.seen)) is not None:
+            self.tell(finding)
+        self.rows.finish()
 
     def warn(
         self, row: int | None, line: int | None, code: str, message: str, *, fix: str = ""

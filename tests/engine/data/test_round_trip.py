@@ -38,17 +38,45 @@ SHAREGPT = st.tuples(message("human", "from", "value"), message("gpt", "from", "
 ASKED = TALK.map(lambda talk: talk[:-1])
 EXCHANGE = st.fixed_dictionaries({"input": TEXT, "output": TEXT})
 WORDS = st.lists(st.tuples(TEXT, TEXT | st.integers()), min_size=1, max_size=4)
+ANSWERS = st.lists(st.fixed_dictionaries({"text": TEXT}), min_size=1, max_size=2)
+ASKED_ABOUT = st.fixed_dictionaries({"question": TEXT, "answers": ANSWERS})
+PARAGRAPH = st.fixed_dictionaries({"context": TEXT, "qas": st.tuples(ASKED_ABOUT).map(list)})
+RANKED = st.lists(st.fixed_dictionaries({"answer": TEXT, "rank": NUMBER}), min_size=2, max_size=3)
+PARTS = st.fixed_dictionaries({"text": TEXT}).map(lambda part: [part])
+SAID = [st.fixed_dictionaries({"role": st.just(who), "parts": PARTS}) for who in ("user", "model")]
+READ, LEARNED = (
+    st.fixed_dictionaries({"label": st.just(label), "text": TEXT}) for label in (False, True)
+)
 CELLS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "chat_pair": {"prompt": ASKED, "completion": TEXT},
     "classification": {"text": TEXT, "label": LABEL, "pair": TEXT},
     "conversation": {"conversations": st.lists(EXCHANGE, min_size=1, max_size=2)},
+    "conversation_tree": {"id": TEXT, "instruction": TEXT, "output": TEXT, "parent_id": st.none()},
+    "extractive_qa": {"context": TEXT, "question": TEXT, "answers": ANSWERS},
+    "gemini": {"contents": st.tuples(*SAID).map(list)},
     "instruction": {"instruction": TEXT, "output": TEXT},
+    "kiln": {"input": TEXT, "output": TEXT, "reasoning": TEXT | st.just("")},
     "label_columns": {"text": TEXT, "new": st.sampled_from([0, 1]), "good": st.booleans()},
     "messages": {"messages": TALK},
     "multi_label": {"text": TEXT, "labels": st.lists(TEXT, unique_by=str.strip, max_size=3)},
+    "multiple_choice": {
+        "question": TEXT,
+        "choices": st.lists(TEXT, min_size=2, max_size=3),
+        "answer": TEXT | st.integers(0, 1),
+    },
     "preference": {"prompt": TEXT | ASKED, "chosen": TEXT, "rejected": TEXT | st.tuples(ANSWER)},
     "prompt_completion": {"prompt": TEXT, "completion": TEXT},
+    "ranked_answers": {"prompt": TEXT | ASKED, "answers": RANKED},
+    "reflection": dict.fromkeys(("instruction", "output", "reflection", "corrected"), TEXT),
     "regression": {"text": TEXT, "score": NUMBER | NUMBER.map(str) | st.integers(-9, 9)},
+    "segments": {"segments": st.tuples(READ, LEARNED).map(list)},
     "sharegpt": {"conversations": SHAREGPT},
+    "squad": {"paragraphs": st.tuples(PARAGRAPH).map(list)},
+    "stepwise": {
+        "prompt": TEXT | ASKED,
+        "completions": st.tuples(TEXT).map(list),
+        "labels": st.tuples(st.booleans()).map(list),
+    },
     "text": {"text": TEXT},
     "translation": {"translation": st.fixed_dictionaries({"en": TEXT, "de": TEXT})},
     "unpaired_preference": {"prompt": TEXT | ASKED, "completion": TEXT, "label": st.booleans()},
@@ -56,6 +84,7 @@ CELLS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
 """What may stand in the columns of each format."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "classification": {"pair": "pair"},
+    "kiln": {"reasoning": "reasoning"},
     "label_columns": {"classes": ("new", "good")},
     "preference": {"prompt": "prompt"},
     "unpaired_preference": {"prompt": "prompt"},

@@ -7,12 +7,13 @@ fields *is* mapping the columns of a file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from maxaillm.dev.finetune.cells import Role, Row, RowProblem, Turn
+from maxaillm.dev.finetune.column_templates import columns_in
 from maxaillm.dev.finetune.registry import Component, Registry
 from maxaillm.dev.finetune.splits import Split
 
@@ -34,6 +35,7 @@ __all__ = [
     "formats",
     "recognise",
     "stored_format",
+    "text_column",
     "texts_of",
 ]
 
@@ -159,8 +161,17 @@ def spoken(turns: Sequence[Message]) -> list[str]:
     return [f"{turn.role}\n{turn.content}" for turn in turns]
 
 
+def text_column(default: str | None, *, title: str, description: str) -> Any:
+    """A field for a column that is read as a text: a template over columns may stand there."""
+    return Field(default, title=title, description=description, json_schema_extra={"is_text": True})
+
+
 class DataFormat(Component, ABC):
-    """A way to write examples down; its fields name the columns."""
+    """A way to write examples down; its fields name the columns.
+
+    Where a text is read, a field may hold a template over columns instead, such as
+    `{title}\\n\\n{body}`.
+    """
 
     summary: ClassVar[str]
     """One sentence with the keys, for a person who chooses between formats."""
@@ -180,6 +191,14 @@ class DataFormat(Component, ABC):
     def to_example(self, row: Row) -> Example:
         """The example of a row that `check` found nothing wrong with."""
 
+    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+        """What makes rows of a file's records: one of each, where a format says nothing else.
+
+        Each reading of a file asks for a new one, as it may remember records. It gives a row at
+        least, if only one that `check` refuses: what gave none would be missing in every count.
+        """
+        return one_row
+
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self | None:
         """The format as it reads stored examples of its class; None where another one does.
@@ -190,11 +209,20 @@ class DataFormat(Component, ABC):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns it reads."""
+        """The columns it reads; of a template, those that it names."""
         options = self.model_dump(exclude={"name"}, exclude_none=True).values()
-        return frozenset(
-            column for names in options for column in ([names] if isinstance(names, str) else names)
-        )
+        values = [value for one in options for value in ([one] if isinstance(one, str) else one)]
+        return frozenset(name for value in values for name in columns_in(value) or (value,))
+
+    @classmethod
+    def text_fields(cls) -> frozenset[str]:
+        """The fields that take a template."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return frozenset(name for name, extra in extras.items() if extra == {"is_text": True})
+
+
+def one_row(record: Row) -> Sequence[Row]:
+    return (record,)
 
 
 formats: Registry[DataFormat] = Registry("dataset format", package=__name__)

@@ -20,7 +20,7 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
 
 NAMES = ("conversations", "conversation")
 
@@ -37,7 +37,7 @@ class Exchanges(DataFormat):
     conversations: str = Field(
         "conversations", title="Conversation", description="A list of objects: input and output."
     )
-    system: str | None = Field(
+    system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
 

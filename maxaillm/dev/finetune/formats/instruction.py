@@ -11,7 +11,8 @@ from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
     Turn,
-    all_columns,
+    cell_of,
+    columns_by_name,
     first_problem,
     items_of,
     optional_text_problem,
@@ -20,7 +21,7 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
 
 
 @formats.register
@@ -32,12 +33,14 @@ class Instruction(DataFormat):
     gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["instruction"] = "instruction"
-    instruction: str = Field("instruction", title="Instruction", description="What is asked for.")
-    output: str = Field("output", title="Answer", description="What the model is to answer.")
-    input: str | None = Field(
+    instruction: str = text_column(
+        "instruction", title="Instruction", description="What is asked for."
+    )
+    output: str = text_column("output", title="Answer", description="What the model is to answer.")
+    input: str | None = text_column(
         None, title="Input", description="What the instruction is about; may be empty in a row."
     )
-    system: str | None = Field(
+    system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
     history: str | None = Field(
@@ -47,7 +50,7 @@ class Instruction(DataFormat):
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         texts = text_columns(sample)
-        present = {name.strip().lower(): name for name in all_columns(sample)}
+        present = columns_by_name(sample)
         output = texts.get("output") or texts.get("response")
         if "instruction" not in texts or output is None:
             return None
@@ -72,7 +75,8 @@ class Instruction(DataFormat):
 
     def history_problem(self, row: Row) -> RowProblem | None:
         pairs = row.get(self.history) if self.history else None
-        if not pairs or all(map(is_pair, items_of(pairs) or [None])):
+        items = items_of(pairs)
+        if not pairs or (items is not None and all(map(is_pair, items))):
             return None
         return wrong_type(str(self.history), pairs, "a list of pairs of texts")
 
@@ -80,9 +84,9 @@ class Instruction(DataFormat):
         turns = [Turn("system", text_of(row, self.system))]
         for question, answer in items_of(row.get(self.history) if self.history else None) or ():
             turns += [Turn("user", question), Turn("assistant", answer)]
-        question, matter = row[self.instruction], text_of(row, self.input)
+        question, matter = cell_of(row, self.instruction), text_of(row, self.input)
         turns.append(Turn("user", f"{question}\n\n{matter}" if matter else question))
-        turns.append(Turn("assistant", row[self.output]))
+        turns.append(Turn("assistant", cell_of(row, self.output)))
         return Conversation.of(turns)
 
 

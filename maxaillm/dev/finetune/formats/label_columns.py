@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from maxaillm.dev.finetune.cells import METADATA, Row, RowProblem, all_columns, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats
-from maxaillm.dev.finetune.judged_texts import find_texts, texts_problem
+from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats, text_column
+from maxaillm.dev.finetune.judged_texts import find_texts, texts_in, texts_problem
 
 FLAGS = {0: False, 1: True, "0": False, "1": True, "true": True, "false": False}
 NO_CLASSES = METADATA | {"label", "labels", "target", "score", "class"}
@@ -24,7 +24,7 @@ class LabelColumns(DataFormat):
     gives: ClassVar[type[Example]] = MultiLabelled
 
     name: Literal["label_columns"] = "label_columns"
-    text: str = Field("text", title="Text", description="What is to be classified.")
+    text: str = text_column("text", title="Text", description="What is to be classified.")
     classes: tuple[str, ...] = Field(
         (),
         title="Class",
@@ -32,7 +32,7 @@ class LabelColumns(DataFormat):
         "Choose all such columns.",
         min_length=1,
     )
-    pair: str | None = Field(
+    pair: str | None = text_column(
         None, title="Second text", description="Where two texts are judged together."
     )
 
@@ -57,8 +57,8 @@ class LabelColumns(DataFormat):
 
     def to_example(self, row: Row) -> MultiLabelled:
         labels = [column for column in self.classes if flag_of(row[column])]
-        pair = row[self.pair] if self.pair else None
-        return MultiLabelled(text=row[self.text], labels=labels, pair=pair)
+        text, pair = texts_in(row, self.text, self.pair)
+        return MultiLabelled(text=text, labels=labels, pair=pair)
 
 
 def flag_of(value: Any) -> bool | None:
@@ -67,7 +67,8 @@ def flag_of(value: Any) -> bool | None:
 
 
 def holds_flags(sample: Sequence[Row], name: str) -> bool:
-    """Whether the filled cells of a column are 0 and 1 only."""
+    """Whether the filled cells of a column are 0 and 1, but for a few."""
     values = [row[name] for row in sample if row.get(name) not in (None, "")]
     may_be_class = name.strip().lower() not in NO_CLASSES
-    return may_be_class and bool(values) and all(flag_of(value) is not None for value in values)
+    flags = sum(flag_of(value) is not None for value in values)
+    return may_be_class and bool(values) and flags >= 0.95 * len(values)

@@ -11,13 +11,14 @@ from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
     Turn,
+    is_mostly,
     items_of,
     list_column,
     list_problem,
     turn_problem,
 )
 from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
-from maxaillm.dev.finetune.turns import TurnError, turns_of
+from maxaillm.dev.finetune.turns import TurnError, ends_with_question, turns_of
 
 NAMES = ("messages", "conversations", "conversation", "texts", "dialogue", "chat")
 
@@ -37,8 +38,11 @@ class Messages(DataFormat):
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        """Talks that mostly end with a question hold no answers: they are prompts."""
         column = list_column(sample, NAMES, is_message)
-        return None if column is None else cls(messages=column)
+        if column is None or is_mostly(sample, lambda row: ends_with_question(row.get(column))):
+            return None
+        return cls(messages=column)
 
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self:

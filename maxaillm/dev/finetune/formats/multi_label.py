@@ -10,14 +10,14 @@ from pydantic import Field
 from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
-    all_columns,
+    columns_by_name,
     is_blank,
     is_mostly,
     items_of,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats
-from maxaillm.dev.finetune.judged_texts import find_texts, texts_problem
+from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats, text_column
+from maxaillm.dev.finetune.judged_texts import find_texts, texts_in, texts_problem
 
 NAMES = ("labels", "label", "categories", "topics", "genres", "emotions")
 
@@ -31,18 +31,18 @@ class MultiLabel(DataFormat):
     gives: ClassVar[type[Example]] = MultiLabelled
 
     name: Literal["multi_label"] = "multi_label"
-    text: str = Field("text", title="Text", description="What is to be classified.")
+    text: str = text_column("text", title="Text", description="What is to be classified.")
     labels: str = Field(
         "labels", title="Labels", description="A list of words or whole numbers; may be empty."
     )
-    pair: str | None = Field(
+    pair: str | None = text_column(
         None, title="Second text", description="Where two texts are judged together."
     )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         texts = find_texts(sample)
-        present = {name.strip().lower(): name for name in all_columns(sample)}
+        present = columns_by_name(sample)
         labels = next((present[name] for name in NAMES if name in present), None)
         if texts is None or labels is None or not hold_names(sample, labels):
             return None
@@ -58,8 +58,8 @@ class MultiLabel(DataFormat):
 
     def to_example(self, row: Row) -> MultiLabelled:
         labels = [name_of(item) or "" for item in items_of(row[self.labels]) or ()]
-        pair = row[self.pair] if self.pair else None
-        return MultiLabelled(text=row[self.text], labels=labels, pair=pair)
+        text, pair = texts_in(row, self.text, self.pair)
+        return MultiLabelled(text=text, labels=labels, pair=pair)
 
 
 def name_of(item: Any) -> str | None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field
-
 from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
     Turn,
-    all_columns,
+    columns_by_name,
     first_problem,
     is_mostly,
     optional_text_problem,
+    text_of,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Preference, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Preference, formats, text_column
 from maxaillm.dev.finetune.turns import (
     TurnError,
     prompt_in,
@@ -55,28 +54,33 @@ class Preferences(DataFormat):
     gives: ClassVar[type[Example]] = Preference
 
     name: Literal["preference"] = "preference"
-    chosen: str = Field(
+    chosen: str = text_column(
         "chosen", title="Chosen", description="The better answer, or the conversation with it."
     )
-    rejected: str = Field(
+    rejected: str = text_column(
         "rejected", title="Rejected", description="The worse answer, or the conversation with it."
     )
-    prompt: str | None = Field(
+    prompt: str | None = text_column(
         None,
         title="Prompt",
         description="A text or a list of messages. Not needed where both answers are whole "
         "conversations: then it is what they have in common.",
     )
-    input: str | None = Field(
+    input: str | None = text_column(
         None, title="Input", description="What the prompt is about; may be empty in a row."
     )
-    system: str | None = Field(
+    rejected_prompt: str | None = text_column(
+        None,
+        title="Prompt of the worse answer",
+        description="Where a file repeats it: rows with another prompt are refused.",
+    )
+    system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
-        present = {name.strip().lower(): name for name in all_columns(sample)}
+        present = columns_by_name(sample)
         ways = next((pair for pair in WAYS if present.keys() >= set(pair)), None)
         if ways is None:
             return None
@@ -92,6 +96,7 @@ class Preferences(DataFormat):
             rejected=rejected,
             prompt=present[prompts[0]] if prompts else None,
             input=matter,
+            rejected_prompt=present.get("rejected_prompt"),
             system=present.get("system"),
         )
 
@@ -104,7 +109,8 @@ class Preferences(DataFormat):
             self.ways(row)
         except TurnError as error:
             return error.problem
-        return first_problem(optional_text_problem(row, name) for name in (self.input, self.system))
+        texts = (self.input, self.system, self.rejected_prompt)
+        return first_problem(optional_text_problem(row, name) for name in texts)
 
     def to_example(self, row: Row) -> Preference:
         return Preference.of(*self.ways(row))
@@ -112,6 +118,10 @@ class Preferences(DataFormat):
     def ways(self, row: Row) -> Ways:
         """Raises TurnError."""
         prompt = prompt_in(row, self.prompt, self.input, self.system)
+        if (other := text_of(row, self.rejected_prompt)) and other != text_of(row, self.prompt):
+            message = f"{self.rejected_prompt!r} and {self.prompt!r} differ."
+            fix = "Give both answers to the same prompt."
+            raise TurnError(RowProblem("two_prompts", message, fix))
         chosen = turns_in(row, self.chosen, "assistant")
         rejected = turns_in(row, self.rejected, "assistant")
         if starts_anew(chosen):

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field
-
 from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
     Turn,
-    all_columns,
+    cell_of,
+    columns_by_name,
     first_problem,
+    is_mostly,
+    items_of,
     optional_text_problem,
     text_columns,
     text_of,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.judged_texts import are_labels, are_numbers
+from maxaillm.dev.finetune.turns import is_turn
 
 PAIRS = (
     ("prompt", "completion"),
@@ -28,12 +31,21 @@ PAIRS = (
     ("query", "response"),
     ("question", "answer"),
     ("question", "response"),
+    ("prompt", "answer"),
+    ("prompt", "solution"),
+    ("problem", "solution"),
+    ("query", "answer"),
     ("message_1", "message_2"),
     ("article", "summary"),
     ("document", "summary"),
     ("content", "summary"),
+    ("text", "summary"),
     ("source", "target"),
+    ("text", "target"),
+    ("text", "label"),
 )
+LABELS = {"target", "label"}
+"""Beside a text they hold classes or numbers, unless what stands there is as good as a text."""
 
 
 @formats.register
@@ -45,27 +57,28 @@ class PromptCompletion(DataFormat):
     gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["prompt_completion"] = "prompt_completion"
-    prompt: str = Field("prompt", title="Prompt", description="What the model is given.")
-    completion: str = Field(
+    prompt: str = text_column("prompt", title="Prompt", description="What the model is given.")
+    completion: str = text_column(
         "completion", title="Completion", description="What the model is to answer."
     )
-    context: str | None = Field(
+    context: str | None = text_column(
         None, title="Context", description="Put before the prompt; may be empty in a row."
     )
-    system: str | None = Field(
+    system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         texts = text_columns(sample)
-        present = {name.strip().lower(): name for name in all_columns(sample)}
+        present = columns_by_name(sample)
         for prompt, completion in PAIRS:
-            if prompt in texts and completion in texts:
+            if is_pair(sample, texts.get(prompt), texts.get(completion)):
+                matter = present.get("context") or present.get("article")
                 return cls(
                     prompt=texts[prompt],
                     completion=texts[completion],
-                    context=present.get("context"),
+                    context=matter if matter != texts[prompt] else None,
                     system=present.get("system") or present.get("system_prompt"),
                 )
         return None
@@ -81,11 +94,30 @@ class PromptCompletion(DataFormat):
         )
 
     def to_example(self, row: Row) -> Conversation:
-        prompt, context = row[self.prompt], text_of(row, self.context)
+        prompt, context = cell_of(row, self.prompt), text_of(row, self.context)
         return Conversation.of(
             [
                 Turn("system", text_of(row, self.system)),
                 Turn("user", f"{context}\n\n{prompt}" if context else prompt),
-                Turn("assistant", row[self.completion]),
+                Turn("assistant", cell_of(row, self.completion)),
             ]
         )
+
+
+def is_pair(sample: Sequence[Row], prompt: str | None, completion: str | None) -> bool:
+    """Whether both are texts, and no talk or label that a table's cell holds."""
+    if prompt is None or completion is None:
+        return False
+    if prompt.strip().lower() == "text" and completion.strip().lower() in LABELS:
+        is_judged = are_labels(sample, completion) or are_numbers(sample, completion)
+        return not is_judged and not is_mostly(sample, lambda row: is_list(row.get(completion)))
+    return not is_mostly(sample, lambda row: is_talk(row.get(prompt)))
+
+
+def is_list(value: object) -> bool:
+    return items_of(value) is not None
+
+
+def is_talk(value: object) -> bool:
+    items = items_of(value)
+    return bool(items) and all(map(is_turn, items or ()))

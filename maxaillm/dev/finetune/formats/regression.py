@@ -7,13 +7,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.cells import Row, RowProblem, all_columns, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, Example, Scored, formats
+from maxaillm.dev.finetune.cells import Row, RowProblem, columns_by_name, wrong_type
+from maxaillm.dev.finetune.formats import DataFormat, Example, Scored, formats, text_column
 from maxaillm.dev.finetune.judged_texts import (
     are_numbers,
     find_texts,
     have_decimals,
     number_of,
+    texts_in,
     texts_problem,
 )
 
@@ -31,16 +32,16 @@ class Regression(DataFormat):
     gives: ClassVar[type[Example]] = Scored
 
     name: Literal["regression"] = "regression"
-    text: str = Field("text", title="Text", description="What the number is about.")
+    text: str = text_column("text", title="Text", description="What the number is about.")
     score: str = Field("score", title="Number", description="What the model is to estimate.")
-    pair: str | None = Field(
+    pair: str | None = text_column(
         None, title="Second text", description="Where two texts are judged together."
     )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         texts = find_texts(sample)
-        present = {name.strip().lower(): name for name in all_columns(sample)}
+        present = columns_by_name(sample)
         scores = [present[name] for name in SCORES if name in present]
         labels = [present[name] for name in LABELS if name in present]
         score = next((name for name in scores if are_numbers(sample, name)), None) or next(
@@ -69,5 +70,5 @@ class Regression(DataFormat):
         return wrong_type(self.score, value, "a number")
 
     def to_example(self, row: Row) -> Scored:
-        score = number_of(row[self.score]) or 0.0
-        return Scored(text=row[self.text], score=score, pair=row[self.pair] if self.pair else None)
+        text, pair = texts_in(row, self.text, self.pair)
+        return Scored(text=text, score=number_of(row[self.score]) or 0.0, pair=pair)

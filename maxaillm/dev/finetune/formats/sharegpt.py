@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.cells import (
     text_of,
     turn_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
 from maxaillm.dev.finetune.turns import TurnError, turns_of
 
 
@@ -35,7 +35,7 @@ class ShareGPT(DataFormat):
     conversations: str = Field(
         "conversations", title="Conversation", description="A list of objects: from and value."
     )
-    system: str | None = Field(
+    system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field
-
 from maxaillm.dev.finetune.cells import (
     METADATA,
     Row,
     RowProblem,
     all_columns,
+    cell_of,
     text_columns,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Text, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Text, formats, text_column
 
 LABELS = {"label", "labels", "target", "class"}
 
@@ -29,7 +28,7 @@ class PlainText(DataFormat):
     gives: ClassVar[type[Example]] = Text
 
     name: Literal["text"] = "text"
-    text: str = Field("text", title="Text", description="The document.")
+    text: str = text_column("text", title="Text", description="The document.")
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -48,4 +47,4 @@ class PlainText(DataFormat):
         return text_problem(row, self.text)
 
     def to_example(self, row: Row) -> Text:
-        return Text(text=row[self.text])
+        return Text(text=cell_of(row, self.text))

@@ -10,7 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
-    all_columns,
+    columns_by_name,
     is_blank,
     is_mostly,
     items_of,
@@ -43,7 +43,7 @@ class TokenClassification(DataFormat):
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         """Several columns with tags, such as of entities and of parts of speech, tie."""
-        present = {name.strip().lower(): name for name in all_columns(sample)}
+        present = columns_by_name(sample)
         tokens = next((present[name] for name in TOKENS if name in present), None)
         tags = tag_columns(sample)
         if tokens is None or len(tags) != 1 or not holds_lists(sample, tokens):
@@ -72,7 +72,7 @@ class TokenClassification(DataFormat):
 
 def tag_columns(sample: Sequence[Row]) -> list[str]:
     """The columns that have a name of tags and mostly hold lists."""
-    present = {name.strip().lower(): name for name in all_columns(sample)}
+    present = columns_by_name(sample)
     named = [present[name] for name in TAGS if name in present]
     return [name for name in named if holds_lists(sample, name)]
 

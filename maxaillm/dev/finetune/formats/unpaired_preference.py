@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -11,13 +11,14 @@ from maxaillm.dev.finetune.cells import (
     Row,
     RowProblem,
     Turn,
-    all_columns,
+    columns_by_name,
     first_problem,
     is_mostly,
     optional_text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Judged, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Judged, formats, text_column
+from maxaillm.dev.finetune.judged_texts import flag_of
 from maxaillm.dev.finetune.turns import (
     TurnError,
     prompt_in,
@@ -32,10 +33,12 @@ ANSWERS = (
     ("messages", "completion"),
     ("instruction", "output"),
     ("prompt", "response"),
+    ("question", "answer"),
+    ("query", "response"),
+    ("input", "output"),
     (None, "messages"),
     (None, "conversations"),
 )
-FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Parts(NamedTuple):
@@ -54,7 +57,7 @@ class UnpairedPreference(DataFormat):
     gives: ClassVar[type[Example]] = Judged
 
     name: Literal["unpaired_preference"] = "unpaired_preference"
-    completion: str = Field(
+    completion: str = text_column(
         "completion",
         title="Completion",
         description="The answer, or the conversation that ends with it.",
@@ -62,22 +65,22 @@ class UnpairedPreference(DataFormat):
     desirable: str = Field(
         "label", title="Verdict", description="true where the answer is good, false where not."
     )
-    prompt: str | None = Field(
+    prompt: str | None = text_column(
         None,
         title="Prompt",
         description="A text or a list of messages. Not needed where the completion is a whole "
         "conversation.",
     )
-    input: str | None = Field(
+    input: str | None = text_column(
         None, title="Input", description="What the prompt is about; may be empty in a row."
     )
-    system: str | None = Field(
+    system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
-        present = {name.strip().lower(): name for name in all_columns(sample)}
+        present = columns_by_name(sample)
         verdict = next((present[name] for name in VERDICTS if name in present), None)
         answers = next((pair for pair in ANSWERS if present.keys() >= set(pair) - {None}), None)
         if verdict is None or answers is None:
@@ -123,13 +126,6 @@ class UnpairedPreference(DataFormat):
             completion = completion[-1:]
         refuse_broken(prompt + completion, self.completion)
         return Parts(prompt, completion)
-
-
-def flag_of(value: Any) -> bool | None:
-    """Whether `value` says yes or no; None where it says neither."""
-    if isinstance(value, bool | int | str):
-        return FLAGS.get(str(value).strip().lower())
-    return None
 
 
 def verdict_problem(row: Row, column: str) -> RowProblem | None:
