@@ -16,13 +16,12 @@ from time import monotonic
 from typing import Any
 
 from datasets_app.findings_file import FindingsWriter
+from datasets_app.row_making import make_rows
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.findings import Finding, Report
-from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.findings import Finding
 from maxaillm.dev.finetune.lifeline import end_with_parent
 from maxaillm.dev.finetune.row_batch import Batch
 from maxaillm.dev.finetune.row_store import RowWriter
-from maxaillm.dev.finetune.validate import validate
 
 ROWS, FINDINGS = "rows", "findings"
 """The files that it leaves in its folder; without rows there is no file of them."""
@@ -30,8 +29,6 @@ STORED_FINDINGS = 10_000
 STORED_A_CODE = 100
 """So many findings of each code are kept, even after others have used up the limit above."""
 TELL_SECONDS = 0.5
-KINDS = {"csv": "CSV", "tsv": "TSV", "json": "JSON", "jsonl": "JSON Lines", "text": "Plain text"}
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def main() -> None:
@@ -58,12 +55,11 @@ def limit(kind: int, value: int) -> None:
 
 
 def check(task: dict[str, Any]) -> dict[str, Any]:
-    source = Path(task["source"])
-    listener = Listener(source)
-    chosen = task["format"] and formats[task["format"]["name"]].model_validate(task["format"])
+    """Fill the task's folder with rows and findings; gives the fields of a DatasetVersion."""
     folder = Path(task["folder"])
     folder.mkdir(mode=0o700)
     with RowWriter(folder / ROWS) as rows, FindingsWriter(folder / FINDINGS) as findings:
+        listener = Listener(Path(task["parts"][0]["path"]))
 
         def keep(batch: Batch) -> None:
             rows.add(batch)
@@ -73,10 +69,10 @@ def check(task: dict[str, Any]) -> dict[str, Any]:
             findings.add(finding)
             listener.tell_finding(finding)
 
-        report = validate(
-            source, chosen, name=task["file_name"], on_batch=keep, on_finding=take_down
-        )
-    return fields_of(report, listener)
+        fields = make_rows(task, keep, take_down)
+    fields["warnings"] = listener.levels["warning"]
+    fields["facts"]["findings"] = dict(listener.codes)
+    return fields
 
 
 class Listener:
@@ -110,28 +106,6 @@ class Listener:
             except OSError:
                 continue
         return 0
-
-
-def fields_of(report: Report, listener: Listener) -> dict[str, Any]:
-    """The report as the fields of a DatasetVersion."""
-    written = KINDS.get(report.kind, "")
-    if report.delimiter and report.kind == "csv":
-        written += f", cells between {DELIMITERS.get(report.delimiter, repr(report.delimiter))}"
-    is_guess = report.status == "needs_mapping"
-    return report.model_dump(
-        include={"status", "error", "rows", "bad_rows", "columns", "sample", "encoding"}
-    ) | {
-        "format": None if is_guess else report.format,
-        "file_kind": written,
-        "warnings": listener.levels["warning"],
-        "facts": {
-            "findings": dict(listener.codes),
-            "labels": report.labels,
-            "splits": report.splits,
-            "is_plain_text": report.kind == "text",
-            "guess": report.format if is_guess else None,
-        },
-    }
 
 
 def tell_error(code: str, message: str) -> None:

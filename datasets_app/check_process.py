@@ -39,7 +39,8 @@ class Outcome:
 
 def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Outcome | None:
     """Run one check to its end. None where `on_progress` said that nobody waits for it."""
-    cpu_seconds = CPU_SECONDS + Path(task["source"]).stat().st_size // BYTES_A_SECOND
+    size_bytes = sum(Path(part["path"]).stat().st_size for part in task["parts"])
+    cpu_seconds = CPU_SECONDS + size_bytes // BYTES_A_SECOND
     limits = {
         "cpu_seconds": cpu_seconds,
         "memory_bytes": MEMORY_BYTES,
@@ -59,7 +60,7 @@ def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Ou
             clock.cancel()
         complaints.seek(0)
         if text := complaints.read(10_000).strip():
-            logger.error("The check of %s ended with:\n%s", task["source"], text)
+            logger.error("The check for %s ended with:\n%s", task["folder"], text)
     if outcome is not None and outcome.report is None and outcome.error is None:
         outcome.error = cause_of_death(child.returncode, cpu_seconds)
     return outcome

@@ -52,6 +52,7 @@ class RowCard(NamedTuple):
     """A row on a page."""
 
     number: int
+    split: str
     parts: list[Part]
     texts: list[str]
     ways: list[Way]
@@ -64,6 +65,7 @@ def row_card(row: StoredRow) -> RowCard:
     shown = storable(row.example)
     return RowCard(
         row.number,
+        row.example.get("split", ""),
         parts_of(row.example),
         [shortened(row.example[name]) for name in ("text", "pair") if name in row.example],
         ways_of(row.example),

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+import numpy as np
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from numpy.typing import NDArray
 
 from datasets_app.errors import NotReadyError
+from datasets_app.findings_file import flagged_rows
 from datasets_app.models import Dataset, DatasetVersion, Finding
+from maxaillm.dev.finetune.checks import checks
+from maxaillm.dev.finetune.fixes import fixes
+from maxaillm.dev.finetune.row_query import RowQuery
 from maxaillm.dev.finetune.row_store import RowStore, StoredRow
 from maxft_site.web.context import ShellPart
 from maxft_site.web.search import Hit
 
 if TYPE_CHECKING:
     from jobs.models import Run
+
+
+class FoundRows(Sequence[StoredRow]):
+    """Some rows of a version for Django's paginator, which asks for one slice."""
+
+    def __init__(self, store: RowStore, places: NDArray[np.int64]) -> None:
+        self.store, self.places = store, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, place: int) -> StoredRow: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[StoredRow]: ...
+    def __getitem__(self, place: int | slice) -> StoredRow | list[StoredRow]:
+        if isinstance(place, int):
+            return self.store.at([int(self.places[place])])[0]
+        return self.store.at([int(at) for at in self.places[place]])
+
+
+class FixName(NamedTuple):
+    """A fix that a button offers."""
+
+    name: str
+    label: str
 
 
 class CodeCount(NamedTuple):
@@ -27,6 +59,9 @@ class CodeCount(NamedTuple):
     message: str
     row: int | None
     fix: str
+    why: str = ""
+    """Why it matters, of a finding that a check made."""
+    mended_by: FixName | None = None
 
 
 def newest_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
@@ -68,6 +103,16 @@ def rows_page(version: DatasetVersion, offset: int, limit: int) -> list[StoredRo
     return RowStore(version.rows_path).page(offset, limit)
 
 
+def found_rows(version: DatasetVersion, query: RowQuery, code: str = "") -> FoundRows:
+    """The rows that `query` means and, where a code is given, findings of that code name."""
+    store = RowStore(version.rows_path)
+    places = store.find(query)
+    if code:
+        flagged = store.places_of(flagged_rows(version.findings_path, {code}))
+        places = places[np.isin(places, flagged)]
+    return FoundRows(store, places)
+
+
 def offset_of_row(version: DatasetVersion, number: int) -> int:
     """Where record `number` of the file, or the one after it, stands among the rows."""
     return RowStore(version.rows_path).place_of(number)
@@ -85,8 +130,20 @@ def code_counts(version: DatasetVersion) -> list[CodeCount]:
     for code, count in counts.items():
         first = findings_of(version, code).first()
         if first is not None:
-            groups.append(CodeCount(code, first.level, count, first.message, first.row, first.fix))
+            group = CodeCount(code, first.level, count, first.message, first.row, first.fix)
+            groups.append(with_check(group))
     return sorted(groups, key=lambda group: (group.level != Finding.Level.BAD, -group.total))
+
+
+def with_check(group: CodeCount) -> CodeCount:
+    """What the check that found it says: why it matters, and which fix mends it."""
+    if group.code not in checks:
+        return group
+    check = checks[group.code]
+    mended_by = None
+    if check.fix is not None and check.fix in fixes:
+        mended_by = FixName(check.fix, fixes[check.fix].label)
+    return group._replace(why=check.why, mended_by=mended_by)
 
 
 def runs_on(dataset: Dataset) -> Sequence[Run]:

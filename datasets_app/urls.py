@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from datasets_app.views import dataset, dataset_new, files, listing, mapping, uploads
+from datasets_app.views import (
+    changes,
+    dataset,
+    dataset_new,
+    files,
+    listing,
+    mapping,
+    rows,
+    splits,
+    uploads,
+    versions,
+)
 
 app_name = "datasets"
 urlpatterns: list[URLPattern] = [
@@ -12,11 +23,18 @@ urlpatterns: list[URLPattern] = [
     path("uploads/<uuid:pk>/", uploads.upload, name="upload"),
     path("uploads/<uuid:pk>/import/", uploads.upload_import, name="upload-import"),
     path("uploads/<uuid:pk>/discard/", dataset_new.upload_discard, name="upload-discard"),
-    path("<int:pk>/", dataset.dataset, name="dataset"),
+    path("<int:pk>/", rows.dataset, name="dataset"),
     path("<int:pk>/status/", dataset.dataset_status, name="dataset-status"),
     path("<int:pk>/findings/", dataset.dataset_findings, name="dataset-findings"),
     path("<int:pk>/findings.csv", files.findings_csv, name="findings-csv"),
-    path("<int:pk>/about/", dataset.dataset_about, name="dataset-about"),
+    path("<int:pk>/change/", changes.changes, name="changes"),
+    path("<int:pk>/change/<slug:name>/", changes.change, name="change"),
+    path("<int:pk>/rows/edit/", rows.row_edit, name="row-edit"),
+    path("<int:pk>/rows.jsonl", files.rows_jsonl, name="rows-jsonl"),
+    path("<int:pk>/splits/", splits.splits, name="splits"),
+    path("<int:pk>/splits/lock/", splits.test_lock, name="test-lock"),
+    path("<int:pk>/versions/", versions.versions, name="versions"),
+    path("<int:pk>/versions/back/", versions.version_back, name="version-back"),
     path("<int:pk>/runs/", dataset.dataset_runs, name="dataset-runs"),
     path("<int:pk>/mapping/", mapping.mapping, name="mapping"),
     path("<int:pk>/check/", dataset.dataset_check, name="dataset-check"),

@@ -12,15 +12,19 @@ from datasets_app.services.uploads import (
     stage_file,
     start_upload,
 )
+from datasets_app.services.versions import bring_back, change_version, lock_test
 
 __all__ = [
     "append_to_upload",
+    "bring_back",
+    "change_version",
     "check_again",
     "delete_dataset",
     "discard_upload",
     "ensure_samples",
     "import_dataset",
     "import_upload",
+    "lock_test",
     "purge_datasets",
     "queue_check",
     "record_check",

@@ -73,18 +73,31 @@ def run_check(*, version: DatasetVersion) -> None:
             return
         stage = version.root / f"check-{version.check_number}"
         shutil.rmtree(stage, ignore_errors=True)
-        task = {
-            "source": str(version.source_path),
-            "file_name": version.file_name,
-            "format": version.format,
-            "folder": str(stage),
-        }
+        task = task_of(version, stage)
         outcome = check_file(task, lambda share: wanted(version).update(progress=share) > 0)
         if outcome is None or not record_check(
             version=version, outcome=outcome, files=kept_files(stage, outcome)
         ):
             logger.info("%s was overtaken by a newer check", job_id(version))
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def task_of(version: DatasetVersion, stage: Path) -> dict[str, Any]:
+    """What the child process is to do: read the upload, or make rows of those of the parents."""
+    parts = [{"path": str(version.source_path)}]
+    if version.recipe is not None:
+        parts = [
+            {"path": str(parent.rows_path), "findings": str(parent.findings_path)}
+            for parent in version.parents.order_by("pk")
+        ]
+    return {
+        "parts": parts,
+        "recipe": version.recipe,
+        "locked": ["test"] if version.dataset.is_test_locked else [],
+        "file_name": version.file_name,
+        "format": version.format,
+        "folder": str(stage),
+    }
 
 
 def kept_files(stage: Path, outcome: Outcome) -> dict[str, str]:
@@ -108,6 +121,7 @@ def wanted(version: DatasetVersion) -> QuerySet[DatasetVersion]:
 @contextmanager
 def alone(version: DatasetVersion) -> Iterator[bool]:
     """Whether no other process checks this version; the kernel frees the lock of a dead one."""
+    version.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (version.root / "check.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

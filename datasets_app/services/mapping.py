@@ -78,10 +78,11 @@ def add_version(version: DatasetVersion, chosen: dict[str, Any]) -> DatasetVersi
         size_bytes=version.size_bytes,
         sha256=version.sha256,
         format=chosen,
+        change="Read with other columns",
     )
-    new.root.mkdir(mode=0o700, parents=True)
     with transaction.atomic():
         new.number = next_number(version.dataset)
         new.save(force_insert=True)
+        new.parents.add(version)
         queue_check(new)
     return new

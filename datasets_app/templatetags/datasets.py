@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import template
 
 from datasets_app.models import DatasetVersion
 from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.splits import EVERY_SPLIT
 
 register = template.Library()
 
@@ -33,6 +34,25 @@ def format_label(format: Mapping[str, Any] | None) -> str:
     """The name of a format in words, from its dump."""
     name = (format or {}).get("name", "")
     return formats[name].label if name in formats else "–"
+
+
+class SplitSize(NamedTuple):
+    """A part of a data set: its rows, and their share in per cent."""
+
+    name: str
+    rows: int
+    percent: str
+
+
+@register.filter
+def split_sizes(version: DatasetVersion) -> list[SplitSize]:
+    """The parts that a version has rows in, in the order of training."""
+    rows: dict[str, int] = version.facts.get("splits", {})
+    return [
+        SplitSize(name, rows[name], f"{100 * rows[name] / version.rows:.3g}")
+        for name in EVERY_SPLIT
+        if name and rows.get(name)
+    ]
 
 
 @register.filter

@@ -1,97 +1,66 @@
-"""One data set: rows, findings, about, used by; its state while it is checked."""
+"""One data set: the frame of its tabs; findings, used by; its state while it is checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from datasets_app.models import Dataset, DatasetVersion
-from datasets_app.row_parts import row_card
-from datasets_app.selectors import code_counts, findings_of, offset_of_row, rows_page, runs_on
+from datasets_app.selectors import code_counts, findings_of, runs_on
 from datasets_app.services import check_again, delete_dataset, restore_dataset
-from maxaillm.dev.finetune.row_store import StoredRow
 
-ROWS_PER_PAGE = 10
 FINDINGS_PER_PAGE = 50
-PASSING_ERRORS = {"killed", "too_slow", "too_complex", "not_written", "check_failed"}
-"""What was the machine's fault rather than the file's, so that another check may help."""
+NUMBER_DIGITS = 9
 
 
 def visible_version(request: HttpRequest, pk: int) -> DatasetVersion:
-    """The newest version of a data set that the user may see, else 404."""
-    return get_object_or_404(Dataset.objects.visible_to(request.user), pk=pk).newest
+    """The version `v`, or else the newest, of a data set that the user may see, else 404."""
+    dataset = get_object_or_404(Dataset.objects.visible_to(request.user), pk=pk)
+    return asked_version(request, dataset)
 
 
 def own_version(request: HttpRequest, pk: int) -> DatasetVersion:
-    """The newest version of a data set that the user may change, else 404."""
-    return get_object_or_404(Dataset.objects.owned_by(request.user), pk=pk).newest
+    """The version `v`, or else the newest, of a data set that the user may change, else 404."""
+    dataset = get_object_or_404(Dataset.objects.owned_by(request.user), pk=pk)
+    return asked_version(request, dataset)
 
 
-class VersionRows(Sequence[StoredRow]):
-    """The rows of a version for Django's paginator, which asks for one slice."""
-
-    def __init__(self, version: DatasetVersion) -> None:
-        self.version = version
-
-    def __len__(self) -> int:
-        return self.version.rows
-
-    @overload
-    def __getitem__(self, place: int) -> StoredRow: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[StoredRow]: ...
-    def __getitem__(self, place: int | slice) -> StoredRow | list[StoredRow]:
-        if isinstance(place, int):
-            return rows_page(self.version, place, 1)[0]
-        start, stop, _ = place.indices(len(self))
-        return rows_page(self.version, start, stop - start)
+def asked_version(request: HttpRequest, dataset: Dataset) -> DatasetVersion:
+    number = request.GET.get("v", "")
+    if not number:
+        return dataset.newest
+    if not number.isdecimal() or len(number) > NUMBER_DIGITS:
+        raise Http404
+    return get_object_or_404(dataset.versions.select_related("dataset"), number=number)
 
 
 def render_tab(
-    request: HttpRequest, version: DatasetVersion, tab: str, **context: Any
+    request: HttpRequest, version: DatasetVersion, tab: str, status: int = 200, **context: Any
 ) -> HttpResponse:
+    newest = version.dataset.newest
     frame = {
         "version": version,
+        "newest": newest,
+        "suffix": "" if version == newest else f"?v={version.number}",
         "dataset": version.dataset,
         "tab": tab,
         "codes": code_counts(version),
         "is_own": version.dataset.owner_id == request.user.pk,
         "train_url": f"{reverse('jobs:run-new')}?{urlencode({'dataset': version.dataset_id})}",
     }
-    return render(request, f"datasets_app/dataset_{tab}.html", frame | context)
+    return render(request, f"datasets_app/dataset_{tab}.html", frame | context, status=status)
 
 
-@require_safe
-def dataset(request: HttpRequest, pk: int) -> HttpResponse:
-    """The rows, ten at a time; `row` leads to the page with that record of the file."""
-    version = visible_version(request, pk)
-    if not version.is_ready:
-        may_pass = (version.error or {}).get("code") in PASSING_ERRORS
-        return render_tab(request, version, "state", may_pass=may_pass)
-    number = request.GET.get("page")
-    wanted = request.GET.get("row", "")
-    if wanted.isdecimal() and len(wanted) < 16:
-        number = str(offset_of_row(version, int(wanted)) // ROWS_PER_PAGE + 1)
-    page = Paginator(VersionRows(version), ROWS_PER_PAGE).get_page(number)
-    is_raw = request.GET.get("as") == "raw"
-    return render_tab(
-        request,
-        version,
-        "rows",
-        page=page,
-        cards=[row_card(row) for row in page],
-        is_raw=is_raw,
-        query="as=raw" if is_raw else "",
-        wanted=wanted,
-    )
+def asked(request: HttpRequest, *names: str) -> dict[str, str]:
+    """Those of the parameters that were given: a page's links keep them."""
+    return {name: value for name in names if (value := request.GET.get(name, ""))}
 
 
 @require_safe
@@ -114,16 +83,8 @@ def dataset_findings(request: HttpRequest, pk: int) -> HttpResponse:
         "findings",
         page=Paginator(findings, FINDINGS_PER_PAGE).get_page(request.GET.get("page")),
         code=code,
-        query=f"code={code}" if findings.exists() and code else "",
+        query=urlencode(asked(request, "v", "code")),
         stored=version.findings.count(),
-    )
-
-
-@require_safe
-def dataset_about(request: HttpRequest, pk: int) -> HttpResponse:
-    version = visible_version(request, pk)
-    return render_tab(
-        request, version, "about", versions=version.dataset.versions.order_by("-number")
     )
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from datasets_app.models import DatasetVersion, Finding
-from datasets_app.selectors import findings_of
+from datasets_app.findings_file import read_findings
+from datasets_app.models import DatasetVersion
 from datasets_app.views.dataset import visible_version
+from maxaillm.dev.finetune.row_store import RowStore
 
 PIECE_BYTES = 2**18
+LINES_A_PIECE = 1_000
+COLUMNS = ("row", "line", "level", "code", "message", "snippet", "fix")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -31,6 +36,8 @@ async def pieces(path: Path) -> AsyncIterator[bytes]:
 def dataset_download(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """The file as it was uploaded. Always saved, never shown: it may be HTML or SVG."""
     version = visible_version(request, pk)
+    if not version.sha256:
+        raise Http404
     response = StreamingHttpResponse(
         pieces(version.source_path), content_type="application/octet-stream"
     )
@@ -42,33 +49,65 @@ def dataset_download(request: HttpRequest, pk: int) -> StreamingHttpResponse:
 
 
 @require_safe
-def findings_csv(request: HttpRequest, pk: int) -> HttpResponse:
+def rows_jsonl(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """The rows that can be trained on, an object a line."""
     version = visible_version(request, pk)
-    return HttpResponse(
-        findings_table(version),
-        content_type="text/csv; charset=utf-8",
+    if not version.is_ready:
+        raise Http404
+    name = f"{version.dataset.name} v{version.number}.jsonl"
+    return download(row_lines(RowStore(version.rows_path)), name, "application/jsonl")
+
+
+def row_lines(store: RowStore) -> Iterator[bytes]:
+    for batch in store.batches():
+        lines = (json.dumps(example, ensure_ascii=False) + "\n" for example in batch.examples)
+        yield "".join(lines).encode("utf-8", "replace")
+
+
+@require_safe
+def findings_csv(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """Every finding, also those that are too many for the page."""
+    version = visible_version(request, pk)
+    name = f"findings-{version.dataset_id}-v{version.number}.csv"
+    return download(findings_table(version), name, "text/csv; charset=utf-8")
+
+
+def findings_table(version: DatasetVersion) -> Iterator[bytes]:
+    yield table_of([COLUMNS])
+    if not version.findings_sha256:
+        return
+    findings = read_findings(version.findings_path)
+    while some := list(islice(findings, LINES_A_PIECE)):
+        yield table_of([as_text(finding[name]) for name in COLUMNS] for finding in some)
+
+
+def table_of(rows: Iterable[Sequence[str]]) -> bytes:
+    table = io.StringIO()
+    csv.writer(table, quoting=csv.QUOTE_ALL).writerows(rows)
+    return table.getvalue().encode("utf-8", "replace")
+
+
+def as_text(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
+def download(content: Iterator[bytes], file_name: str, content_type: str) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        in_threads(content),
+        content_type=content_type,
         headers={
-            "Content-Disposition": attachment(f"findings-{version.dataset_id}.csv"),
+            "Content-Disposition": attachment(file_name),
             "X-Content-Type-Options": "nosniff",
         },
     )
 
 
-def findings_table(version: DatasetVersion) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    columns = ("row", "line", "level", "code", "message", "snippet", "fix")
-    writer.writerow(columns)
-    for finding in findings_of(version).iterator(chunk_size=1000):
-        writer.writerow(as_text(finding, column) for column in columns)
-    return table.getvalue()
-
-
-def as_text(finding: Finding, column: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    value = getattr(finding, column)
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+async def in_threads(content: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces that take a while to make, one at a time, while others are served."""
+    while (piece := await asyncio.to_thread(next, content, None)) is not None:
+        yield piece
 
 
 def attachment(file_name: str) -> str:

@@ -139,7 +139,7 @@ def test_markup_in_rows_findings_and_names_is_text(upload: Importer, alice_clien
     rows = [{"prompt": payload, "completion": f"{payload}{{{{7*7}}}}"}, {"prompt": payload}]
     version = upload("\n".join(map(json.dumps, rows)), f"{payload}.jsonl")
     url = version.dataset.get_absolute_url()
-    for page in (url, f"{url}?as=raw", f"{url}findings/", f"{url}about/", "/datasets/"):
+    for page in (url, f"{url}?as=raw", f"{url}findings/", f"{url}versions/", "/datasets/"):
         body = alice_client.get(page).content.decode()
         assert "<img src=x" not in body
         assert "&lt;img src=x" in body

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from datasets_app.models import Dataset
+from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.services import ensure_samples, purge_datasets
 from datasets_app.urls import urlpatterns
 from jobs.models import Run
@@ -26,13 +26,18 @@ WRITING = {"dataset-check", "dataset-delete", "dataset-restore", "mapping"}
 FORMULAS = "text,label\n" + "".join(f"row {i},yes\nno {i},no\n" for i in range(5))
 
 
+def address(name: str, version: DatasetVersion) -> str:
+    which = ["trim"] if name == "change" else []
+    return reverse(f"datasets:{name}", args=[version.dataset_id, *which])
+
+
 @pytest.mark.parametrize("name", ONE_DATASET)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_another_users_dataset_is_not_there(
     name: str, method: str, upload: Importer, bob_client: Client
 ) -> None:
     version = upload()
-    url = reverse(f"datasets:{name}", args=[version.dataset_id])
+    url = address(name, version)
     response = getattr(bob_client, method)(url)
     assert response.status_code in {404, 405}
     assert not Dataset.objects.exclude(deleted=None).exists()
@@ -43,7 +48,7 @@ def test_another_users_dataset_is_not_there(
 
 @pytest.mark.parametrize("name", ONE_DATASET)
 def test_visitors_are_asked_to_sign_in(name: str, upload: Importer, client: Client) -> None:
-    response = client.get(reverse(f"datasets:{name}", args=[upload().dataset_id]))
+    response = client.get(address(name, upload()))
     assert response.status_code == 302
     assert response["Location"].startswith(reverse("web:login"))
 
@@ -136,7 +141,7 @@ def test_findings_leave_as_a_table_without_formulas(upload: Importer, alice_clie
     version = upload(FORMULAS + '"=HYPERLINK(""http://x"")",\n+1,\n@a,\n-b,\n"\tc",\n', "a.csv")
     response = alice_client.get(f"{version.dataset.get_absolute_url()}findings.csv")
     assert response["Content-Disposition"].startswith("attachment")
-    rows = list(csv.reader(io.StringIO(response.content.decode())))
+    rows = list(csv.reader(io.StringIO(response.getvalue().decode())))
     assert len(rows) == 1 + version.findings.count()
     assert not [cell for row in rows for cell in row if cell.startswith(tuple("=+-@\t\r"))]
 

@@ -56,10 +56,12 @@ def take(
 
 def look_at(version: DatasetVersion, client: Client) -> dict[str, object]:
     """Every page of a data set answers; gives what the API says of it."""
-    for part in ("", "?as=raw", "findings/", "findings.csv", "about/", "runs/"):
+    for part in ("", "?as=raw", "findings/", "splits/", "versions/", "runs/", "?words=a"):
         response = client.get(f"{version.dataset.get_absolute_url()}{part}")
         assert response.status_code == 200
         assert len(response.content) < 3_000_000
+    findings = client.get(f"{version.dataset.get_absolute_url()}findings.csv").getvalue()
+    assert findings.startswith(b'"row","line"')
     assert client.get(f"/api/v1/datasets/{version.dataset_id}/rows").status_code in {200, 409}
     body: dict[str, object] = client.get(f"/api/v1/datasets/{version.dataset_id}").json()
     return body

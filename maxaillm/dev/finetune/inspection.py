@@ -32,6 +32,7 @@ class Inspection:
         self.numbers, self.lines = array("Q"), array("Q")
         self.kind: type[Example] | None = None
         self.waiting: list[StoredExample] = []
+        self.waiting_numbers: list[int] = []
         self.waiting_chars = 0
 
     def add(
@@ -39,7 +40,7 @@ class Inspection:
     ) -> None:
         """The next row. Its number is greater than the last one's; one data set has one kind."""
         self.kind = kind
-        self.numbers.append(number)
+        self.waiting_numbers.append(number)
         self.lines.append(NO_LINE if line is None else line)
         self.waiting.append(example)
         self.waiting_chars += chars_of(example)
@@ -49,9 +50,13 @@ class Inspection:
     def pass_on(self) -> None:
         if self.kind is None or not self.waiting:
             return
-        numbers = self.numbers[-len(self.waiting) :]
-        batch = Batch(self.kind, numbers, self.waiting)
-        self.waiting, self.waiting_chars = [], 0
+        batch = Batch(self.kind, self.waiting_numbers, self.waiting)
+        self.waiting, self.waiting_numbers, self.waiting_chars = [], [], 0
+        self.see(batch)
+
+    def see(self, batch: Batch) -> None:
+        """The next rows, where they come as a batch."""
+        self.numbers.extend(batch.numbers)
         self.splits.update(batch.splits)
         for labels in batch.labels:
             for label in labels:
@@ -85,6 +90,6 @@ class Inspection:
         """The line of the file that record `row` begins on, where it came from a file."""
         if row is None:
             return None
-        line = self.lines[bisect_left(self.numbers, row)]
+        place = bisect_left(self.numbers, row)
+        line = self.lines[place] if place < len(self.lines) else NO_LINE
         return None if line == NO_LINE else line
-

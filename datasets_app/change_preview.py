@@ -1,0 +1,69 @@
+"""What a fix would do to a version, before it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from datasets_app.findings_file import flagged_rows
+from datasets_app.models import DatasetVersion
+from datasets_app.row_parts import RowCard, row_card
+from maxaillm.dev.finetune.fixes import Fix
+from maxaillm.dev.finetune.recipe import preview
+from maxaillm.dev.finetune.row_store import RowStore, StoredRow
+
+SHOWN_CHANGES = 5
+LOOKED_AT = 20_000
+"""So many rows are looked at while a page waits; those of a larger data set count "at least"."""
+LOOKED_AHEAD = 200_000
+"""A fix that has to see all rows first is not tried on more than this while a page waits."""
+
+
+class RowChange(NamedTuple):
+    """A row before and after; None where it is left out."""
+
+    before: RowCard
+    after: RowCard | None
+
+
+class ChangePreview(NamedTuple):
+    changes: list[RowChange]
+    rows: int
+    changed: int
+    dropped: int
+    is_complete: bool
+    """Whether every row was looked at."""
+    is_locked: bool
+    """Whether test rows stay as they are, being locked."""
+
+    @property
+    def is_idle(self) -> bool:
+        return self.is_complete and not self.changed and not self.dropped
+
+
+def preview_change(
+    version: DatasetVersion, fix: Fix, codes: Sequence[str] = ()
+) -> ChangePreview | None:
+    """None where it would take too long to find out. Raises DataError for options that can't be."""
+    if fix.looks_ahead and version.rows > LOOKED_AHEAD:
+        return None
+    is_locked = version.dataset.is_test_locked
+    found = preview(
+        [fix],
+        RowStore(version.rows_path),
+        SHOWN_CHANGES,
+        max_rows=LOOKED_AT,
+        flagged=flagged_rows(version.findings_path, codes) if codes else (),
+        locked=["test"] if is_locked else [],
+    )
+    changes = [
+        RowChange(
+            row_card(StoredRow(change.number, change.before)),
+            None if change.after is None else row_card(StoredRow(change.number, change.after)),
+        )
+        for change in found.changes
+    ]
+    told = found.outcome
+    return ChangePreview(
+        changes, told.rows, told.changed, told.dropped, found.is_complete, is_locked
+    )

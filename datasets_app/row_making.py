@@ -1,0 +1,83 @@
+"""The rows of a version: read from a file, or made of rows that are stored. Knows no Django.
+
+A task names its `parts`, files of rows or the one that was uploaded, and the `recipe`, if any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from datasets_app.findings_file import flagged_rows
+from maxaillm.dev.finetune.findings import Finding, Report
+from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.recipe import recipe_of
+from maxaillm.dev.finetune.remaking import in_words, remake
+from maxaillm.dev.finetune.row_batch import Batch
+from maxaillm.dev.finetune.row_store import RowStore
+from maxaillm.dev.finetune.validate import validate
+
+OnBatch = Callable[[Batch], object]
+OnFinding = Callable[[Finding], object]
+KINDS = {"csv": "CSV", "tsv": "TSV", "json": "JSON", "jsonl": "JSON Lines", "text": "Plain text"}
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def make_rows(task: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding) -> dict[str, Any]:
+    """Give every row and finding; what comes back are fields of a DatasetVersion."""
+    recipe = task["recipe"]
+    if recipe is None:
+        return read_file(task, on_batch, on_finding)
+    return apply_fixes(task, recipe, on_batch, on_finding)
+
+
+def read_file(task: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding) -> dict[str, Any]:
+    chosen = task["format"] and formats[task["format"]["name"]].model_validate(task["format"])
+    (part,) = task["parts"]
+    report = validate(
+        Path(part["path"]),
+        chosen,
+        name=task["file_name"],
+        on_batch=on_batch,
+        on_finding=on_finding,
+    )
+    is_guess = report.status == "needs_mapping"
+    fields = fields_of(report) | {
+        "format": None if is_guess else report.format,
+        "file_kind": written_as(report),
+    }
+    fields["facts"] |= {
+        "is_plain_text": report.kind == "text",
+        "guess": report.format if is_guess else None,
+    }
+    return fields
+
+
+def written_as(report: Report) -> str:
+    words = KINDS.get(report.kind, report.kind)
+    if report.delimiter and report.kind == "csv":
+        words += f", cells between {DELIMITERS.get(report.delimiter, repr(report.delimiter))}"
+    return words
+
+
+def apply_fixes(
+    task: dict[str, Any], recipe: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding
+) -> dict[str, Any]:
+    (part,) = task["parts"]
+    codes = recipe.get("codes", ())
+    report, outcome = remake(
+        recipe_of(recipe["fixes"]),
+        RowStore(Path(part["path"])),
+        on_batch=on_batch,
+        on_finding=on_finding,
+        flagged=flagged_rows(Path(part["findings"]), codes) if codes else (),
+        locked=task["locked"],
+    )
+    return fields_of(report) | {"change": in_words(outcome)}
+
+
+def fields_of(report: Report) -> dict[str, Any]:
+    included = {"status", "error", "rows", "bad_rows", "columns", "sample", "encoding"}
+    facts = {"labels": report.labels, "splits": report.splits}
+    return {**report.model_dump(include=included), "facts": facts}

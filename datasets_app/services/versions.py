@@ -1,0 +1,86 @@
+"""New versions made of earlier ones: changed by fixes, or an earlier one brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+
+from datasets_app.errors import NotReadyError
+from datasets_app.models import Dataset, DatasetVersion, Finding
+from datasets_app.services.checks import queue_check
+from datasets_app.services.imports import next_number
+from maxaillm.dev.finetune.recipe import recipe_of
+
+CONTENT = (
+    "status", "file_name", "size_bytes", "sha256", "rows_sha256", "findings_sha256", "encoding",
+    "file_kind", "format", "columns", "sample", "rows", "bad_rows", "warnings", "facts", "checked",
+)  # fmt: skip
+"""The columns that say what a version holds."""
+
+
+def change_version(
+    *, version: DatasetVersion, fixes: Sequence[Mapping[str, Any]], codes: Sequence[str] = ()
+) -> DatasetVersion:
+    """Make the next version of `version` and these fixes, in the queue.
+
+    `codes`: the findings whose rows are meant, for fixes that are told rows by findings.
+    Raises ConfigError for options that make no sense.
+    """
+    require_ready(version)
+    made = recipe_of(fixes)
+    recipe = {"fixes": [fix.model_dump(mode="json") for fix in made], "codes": list(codes)}
+    words = ", ".join(fix.label for fix in made)
+    return add_child(version, recipe, f"{words} …")
+
+
+def add_child(version: DatasetVersion, recipe: dict[str, Any], change: str) -> DatasetVersion:
+    new = DatasetVersion(
+        dataset=version.dataset,
+        folder=uuid4(),
+        file_name=version.file_name,
+        format=version.format,
+        recipe=recipe,
+        change=change,
+    )
+    with transaction.atomic():
+        new.number = next_number(version.dataset)
+        new.save(force_insert=True)
+        new.parents.add(version)
+        queue_check(new)
+    return new
+
+
+def bring_back(*, version: DatasetVersion) -> DatasetVersion:
+    """Make what `version` holds the newest version again; nothing is lost, nothing copied."""
+    require_ready(version)
+    new = DatasetVersion(
+        dataset=version.dataset,
+        change=f"Back to v{version.number}",
+        progress=1,
+        **{name: getattr(version, name) for name in CONTENT},
+    )
+    with transaction.atomic():
+        new.number = next_number(version.dataset)
+        new.save(force_insert=True)
+        new.parents.add(version)
+        kept = list(version.findings.all())
+        for finding in kept:
+            finding.pk, finding.version = None, new
+        Finding.objects.bulk_create(kept, batch_size=500)
+    return new
+
+
+def require_ready(version: DatasetVersion) -> None:
+    if not version.is_ready:
+        raise NotReadyError(
+            f"{version} can't be changed: it is {version.get_status_display().lower()}.",
+            "Wait for the check, or choose another version.",
+        )
+
+
+def lock_test(*, dataset: Dataset, is_locked: bool) -> None:
+    """Whether the test rows are to stay what they are, whatever is made of the others."""
+    Dataset.objects.filter(pk=dataset.pk).update(is_test_locked=is_locked)
