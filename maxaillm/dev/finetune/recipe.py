@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from maxaillm.dev.finetune.errors import ConfigError, Problem
+from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
 from maxaillm.dev.finetune.fixes import Fix, StoredExample, Whole, fixes
 from maxaillm.dev.finetune.problems import problems_of
 from maxaillm.dev.finetune.row_batch import Batch
@@ -75,17 +75,23 @@ def apply(
     on_batch: Callable[[Batch], object],
     *,
     flagged: Collection[int] = (),
+    only_flagged: bool = False,
     locked: Collection[str] = (),
 ) -> Outcome:
     """Give `on_batch` (RowWriter.add) every row that is kept, numbered anew from 1.
 
-    `flagged` are the numbers of rows that findings name; rows of `locked` splits stay as they are.
+    `flagged` are the numbers of rows that findings name, for the fixes that ask for them; with
+    `only_flagged` every fix touches these alone. Rows of `locked` splits stay as they are.
+    Raises DataError where no row would be left.
     """
-    work = Work(recipe, store, flagged, locked)
+    work = Work(recipe, store, Free(frozenset(flagged), only_flagged, frozenset(locked)))
     outcome = Outcome(work.new_counts())
     kept = (change.after for change in work.changes(outcome) if change.after is not None)
     for batch in packed(store.kind, kept):
         on_batch(batch)
+    if not outcome.kept:
+        message = f"None of the {outcome.rows:,} rows would be left."
+        raise DataError(message, "Drop less.", code="no_rows_left")
     return outcome
 
 
@@ -96,10 +102,11 @@ def preview(
     *,
     max_rows: int | None = None,
     flagged: Collection[int] = (),
+    only_flagged: bool = False,
     locked: Collection[str] = (),
 ) -> Preview:
     """The first `limit` changes, and the counts over all rows, or over the first `max_rows`."""
-    work = Work(recipe, store, flagged, locked)
+    work = Work(recipe, store, Free(frozenset(flagged), only_flagged, frozenset(locked)))
     outcome = Outcome(work.new_counts())
     shown: list[Change] = []
     for change in work.changes(outcome):
@@ -110,38 +117,49 @@ def preview(
     return Preview(shown, outcome, is_complete=outcome.rows == len(store))
 
 
+class Free(NamedTuple):
+    """Which rows may be touched at all."""
+
+    flagged: Collection[int]
+    only_flagged: bool
+    locked: Collection[str]
+
+    def has(self, number: int, example: StoredExample) -> bool:
+        is_meant = not self.only_flagged or number in self.flagged
+        return is_meant and example.get("split", "train") not in self.locked
+
+
 @dataclass
 class Work:
     """A recipe at work on a store: each fix gets ready behind those before it."""
 
     recipe: Recipe
     store: RowStore
-    flagged: Collection[int]
-    locked: Collection[str]
+    free: Free
     ready: list[Fix] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         for prepared in self.recipe:
             fix = prepared.model_copy(deep=True)
-            fix.begin(Whole(self.store.kind, self.flagged))
             if fix.looks_ahead:
-                for row in self.changes(Outcome(self.new_counts())):
-                    if row.after is not None:
-                        fix.see(row.after, is_locked=self.is_locked(row.before))
+                self.show_rows(fix)
+            fix.begin(Whole(self.store.kind, self.free.flagged))
             self.ready.append(fix)
+
+    def show_rows(self, fix: Fix) -> None:
+        for number, before, after in self.changes(Outcome(self.new_counts())):
+            if after is not None:
+                fix.see(after, is_locked=not self.free.has(number, before))
 
     def new_counts(self) -> list[FixCount]:
         return [FixCount(fix.name) for fix in self.ready]
-
-    def is_locked(self, example: StoredExample) -> bool:
-        return example.get("split", "train") in self.locked
 
     def changes(self, outcome: Outcome) -> Iterator[Change]:
         """Every row as it comes out of the fixes that are ready."""
         steps = list(zip(self.fresh(), outcome.fixes, strict=True))
         for batch in self.store.batches():
             for number, example in zip(batch.numbers, batch.examples, strict=True):
-                is_free = not self.is_locked(example)
+                is_free = self.free.has(number, example)
                 after = self.mended(steps, number, example) if is_free else example
                 change = Change(number, example, after)
                 outcome.count(change)

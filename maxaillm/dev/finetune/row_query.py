@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from maxaillm.dev.finetune.formats import Example, Message
 from maxaillm.dev.finetune.row_batch import StoredExample, labels_of, pieces_of
-from maxaillm.dev.finetune.row_columns import TextColumn, has_label, text_columns
+from maxaillm.dev.finetune.text_columns import TextColumn, has_label, text_columns
+from maxaillm.dev.finetune.row_schema import NUMBER
 from maxaillm.dev.finetune.splits import Split
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class RowQuery(BaseModel):
                 named.append(name)
             elif info.annotation == list[Message] and self.reads_texts:
                 named += [f"{name}.list.element.{part}" for part in ("content", "role")]
-        return named
+        return named or [NUMBER]
 
     @property
     def plain_columns(self) -> frozenset[str]:

@@ -130,8 +130,6 @@ class RowStore:
         import numpy as np
 
         columns = query.columns(self.kind)
-        if not columns:
-            return np.arange(len(self))
         masks = (
             query.mask(batch)
             for group in range(len(self.ends))

@@ -36,11 +36,14 @@ class Fix(Component, ABC):
     looks_ahead: ClassVar[bool] = False
     """Whether it must see every row before it mends the first: that takes one more pass."""
 
-    def begin(self, whole: Whole) -> None:
-        """Get ready: called once, before the first row. State lies in private attributes."""
-
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         """Where it looks ahead: a row as it will come to `mend`, or as it stays, being locked."""
+
+    def begin(self, whole: Whole) -> None:
+        """Get ready: called once, behind what it has seen and before the first row to mend.
+
+        State lies in private attributes; a fix that was begun is not used again.
+        """
 
     @abstractmethod
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:

@@ -47,21 +47,20 @@ class Balance(Fix):
     _rows: Counter[str] = PrivateAttr(default_factory=Counter)
     _draws: dict[str, Draw] = PrivateAttr(default_factory=dict)
 
-    def begin(self, whole: Whole) -> None:
-        self._rows, self._draws = Counter(), {}
-
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         label = self.class_of(example)
         if label is not None and not is_locked:
             self._rows[label] += 1
 
+    def begin(self, whole: Whole) -> None:
+        limit = max(round(min(self._rows.values(), default=0) * self.factor), self.at_least)
+        self._draws = {
+            label: Draw(limit, rows, f"{self.seed} {label}") for label, rows in self._rows.items()
+        }
+
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
         label = self.class_of(example)
-        if label is None:
-            return example
-        if not self._draws:
-            self._draws = self.draws()
-        return example if self._draws[label].takes_next() else None
+        return example if label is None or self._draws[label].takes_next() else None
 
     def class_of(self, example: StoredExample) -> str | None:
         """Its class, where it has just one and is among those to be balanced."""
@@ -69,10 +68,3 @@ class Balance(Fix):
             return None
         labels = labels_of(example) if "tags" not in example else []
         return labels[0] if len(labels) == 1 else None
-
-    def draws(self) -> dict[str, Draw]:
-        limit = max(round(min(self._rows.values()) * self.factor), self.at_least)
-        return {
-            label: Draw(min(rows, limit), rows, f"{self.seed} {label}")
-            for label, rows in self._rows.items()
-        }

@@ -26,15 +26,13 @@ class NormaliseLabels(Fix):
     _rows: Counter[str] = PrivateAttr(default_factory=Counter)
     _spellings: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    def begin(self, whole: Whole) -> None:
-        self._rows, self._spellings = Counter(), {}
-
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         self._rows.update(tidied(label) for label in labels_of(example))
 
+    def begin(self, whole: Whole) -> None:
+        self._spellings = most_frequent(self._rows)
+
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        if not self._spellings:
-            self._spellings = most_frequent(self._rows)
         return with_labels(example, self.spelling)
 
     def spelling(self, label: str) -> str:

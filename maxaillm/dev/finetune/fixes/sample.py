@@ -31,7 +31,7 @@ class Sample(Fix):
     )
     seed: int = Field(0, ge=0, title="Seed", description="Another seed draws other rows.")
     _seen: int = PrivateAttr(0)
-    _draw: Draw | None = PrivateAttr(None)
+    _draw: Draw = PrivateAttr()
 
     @model_validator(mode="after")
     def is_one_of_both(self) -> Self:
@@ -39,14 +39,12 @@ class Sample(Fix):
             raise ValueError("Give either a number of rows or a share.")
         return self
 
-    def begin(self, whole: Whole) -> None:
-        self._seen, self._draw = 0, None
-
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         self._seen += not is_locked
 
+    def begin(self, whole: Whole) -> None:
+        wanted = self.rows if self.rows is not None else round((self.share or 0) * self._seen)
+        self._draw = Draw(wanted, self._seen, self.seed)
+
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        if self._draw is None:
-            wanted = self.rows if self.rows is not None else round((self.share or 0) * self._seen)
-            self._draw = Draw(wanted, self._seen, self.seed)
         return example if self._draw.takes_next() else None
