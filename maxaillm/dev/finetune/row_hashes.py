@@ -6,12 +6,13 @@ once in 30 million data sets.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from maxaillm.dev.finetune.formats import Conversation, Judged, Preference
+from maxaillm.dev.finetune.formats import Conversation, Judged, Preference, Text
 from maxaillm.dev.finetune.row_batch import Batch, StoredExample
 
 if TYPE_CHECKING:
@@ -62,10 +63,19 @@ def in_order(batch: Batch, hashes: Hashes) -> Hashes:
     return mixed(hashes ^ mixed(role + np.uint64(1)))
 
 
+@lru_cache(maxsize=1)  # several checks ask for the same batch, one after the other
+def text_hashes(batch: Batch) -> Hashes:
+    """A number for the texts of each row."""
+    return sums_by_row(batch, in_order(batch, hashes_of(batch.texts.values)))
+
+
 def row_hashes(batch: Batch) -> Hashes:
     """A number for each whole row: texts, labels, split."""
-    texts = sums_by_row(batch, in_order(batch, hashes_of(batch.texts.values)))
-    facts = np.fromiter((hash(facts_of(row)) for row in batch.examples), np.int64, len(batch))
+    texts = text_hashes(batch)
+    if batch.kind in (Conversation, Preference, Text):
+        facts = np.fromiter(map(hash, batch.splits), np.int64, len(batch))
+    else:
+        facts = np.fromiter((hash(facts_of(row)) for row in batch.examples), np.int64, len(batch))
     return mixed(texts ^ mixed(facts.view(np.uint64)))
 
 
@@ -76,9 +86,10 @@ def facts_of(example: StoredExample) -> tuple[Any, ...]:
     return get("split"), get("label"), get("score"), get("desirable"), *lists
 
 
-def answers_of(example: StoredExample) -> tuple[Any, ...]:
-    """What a labelled row says of its text."""
-    return facts_of(example)[1:]
+@lru_cache(maxsize=1)
+def folded_hashes(batch: Batch) -> Hashes:
+    """A number for each text; case and blanks around it don't count."""
+    return hashes_of(folded(batch.texts.values))
 
 
 def question_hashes(batch: Batch) -> Hashes:
@@ -86,8 +97,7 @@ def question_hashes(batch: Batch) -> Hashes:
 
     Case and blanks around a text don't count. 0 where a row asks nothing.
     """
-    texts = batch.texts
-    ordered = in_order(batch, hashes_of(folded(texts.values)))
+    ordered = in_order(batch, folded_hashes(batch))
     return sums_by_row(batch, np.where(is_question(batch), ordered, np.uint64(0)))
 
 

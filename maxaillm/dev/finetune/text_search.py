@@ -54,3 +54,13 @@ def chars_by_row(batch: Batch) -> npt.NDArray[np.int64]:
 
     lengths = pc.utf8_length(batch.texts.values).to_numpy(zero_copy_only=False)
     return np.bincount(batch.texts.rows, lengths, len(batch)).astype(np.int64)
+
+
+def lengths_of(batch: Batch) -> npt.NDArray[np.int64]:
+    """How many characters each text has."""
+    import pyarrow.compute as pc
+
+    lengths: npt.NDArray[np.int64] = pc.utf8_length(batch.texts.values).to_numpy(
+        zero_copy_only=False
+    )
+    return lengths

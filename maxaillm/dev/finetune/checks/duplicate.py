@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.row_hashes import Hashes, first_places, row_hashes
+from maxaillm.dev.finetune.row_figures import RowFigures
+from maxaillm.dev.finetune.row_hashes import first_places, row_hashes
 
 
 @checks.register
@@ -22,19 +23,17 @@ class Duplicate(Check):
     fix: ClassVar[str | None] = "drop_rows"
 
     name: Literal["duplicate"] = "duplicate"
-    _hashes: list[Hashes] = PrivateAttr(default_factory=list)
-    _numbers: list[np.ndarray] = PrivateAttr(default_factory=list)
+    _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        self._hashes.append(row_hashes(batch))
-        self._numbers.append(np.array(batch.numbers, np.int64))
+        self._rows.add(np.array(batch.numbers, np.int64), row_hashes(batch))
         yield from ()
 
     def conclude(self) -> Iterator[Suspicion]:
-        if not self._hashes:
+        if not len(self._rows):
             return
-        numbers = np.concatenate(self._numbers)
-        first = first_places(np.concatenate(self._hashes))
-        for place in np.flatnonzero(first != np.arange(len(first))):
+        numbers, hashes = self._rows.whole()
+        first = first_places(hashes)
+        for place in np.flatnonzero(first != np.arange(len(first))).tolist():
             message = f"This row is the same as row {numbers[first[place]]}."
             yield Suspicion(int(numbers[place]), message)

@@ -1,0 +1,59 @@
+"""HTML that was left in texts: tags and entities."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.row_batch import pieces_of
+from maxaillm.dev.finetune.text_search import first_of_each_row, hits
+
+TAGS = (
+    "p|br|div|span|b|i|u|em|strong|font|center|table|tr|td|th|tbody|ul|ol|li|h[1-6]|img|hr|sup|sub"
+    "|blockquote|iframe|script|style|a"
+)
+ENTITIES = (
+    "nbsp|amp|lt|gt|quot|apos|rsquo|lsquo|rdquo|ldquo|ndash|mdash|hellip|copy"
+    "|#[0-9]{2,5}|#x[0-9a-fA-F]{2,4}"
+)
+PATTERN = rf"(?i:</?(?:{TAGS})(?:\s[^<>]{{0,300}})?/?>)|&(?:{ENTITIES});"
+MARKUP = re.compile(PATTERN)
+ABOUT_MARKUP = re.compile(
+    r"\b(?:x?html5?|xml|svg|css|javascript|jsx|php|django|jinja|vue|react|angular"
+    r"|web ?(?:page|site)s?|beautifulsoup|bs4|dom|tags?|markup|asp\.net|jquery"
+    r"|selenium|scrap\w+|mark.?down)\b",
+    re.IGNORECASE,
+)
+CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,300}`", re.DOTALL)
+LOOKS_LIKE_CODE = re.compile(
+    r"[;{}]\s*$|^\s*(?:def|class|import|from|function|var|let|const|public|return|#include|<\?php"
+    r"|<!DOCTYPE|<html)\b",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+@checks.register
+class Markup(Check):
+    """Not where a row is about markup or code: there it is what is to be learned."""
+
+    label: ClassVar[str] = "HTML left in texts"
+    why: ClassVar[str] = "The model learns to write the tags, and spends its length on them."
+    advice: ClassVar[str] = "Strip the markup."
+    fix: ClassVar[str | None] = "strip_markup"
+
+    name: Literal["markup"] = "markup"
+
+    def see(self, batch: Batch) -> Iterator[Suspicion]:
+        for row, (what, around) in first_of_each_row(hits(batch, PATTERN), markup_in):
+            if not any(ABOUT_MARKUP.search(piece.text) for piece in pieces_of(batch.examples[row])):
+                yield Suspicion(batch.numbers[row], f"HTML is left here: {what:.60}", around)
+
+
+def markup_in(text: str) -> tuple[str, str] | None:
+    prose = CODE.sub(" ", text)
+    match = MARKUP.search(prose)
+    if match is None or len(LOOKS_LIKE_CODE.findall(prose[:20_000])) > 2:
+        return None
+    return match[0], prose[max(0, match.start() - 60) : match.end() + 60]

@@ -1,0 +1,43 @@
+"""Rows that are many times as long as nearly all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.row_figures import RowFigures
+from maxaillm.dev.finetune.text_search import chars_by_row
+
+
+@checks.register
+class OutlierLength(Check):
+    label: ClassVar[str] = "Rows much longer than the others"
+    why: ClassVar[str] = "Long rows take most of the memory, and may be files read as one row."
+    advice: ClassVar[str] = "Look whether it is one row; split or drop it."
+    fix: ClassVar[str | None] = "drop_rows"
+
+    name: Literal["outlier_length"] = "outlier_length"
+    min_rows: int = Field(20, ge=2, title="Fewest rows to judge by")
+    min_chars: int = Field(
+        4_000, gt=0, title="Shortest row to name", json_schema_extra={"unit": "characters"}
+    )
+    times: float = Field(8, gt=1, title="How many times as long as 95 % of the rows")
+    _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
+
+    def see(self, batch: Batch) -> Iterator[Suspicion]:
+        self._rows.add(np.array(batch.numbers, np.int64), chars_by_row(batch).astype(np.int32))
+        yield from ()
+
+    def conclude(self) -> Iterator[Suspicion]:
+        if len(self._rows) < self.min_rows:
+            return
+        numbers, lengths = self._rows.whole()
+        usual = float(np.percentile(lengths, 95))
+        limit = max(self.min_chars, self.times * usual)
+        for place in np.flatnonzero(lengths > limit).tolist():
+            message = f"This row has {lengths[place]:,} characters; 95 % have at most {usual:,.0f}."
+            yield Suspicion(int(numbers[place]), message)

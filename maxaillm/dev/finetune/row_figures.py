@@ -1,0 +1,27 @@
+"""A few numbers for each row of a whole data set, gathered batch by batch in little memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Column = npt.NDArray[Any]
+
+
+class RowFigures:
+    """Columns of one length, each of its own type."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Column, ...]] = []
+
+    def __len__(self) -> int:
+        return sum(len(part[0]) for part in self.parts)
+
+    def add(self, *columns: Column) -> None:
+        self.parts.append(columns)
+
+    def whole(self) -> list[Column]:
+        """Each column from the first row to the last; there must be a row."""
+        return [np.concatenate(column) for column in zip(*self.parts, strict=True)]
