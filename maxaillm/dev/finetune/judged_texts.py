@@ -29,6 +29,8 @@ LABEL_CHARS = 80
 """Longer values are answers, not labels."""
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 WHOLE = re.compile(r"[-+]?\d+\.0+")
+DECIMAL_COMMA = re.compile(r"\s*[-+]?(?![1-9]\d{0,2},\d{3}\s*$)\d+,\d+\s*")
+"""As in 3,5; but 1,234 may be more than a thousand, and is not guessed at."""
 
 
 def find_texts(sample: Sequence[Row]) -> tuple[str, str | None] | None:
@@ -44,15 +46,18 @@ def texts_problem(row: Row, text: str, pair: str | None) -> RowProblem | None:
     return text_problem(row, text) or (text_problem(row, pair) if pair is not None else None)
 
 
-def texts_in(row: Row, text: str, pair: str | None) -> tuple[str, str | None]:
-    """The texts of a row that `texts_problem` found nothing wrong with."""
-    return cell_of(row, text), cell_of(row, pair) if pair is not None else None
+def texts_in(row: Row, text: str, pair: str | None) -> dict[str, Any]:
+    """The texts of a row that `texts_problem` found nothing wrong with, as they are stored."""
+    texts = {"text": cell_of(row, text)}
+    return texts if pair is None else texts | {"pair": cell_of(row, pair)}
 
 
 def number_of(value: Any) -> float | None:
     """The number that `value` is or writes; None where it is none, or no finite one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
+        value = value.replace(",", ".")
     try:
         number = float(value)
     except (ValueError, OverflowError):

@@ -15,7 +15,7 @@ from maxaillm.dev.finetune.inspection import Inspection
 from maxaillm.dev.finetune.mixed_shapes import OtherShapes
 from maxaillm.dev.finetune.readers import BadRecord, Record, Records, open_records
 from maxaillm.dev.finetune.recognition import NeedsMappingError, format_of, sample_of
-from maxaillm.dev.finetune.row_batch import Batch, stored
+from maxaillm.dev.finetune.row_batch import Batch
 from maxaillm.dev.finetune.splits import SplitColumn
 
 SHOWN_ROWS = 20
@@ -97,7 +97,7 @@ class Check:
         if problem is not None:
             self.tell_bad(line, problem.code, problem.message, row, problem.fix)
             return
-        example = stored(self.format.to_example(row))
+        example = self.format.to_fields(row)
         if (split := self.split_column.of(row)) is not None:
             example["split"] = split
         self.rows.add(self.format.gives, self.seen, example, line)

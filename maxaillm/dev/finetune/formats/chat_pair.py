@@ -14,7 +14,15 @@ from maxaillm.dev.finetune.cells import (
     is_mostly,
     optional_text_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 from maxaillm.dev.finetune.turns import (
     TurnError,
     ends_with_question,
@@ -69,8 +77,8 @@ class ChatPair(DataFormat):
             return error.problem
         return optional_text_problem(row, self.system)
 
-    def to_example(self, row: Row) -> Conversation:
-        return Conversation.of(self.turns(row))
+    def to_fields(self, row: Row) -> Fields:
+        return talk_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         """Raises TurnError. What was answered earlier is given, not learned."""

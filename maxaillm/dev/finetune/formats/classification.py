@@ -8,7 +8,14 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field
 
 from maxaillm.dev.finetune.cells import Row, RowProblem, columns_by_name, is_blank, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, Example, Labelled, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    Labelled,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.judged_texts import (
     are_labels,
     find_texts,
@@ -54,9 +61,8 @@ class Classification(DataFormat):
     def check(self, row: Row) -> RowProblem | None:
         return texts_problem(row, self.text, self.pair) or label_problem(row, self.target)
 
-    def to_example(self, row: Row) -> Labelled:
-        text, pair = texts_in(row, self.text, self.pair)
-        return Labelled(text=text, label=label_of(row[self.target]) or "", pair=pair)
+    def to_fields(self, row: Row) -> Fields:
+        return texts_in(row, self.text, self.pair) | {"label": label_of(row[self.target])}
 
 
 def label_problem(row: Row, column: str) -> RowProblem | None:

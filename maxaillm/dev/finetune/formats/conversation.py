@@ -20,7 +20,15 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 
 NAMES = ("conversations", "conversation")
 
@@ -63,11 +71,11 @@ class Exchanges(DataFormat):
                 return problem._replace(message=f"Exchange {number}: {problem.message}")
         return optional_text_problem(row, self.system)
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         turns = [Turn("system", text_of(row, self.system))]
         for exchange in items_of(row[self.conversations]) or ():
             turns += [Turn("user", exchange["input"]), Turn("assistant", exchange["output"])]
-        return Conversation.of(turns)
+        return talk_of(turns)
 
 
 def is_exchange(item: Any) -> bool:

@@ -20,7 +20,15 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 
 PAIRS = (("instruction", "output"), ("instruction", "response"), ("prompt", "output"),
          ("prompt", "completion"), ("prompt", "response"), ("input", "output"),
@@ -110,14 +118,14 @@ class ConversationTree(DataFormat):
         earlier = earlier_of(row)
         return problem or (earlier if isinstance(earlier, RowProblem) else None)
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         turns = [Turn("system", text_of(row, self.system))]
         earlier = earlier_of(row)
         for exchange in earlier if isinstance(earlier, list) else ():
             turns += [Turn("user", exchange.question), Turn("assistant", exchange.answer, 0)]
         turns.append(Turn("user", self.question(row)))
         turns.append(Turn("assistant", cell_of(row, self.completion)))
-        return Conversation.of(turns)
+        return talk_of(turns)
 
     def question(self, row: Row) -> str:
         asked, matter = str(cell_of(row, self.prompt)), text_of(row, self.input)

@@ -18,7 +18,15 @@ from maxaillm.dev.finetune.cells import (
     object_of,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 
 
 @formats.register
@@ -55,9 +63,9 @@ class ExtractiveQA(DataFormat):
         answer = first_answer(row.get(self.answers))
         return problem or (answer if isinstance(answer, RowProblem) else None)
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         context, question = cell_of(row, self.context), cell_of(row, self.question)
-        return Conversation.of(turns_about(context, question, str(first_answer(row[self.answers]))))
+        return talk_of(turns_about(context, question, str(first_answer(row[self.answers]))))
 
 
 def is_span(value: Any) -> bool:

@@ -22,7 +22,14 @@ from maxaillm.dev.finetune.cells import (
     turn_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+)
 from maxaillm.dev.finetune.turns import TurnError
 
 SYSTEMS = ("systeminstruction", "system_instruction")
@@ -65,8 +72,8 @@ class Gemini(DataFormat):
         except TurnError as error:
             return error.problem
 
-    def to_example(self, row: Row) -> Conversation:
-        return Conversation.of(self.turns(row))
+    def to_fields(self, row: Row) -> Fields:
+        return talk_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         """Raises TurnError."""

@@ -21,7 +21,15 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 
 
 @formats.register
@@ -80,14 +88,14 @@ class Instruction(DataFormat):
             return None
         return wrong_type(str(self.history), pairs, "a list of pairs of texts")
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         turns = [Turn("system", text_of(row, self.system))]
         for question, answer in items_of(row.get(self.history) if self.history else None) or ():
             turns += [Turn("user", question), Turn("assistant", answer)]
         question, matter = cell_of(row, self.instruction), text_of(row, self.input)
         turns.append(Turn("user", f"{question}\n\n{matter}" if matter else question))
         turns.append(Turn("assistant", cell_of(row, self.output)))
-        return Conversation.of(turns)
+        return talk_of(turns)
 
 
 def is_pair(item: Any) -> bool:

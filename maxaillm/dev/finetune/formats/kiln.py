@@ -16,7 +16,15 @@ from maxaillm.dev.finetune.cells import (
     text_of,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 
 
 @formats.register
@@ -59,10 +67,10 @@ class Kiln(DataFormat):
             )
         )
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         """Thinking as models that reason write it, from DeepSeek-R1 on."""
         answer = cell_of(row, self.output)
         thinking = text_of(row, self.reasoning) or text_of(row, self.chain_of_thought)
         if thinking:
             answer = f"<think>\n{thinking}\n</think>\n\n{answer}"
-        return Conversation.of([Turn("user", cell_of(row, self.input)), Turn("assistant", answer)])
+        return talk_of([Turn("user", cell_of(row, self.input)), Turn("assistant", answer)])

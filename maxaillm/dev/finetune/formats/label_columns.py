@@ -8,7 +8,14 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from maxaillm.dev.finetune.cells import METADATA, Row, RowProblem, all_columns, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    MultiLabelled,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.judged_texts import find_texts, texts_in, texts_problem
 
 FLAGS = {0: False, 1: True, "0": False, "1": True, "true": True, "false": False}
@@ -55,10 +62,9 @@ class LabelColumns(DataFormat):
                 return wrong_type(column, row.get(column), "0 or 1")
         return problem
 
-    def to_example(self, row: Row) -> MultiLabelled:
+    def to_fields(self, row: Row) -> Fields:
         labels = [column for column in self.classes if flag_of(row[column])]
-        text, pair = texts_in(row, self.text, self.pair)
-        return MultiLabelled(text=text, labels=labels, pair=pair)
+        return texts_in(row, self.text, self.pair) | {"labels": labels}
 
 
 def flag_of(value: Any) -> bool | None:

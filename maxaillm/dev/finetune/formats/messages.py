@@ -17,7 +17,14 @@ from maxaillm.dev.finetune.cells import (
     list_problem,
     turn_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+)
 from maxaillm.dev.finetune.turns import TurnError, ends_with_question, turns_of
 
 NAMES = ("messages", "conversations", "conversation", "texts", "dialogue", "chat")
@@ -57,8 +64,8 @@ class Messages(DataFormat):
         except TurnError as error:
             return error.problem
 
-    def to_example(self, row: Row) -> Conversation:
-        return Conversation.of(self.turns(row))
+    def to_fields(self, row: Row) -> Fields:
+        return talk_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         return turns_of(items_of(row[self.messages]), self.messages)

@@ -16,7 +16,14 @@ from maxaillm.dev.finetune.cells import (
     items_of,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, MultiLabelled, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    MultiLabelled,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.judged_texts import find_texts, texts_in, texts_problem
 
 NAMES = ("labels", "label", "categories", "topics", "genres", "emotions")
@@ -56,10 +63,9 @@ class MultiLabel(DataFormat):
     def check(self, row: Row) -> RowProblem | None:
         return texts_problem(row, self.text, self.pair) or labels_problem(row, self.labels)
 
-    def to_example(self, row: Row) -> MultiLabelled:
-        labels = [name_of(item) or "" for item in items_of(row[self.labels]) or ()]
-        text, pair = texts_in(row, self.text, self.pair)
-        return MultiLabelled(text=text, labels=labels, pair=pair)
+    def to_fields(self, row: Row) -> Fields:
+        labels = [name_of(item) for item in items_of(row[self.labels]) or ()]
+        return texts_in(row, self.text, self.pair) | {"labels": labels}
 
 
 def name_of(item: Any) -> str | None:

@@ -23,7 +23,15 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 
 QUESTIONS = ("question", "question_stem", "prompt")
 CHOICES = ("choices", "options")
@@ -96,13 +104,13 @@ class MultipleChoice(DataFormat):
             return RowProblem("no_choice", message, "Count the choices from 0.")
         return text_problem(row, self.answer) or wrong_type(self.answer, value)
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         choices = choices_of(row[self.choices]) or []
         listed = "\n".join(map(in_words, choices))
         asked = f"{cell_of(row, self.question)}\n\n{listed}"
         answer, why = answer_of(row[self.answer], choices), text_of(row, self.explanation)
         answer = f"{why}\n\n{answer}" if why else str(answer)
-        return Conversation.of([Turn("user", asked), Turn("assistant", answer)])
+        return talk_of([Turn("user", asked), Turn("assistant", answer)])
 
 
 def in_words(choice: Choice) -> str:

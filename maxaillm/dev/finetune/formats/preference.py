@@ -15,7 +15,15 @@ from maxaillm.dev.finetune.cells import (
     optional_text_problem,
     text_of,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Preference, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    Preference,
+    formats,
+    messages_of,
+    text_column,
+)
 from maxaillm.dev.finetune.turns import (
     TurnError,
     prompt_in,
@@ -40,7 +48,7 @@ PROMPTS = ("prompt", "instruction", "question", "query", "input", "messages", "c
 class Ways(NamedTuple):
     """What is asked, and how it may go on."""
 
-    prompt: list[Turn]
+    messages: list[Turn]
     chosen: list[Turn]
     rejected: list[Turn]
 
@@ -112,8 +120,8 @@ class Preferences(DataFormat):
         texts = (self.input, self.system, self.rejected_prompt)
         return first_problem(optional_text_problem(row, name) for name in texts)
 
-    def to_example(self, row: Row) -> Preference:
-        return Preference.of(*self.ways(row))
+    def to_fields(self, row: Row) -> Fields:
+        return {way: messages_of(turns) for way, turns in self.ways(row)._asdict().items()}
 
     def ways(self, row: Row) -> Ways:
         """Raises TurnError."""

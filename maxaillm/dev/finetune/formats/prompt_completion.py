@@ -19,7 +19,15 @@ from maxaillm.dev.finetune.cells import (
     text_of,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 from maxaillm.dev.finetune.judged_texts import are_labels, are_numbers
 from maxaillm.dev.finetune.turns import is_turn
 
@@ -93,9 +101,9 @@ class PromptCompletion(DataFormat):
             )
         )
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         prompt, context = cell_of(row, self.prompt), text_of(row, self.context)
-        return Conversation.of(
+        return talk_of(
             [
                 Turn("system", text_of(row, self.system)),
                 Turn("user", f"{context}\n\n{prompt}" if context else prompt),

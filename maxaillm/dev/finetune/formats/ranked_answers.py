@@ -18,7 +18,15 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Preference, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    Preference,
+    formats,
+    messages_of,
+    text_column,
+)
 from maxaillm.dev.finetune.judged_texts import number_of
 from maxaillm.dev.finetune.turns import TurnError, prompt_in, refuse_broken
 
@@ -80,13 +88,13 @@ class RankedAnswers(DataFormat):
             return RowProblem("no_difference", message, "Remove the row.")
         return None
 
-    def to_example(self, row: Row) -> Preference:
+    def to_fields(self, row: Row) -> Fields:
         best, *_, worst = ranked(items_of(row[self.answers]) or [])
-        return Preference.of(
-            prompt_in(row, self.prompt, None, None),
-            [Turn("assistant", best["answer"])],
-            [Turn("assistant", worst["answer"])],
-        )
+        return {
+            "messages": messages_of(prompt_in(row, self.prompt, None, None)),
+            "chosen": messages_of([Turn("assistant", best["answer"])]),
+            "rejected": messages_of([Turn("assistant", worst["answer"])]),
+        }
 
 
 def ranked(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,7 +16,15 @@ from maxaillm.dev.finetune.cells import (
     text_of,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 
 COLUMNS = {"instruction", "output", "reflection", "corrected"}
 
@@ -58,7 +66,7 @@ class Reflection(DataFormat):
             optional_text_problem(row, self.input)
         )
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         """The three parts of the answer under the headings that Axolotl gives them."""
         question, matter = cell_of(row, self.instruction), text_of(row, self.input)
         thought, reflection = cell_of(row, self.output), cell_of(row, self.reflection)
@@ -67,4 +75,4 @@ class Reflection(DataFormat):
             f"### Final Response:\n{cell_of(row, self.corrected)}"
         )
         asked = f"{question}\n\n{matter}" if matter else question
-        return Conversation.of([Turn("user", asked), Turn("assistant", answer)])
+        return talk_of([Turn("user", asked), Turn("assistant", answer)])

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field
 
 from maxaillm.dev.finetune.cells import Row, RowProblem, columns_by_name, wrong_type
-from maxaillm.dev.finetune.formats import DataFormat, Example, Scored, formats, text_column
+from maxaillm.dev.finetune.formats import DataFormat, Example, Fields, Scored, formats, text_column
 from maxaillm.dev.finetune.judged_texts import (
     are_numbers,
     find_texts,
@@ -69,6 +69,5 @@ class Regression(DataFormat):
             return RowProblem("no_number", message, "Write a number such as 3.5.")
         return wrong_type(self.score, value, "a number")
 
-    def to_example(self, row: Row) -> Scored:
-        text, pair = texts_in(row, self.text, self.pair)
-        return Scored(text=text, score=number_of(row[self.score]) or 0.0, pair=pair)
+    def to_fields(self, row: Row) -> Fields:
+        return texts_in(row, self.text, self.pair) | {"score": number_of(row[self.score])}

@@ -19,7 +19,14 @@ from maxaillm.dev.finetune.cells import (
     turn_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+)
 
 
 @formats.register
@@ -64,8 +71,8 @@ class Segments(DataFormat):
             return RowProblem("no_prompt", message, fix)
         return turn_problem(turns)
 
-    def to_example(self, row: Row) -> Conversation:
-        return Conversation.of(self.turns(row))
+    def to_fields(self, row: Row) -> Fields:
+        return talk_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         """Neighbours of one kind are one turn."""

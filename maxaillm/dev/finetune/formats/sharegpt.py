@@ -19,7 +19,15 @@ from maxaillm.dev.finetune.cells import (
     text_of,
     turn_problem,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
 from maxaillm.dev.finetune.turns import TurnError, turns_of
 
 
@@ -57,8 +65,8 @@ class ShareGPT(DataFormat):
         except TurnError as error:
             return error.problem
 
-    def to_example(self, row: Row) -> Conversation:
-        return Conversation.of(self.turns(row))
+    def to_fields(self, row: Row) -> Fields:
+        return talk_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         turns = turns_of(items_of(row[self.conversations]), self.conversations)

@@ -18,7 +18,14 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+)
 
 
 @formats.register
@@ -72,11 +79,11 @@ class Squad(DataFormat):
         answer = first_answer(questions[0].get("answers", []))
         return problem or (answer if isinstance(answer, RowProblem) else None)
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         paragraph = (items_of(row[self.paragraphs]) or [])[0]
         asked = paragraph["qas"][0]
         answer = str(first_answer(asked["answers"]))
-        return Conversation.of(turns_about(paragraph["context"], asked["question"], answer))
+        return talk_of(turns_about(paragraph["context"], asked["question"], answer))
 
 
 def has_questions(value: Any) -> bool:

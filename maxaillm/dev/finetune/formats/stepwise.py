@@ -19,7 +19,15 @@ from maxaillm.dev.finetune.cells import (
     list_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Judged, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    Judged,
+    formats,
+    messages_of,
+    text_column,
+)
 from maxaillm.dev.finetune.judged_texts import flag_of
 from maxaillm.dev.finetune.turns import TurnError, prompt_in, refuse_broken
 
@@ -73,14 +81,14 @@ class Stepwise(DataFormat):
             return error.problem
         return None
 
-    def to_example(self, row: Row) -> Judged:
+    def to_fields(self, row: Row) -> Fields:
         steps = items_of(row[self.completions]) or []
         labels = items_of(row[self.labels]) or []
-        return Judged.of(
-            prompt_in(row, self.prompt, None, None),
-            [Turn("assistant", "\n".join(steps))],  # as TRL joins steps
-            desirable=all(map(flag_of, labels)),
-        )
+        return {
+            "messages": messages_of(prompt_in(row, self.prompt, None, None)),
+            "completion": messages_of([Turn("assistant", "\n".join(steps))]),  # as TRL joins them
+            "desirable": all(map(flag_of, labels)),
+        }
 
 
 def steps_problem(steps: Sequence[object], labels: Sequence[object]) -> RowProblem | None:

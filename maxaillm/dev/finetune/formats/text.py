@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.cells import (
     text_columns,
     text_problem,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Text, formats, text_column
+from maxaillm.dev.finetune.formats import DataFormat, Example, Fields, Text, formats, text_column
 
 LABELS = {"label", "labels", "target", "class"}
 
@@ -46,5 +46,5 @@ class PlainText(DataFormat):
     def check(self, row: Row) -> RowProblem | None:
         return text_problem(row, self.text)
 
-    def to_example(self, row: Row) -> Text:
-        return Text(text=cell_of(row, self.text))
+    def to_fields(self, row: Row) -> Fields:
+        return {"text": cell_of(row, self.text)}

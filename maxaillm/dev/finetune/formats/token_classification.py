@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.cells import (
     list_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Tagged, formats
+from maxaillm.dev.finetune.formats import DataFormat, Example, Fields, Tagged, formats
 
 TOKENS = ("tokens", "words")
 TAGS = ("tags", "ner_tags", "pos_tags", "chunk_tags", "labels", "ner", "pos")
@@ -65,9 +65,9 @@ class TokenClassification(DataFormat):
             return RowProblem("tag_count", message, "Give each word one tag.")
         return token_problem(tokens) or tag_problem(tags)
 
-    def to_example(self, row: Row) -> Tagged:
-        tags = [tag_of(tag) or "" for tag in items_of(row[self.tags]) or ()]
-        return Tagged(tokens=items_of(row[self.tokens]) or [], tags=tags)
+    def to_fields(self, row: Row) -> Fields:
+        tags = [tag_of(tag) for tag in items_of(row[self.tags]) or ()]
+        return {"tokens": items_of(row[self.tokens]), "tags": tags}
 
 
 def tag_columns(sample: Sequence[Row]) -> list[str]:

@@ -17,7 +17,14 @@ from maxaillm.dev.finetune.cells import (
     text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import Conversation, DataFormat, Example, formats
+from maxaillm.dev.finetune.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+)
 
 
 @formats.register
@@ -59,9 +66,9 @@ class Translation(DataFormat):
         source, target = languages
         return text_problem(languages, source) or text_problem(languages, target)
 
-    def to_example(self, row: Row) -> Conversation:
+    def to_fields(self, row: Row) -> Fields:
         source, target = (object_of(row[self.translation]) or {}).values()
-        return Conversation.of([Turn("user", source), Turn("assistant", target)])
+        return talk_of([Turn("user", source), Turn("assistant", target)])
 
 
 def is_translated(row: Row) -> bool:

@@ -17,7 +17,15 @@ from maxaillm.dev.finetune.cells import (
     optional_text_problem,
     wrong_type,
 )
-from maxaillm.dev.finetune.formats import DataFormat, Example, Judged, formats, text_column
+from maxaillm.dev.finetune.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    Judged,
+    formats,
+    messages_of,
+    text_column,
+)
 from maxaillm.dev.finetune.judged_texts import flag_of
 from maxaillm.dev.finetune.turns import (
     TurnError,
@@ -113,8 +121,10 @@ class UnpairedPreference(DataFormat):
             )
         )
 
-    def to_example(self, row: Row) -> Judged:
-        return Judged.of(*self.parts(row), desirable=bool(flag_of(row[self.desirable])))
+    def to_fields(self, row: Row) -> Fields:
+        prompt, completion = map(messages_of, self.parts(row))
+        verdict = flag_of(row[self.desirable])
+        return {"messages": prompt, "completion": completion, "desirable": verdict}
 
     def parts(self, row: Row) -> Parts:
         """Raises TurnError."""
