@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from maxaillm.dev.finetune.formats import Example, Message
 from maxaillm.dev.finetune.row_batch import StoredExample, labels_of, pieces_of
-from maxaillm.dev.finetune.text_columns import TextColumn, has_label, text_columns
 from maxaillm.dev.finetune.row_schema import NUMBER
 from maxaillm.dev.finetune.splits import Split
+from maxaillm.dev.finetune.text_columns import TextColumn, has_label, text_columns
 
 if TYPE_CHECKING:
     import numpy as np
