@@ -13,6 +13,7 @@ from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion
 from datasets_app.services.checks import check_again, queue_check
 from datasets_app.services.imports import next_number
+from maxaillm.dev.finetune.column_templates import columns_in, mistake_in
 from maxaillm.dev.finetune.errors import ConfigError, Problem, UnknownComponentError
 from maxaillm.dev.finetune.formats import DataFormat, formats
 from maxaillm.dev.finetune.problems import problems_of
@@ -37,7 +38,10 @@ def set_mapping(*, version: DatasetVersion, format: Mapping[str, Any]) -> Datase
 
 
 def parse_format(raw: Mapping[str, Any], columns: list[str]) -> DataFormat:
-    """The format that `raw` describes, with columns that exist, or all mistakes at once."""
+    """The format that `raw` describes, with columns that exist, or all mistakes at once.
+
+    Where a text is read, a template over columns may stand for a column: `{title}: {body}`.
+    """
     name = str(raw.get("name", ""))
     try:
         schema = formats[name]
@@ -48,21 +52,30 @@ def parse_format(raw: Mapping[str, Any], columns: list[str]) -> DataFormat:
     except ValidationError as error:
         raise ConfigError(problems_of(schema, error)) from error
     given = chosen.model_dump(exclude={"name"})
-    wrong = [
+    found = [
         column_problem(schema, field, column, columns, is_given=field in raw)
         for field, value in given.items()
         for column in (value or ("",) if isinstance(value, tuple) else (value,))
         if column is not None and column not in columns
     ]
-    if wrong:
+    if wrong := [problem for problem in found if problem is not None]:
         raise ConfigError(wrong)
     return chosen
 
 
 def column_problem(
     schema: type[DataFormat], field: str, column: str, columns: list[str], *, is_given: bool
-) -> Problem:
+) -> Problem | None:
+    """What is wrong with a name that no column has; nothing is with a template over columns."""
     allowed = ", ".join(columns)
+    if field in schema.text_fields() and (columns_in(column) or mistake_in(column)):
+        missing = [
+            f"There is no column named {name!r}."
+            for name in columns_in(column)
+            if name not in columns
+        ]
+        messages = [mistake for mistake in (mistake_in(column), *missing) if mistake]
+        return Problem(field, messages[0], column, allowed) if messages else None
     if is_given and column:
         return Problem(field, f"There is no column named {column!r}.", column, allowed)
     title = (schema.model_fields[field].title or field).lower()

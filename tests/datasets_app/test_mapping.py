@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from datasets_app.forms import MappingForm
+from datasets_app.selectors import rows_page
 from datasets_app.services import set_mapping
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.formats import formats
@@ -89,6 +90,9 @@ def test_several_columns_may_be_classes(
         ({"name": "text", "text": "id", "weight": 3}, "weight"),
         ({"name": "label_columns", "text": "id", "classes": ["nope"]}, "classes"),
         ({"name": "label_columns", "text": "id", "classes": []}, "classes"),
+        ({"name": "text", "text": "{id} {nope}"}, "text"),
+        ({"name": "text", "text": "{id"}, "text"),
+        ({"name": "messages", "messages": "{id}"}, "messages"),
     ],
 )
 def test_impossible_mappings_name_the_mistake(
@@ -113,3 +117,12 @@ def test_a_ready_version_gets_a_successor(upload: Importer, queue: FakeQueue) ->
     assert (new.number, new.status, new.rows) == (2, "ready", 25)
     assert new.sha256 == version.sha256
     assert version.dataset.newest == new
+
+
+def test_columns_are_combined_by_a_template(upload: Importer, queue: FakeQueue) -> None:
+    version = upload(UNKNOWN, "faq.csv")
+    mapped = set_mapping(version=version, format={"name": "text", "text": "{id}: {reply_text}"})
+    queue.work()
+    mapped.refresh_from_db()
+    assert (mapped.status, mapped.rows, mapped.bad_rows) == ("ready", 30, 0)
+    assert rows_page(mapped, 0, 1)[0].example == {"text": "0: So 0."}

@@ -28,6 +28,7 @@ READY = {
     "nasty/derived/one_2MB_cell.json": ("instruction", 200, 0),
     "nasty/derived/weird näme – (1) & co.JSONL": ("instruction", 40, 0),
     "nasty/blns.txt": ("text", 663, 2),
+    "seq2seq/xquad_en.json": ("squad", 1190, 0),
 }
 MAPPED = {
     "classification/sms_spam.tsv": (5574, 0),
@@ -36,7 +37,6 @@ MAPPED = {
 }
 REFUSED = {
     "nasty/derived/truncated_array.json": "line 700",
-    "seq2seq/xquad_en.json": "SQuAD",
 }
 
 

@@ -130,7 +130,8 @@ def test_entities_and_parts_of_speech_together_are_asked_for():
     [
         ([{"text": "a", "labels": ["x"]}, {"text": "b", "labels": []}] * 2, {"x": 2}, set()),
         ([{"text": str(n), "labels": ["x"]} for n in range(3)], {"x": 3}, {"single_class"}),
-        ([TAGGED, TAGGED | {"tokens": ["It", "sleeps"], "tags": ["O", "O"]}], {"B-PER": 1, "O": 2}, {"rare_class"}),
+        ([TAGGED, {"tokens": ["It", "sleeps"], "tags": ["O", "O"]}], {"B-PER": 1, "O": 2},
+         {"rare_class"}),
         ([{"prompt": str(n), "completion": "b", "label": True} for n in range(3)],
          {"desirable": 3}, {"single_class"}),
     ],
