@@ -25,16 +25,32 @@ class RowChange(NamedTuple):
     before: RowCard
     after: RowCard | None
 
+    @property
+    def is_moved(self) -> bool:
+        """Whether nothing but its split is different."""
+        return self.after is not None and shown_of(self.before) == shown_of(self.after)
+
+
+def shown_of(card: RowCard) -> RowCard:
+    return card._replace(raw="", split="")
+
 
 class ChangePreview(NamedTuple):
     changes: list[RowChange]
     rows: int
     changed: int
     dropped: int
+    splits: dict[str, int]
+    """Of the rows that stay, how many each split will have."""
     is_complete: bool
     """Whether every row was looked at."""
     is_locked: bool
     """Whether test rows stay as they are, being locked."""
+
+    @property
+    def says(self) -> str:
+        done = ((self.changed, "will be changed"), (self.dropped, "will be left out"))
+        return " and ".join(f"{count:,} {words}" for count, words in done if count)
 
     @property
     def is_idle(self) -> bool:
@@ -65,5 +81,11 @@ def preview_change(
     ]
     told = found.outcome
     return ChangePreview(
-        changes, told.rows, told.changed, told.dropped, found.is_complete, is_locked
+        changes,
+        told.rows,
+        told.changed,
+        told.dropped,
+        dict(told.splits),
+        found.is_complete,
+        is_locked,
     )

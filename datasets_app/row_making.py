@@ -12,12 +12,15 @@ from typing import Any
 from datasets_app.findings_file import flagged_rows
 from maxaillm.dev.finetune.findings import Finding, Report
 from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.inspection import Inspection
+from maxaillm.dev.finetune.mix import Source, mix
 from maxaillm.dev.finetune.recipe import recipe_of
 from maxaillm.dev.finetune.remaking import in_words, remake
 from maxaillm.dev.finetune.row_batch import Batch
 from maxaillm.dev.finetune.row_store import RowStore
 from maxaillm.dev.finetune.validate import validate
 
+CHANGE_CHARS = 300
 OnBatch = Callable[[Batch], object]
 OnFinding = Callable[[Finding], object]
 KINDS = {"csv": "CSV", "tsv": "TSV", "json": "JSON", "jsonl": "JSON Lines", "text": "Plain text"}
@@ -29,6 +32,8 @@ def make_rows(task: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding) ->
     recipe = task["recipe"]
     if recipe is None:
         return read_file(task, on_batch, on_finding)
+    if "times" in recipe:
+        return join_parts(task, recipe, on_batch, on_finding)
     return apply_fixes(task, recipe, on_batch, on_finding)
 
 
@@ -74,7 +79,30 @@ def apply_fixes(
         flagged=flagged_rows(Path(part["findings"]), codes) if codes else (),
         locked=task["locked"],
     )
-    return fields_of(report) | {"change": in_words(outcome)}
+    return fields_of(report) | {"change": in_words(outcome)[:CHANGE_CHARS]}
+
+
+def join_parts(
+    task: dict[str, Any], recipe: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding
+) -> dict[str, Any]:
+    """`recipe` has, by the id of each part, how often its rows are taken."""
+    sources = [
+        Source(part["name"], RowStore(Path(part["path"])), recipe["times"][str(part["id"])])
+        for part in task["parts"]
+    ]
+    rows = Inspection(on_batch, on_finding)
+    taken = mix(
+        sources,
+        rows.see,
+        seed=recipe["seed"],
+        shuffle=recipe["shuffle"],
+        folder=Path(task["folder"]),
+    )
+    rows.finish()
+    told = ", ".join(
+        f"{count:,} of {source.name}" for count, source in zip(taken, sources, strict=True)
+    )
+    return fields_of(rows.report()) | {"change": f"Joined: {told}"[:CHANGE_CHARS]}
 
 
 def fields_of(report: Report) -> dict[str, Any]:

@@ -43,11 +43,16 @@ class FoundRows(Sequence[StoredRow]):
         return self.store.at([int(at) for at in self.places[place]])
 
 
-class FixName(NamedTuple):
-    """A fix that a button offers."""
+class FixCard(NamedTuple):
+    """A fix that a page offers."""
 
     name: str
     label: str
+    summary: str
+
+    @classmethod
+    def of(cls, name: str) -> FixCard:
+        return cls(name, fixes[name].label, fixes[name].summary)
 
 
 class CodeCount(NamedTuple):
@@ -61,7 +66,7 @@ class CodeCount(NamedTuple):
     fix: str
     why: str = ""
     """Why it matters, of a finding that a check made."""
-    mended_by: FixName | None = None
+    mended_by: FixCard | None = None
 
 
 def newest_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
@@ -140,9 +145,7 @@ def with_check(group: CodeCount) -> CodeCount:
     if group.code not in checks:
         return group
     check = checks[group.code]
-    mended_by = None
-    if check.fix is not None and check.fix in fixes:
-        mended_by = FixName(check.fix, fixes[check.fix].label)
+    mended_by = FixCard.of(check.fix) if check.fix is not None else None
     return group._replace(why=check.why, mended_by=mended_by)
 
 

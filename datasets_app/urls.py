@@ -7,6 +7,7 @@ from datasets_app.views import (
     dataset,
     dataset_new,
     files,
+    joining,
     listing,
     mapping,
     rows,
@@ -19,6 +20,7 @@ app_name = "datasets"
 urlpatterns: list[URLPattern] = [
     path("", listing.datasets, name="datasets"),
     path("new/", dataset_new.dataset_new, name="dataset-new"),
+    path("join/", joining.dataset_join, name="dataset-join"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/<uuid:pk>/", uploads.upload, name="upload"),
     path("uploads/<uuid:pk>/import/", uploads.upload_import, name="upload-import"),

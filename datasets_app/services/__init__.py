@@ -12,7 +12,12 @@ from datasets_app.services.uploads import (
     stage_file,
     start_upload,
 )
-from datasets_app.services.versions import bring_back, change_version, lock_test
+from datasets_app.services.versions import (
+    bring_back,
+    change_version,
+    join_datasets,
+    lock_test,
+)
 
 __all__ = [
     "append_to_upload",
@@ -24,6 +29,7 @@ __all__ = [
     "ensure_samples",
     "import_dataset",
     "import_upload",
+    "join_datasets",
     "lock_test",
     "purge_datasets",
     "queue_check",

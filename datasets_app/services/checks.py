@@ -84,10 +84,15 @@ def run_check(*, version: DatasetVersion) -> None:
 
 def task_of(version: DatasetVersion, stage: Path) -> dict[str, Any]:
     """What the child process is to do: read the upload, or make rows of those of the parents."""
-    parts = [{"path": str(version.source_path)}]
+    parts: list[dict[str, Any]] = [{"path": str(version.source_path)}]
     if version.recipe is not None:
         parts = [
-            {"path": str(parent.rows_path), "findings": str(parent.findings_path)}
+            {
+                "id": parent.pk,
+                "name": str(parent),
+                "path": str(parent.rows_path),
+                "findings": str(parent.findings_path),
+            }
             for parent in version.parents.order_by("pk")
         ]
     return {

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
+from datasets_app.display import display_name
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion, Finding
 from datasets_app.services.checks import queue_check
-from datasets_app.services.imports import next_number
+from datasets_app.services.imports import NAME_CHARS, next_number
 from maxaillm.dev.finetune.recipe import recipe_of
 
 CONTENT = (
@@ -49,6 +51,32 @@ def add_child(version: DatasetVersion, recipe: dict[str, Any], change: str) -> D
         new.number = next_number(version.dataset)
         new.save(force_insert=True)
         new.parents.add(version)
+        queue_check(new)
+    return new
+
+
+def join_datasets(
+    *, owner: User, name: str, times: Mapping[DatasetVersion, float], shuffle: bool, seed: int = 0
+) -> DatasetVersion:
+    """Make a new data set of the rows of several versions, each taken so many times."""
+    for version in times:
+        require_ready(version)
+    recipe = {
+        "times": {str(version.pk): each for version, each in times.items()},
+        "shuffle": shuffle,
+        "seed": seed,
+    }
+    first = next(iter(times))
+    with transaction.atomic():
+        dataset = Dataset.objects.create(owner=owner, name=display_name(name, NAME_CHARS))
+        new = DatasetVersion.objects.create(
+            dataset=dataset,
+            file_name=dataset.name,
+            format=first.format,
+            recipe=recipe,
+            change="Joining …",
+        )
+        new.parents.set(times)
         queue_check(new)
     return new
 

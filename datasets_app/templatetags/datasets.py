@@ -36,7 +36,7 @@ def format_label(format: Mapping[str, Any] | None) -> str:
     return formats[name].label if name in formats else "–"
 
 
-class SplitSize(NamedTuple):
+class PartSize(NamedTuple):
     """A part of a data set: its rows, and their share in per cent."""
 
     name: str
@@ -45,11 +45,21 @@ class SplitSize(NamedTuple):
 
 
 @register.filter
-def split_sizes(version: DatasetVersion) -> list[SplitSize]:
+def label_sizes(version: DatasetVersion) -> list[PartSize]:
+    """The classes of a version, the largest first."""
+    rows: dict[str, int] = version.facts.get("labels", {})
+    ordered = sorted(rows, key=lambda name: (-rows[name], name))
+    return [
+        PartSize(name, rows[name], f"{100 * rows[name] / version.rows:.3g}") for name in ordered
+    ]
+
+
+@register.filter
+def split_sizes(version: DatasetVersion) -> list[PartSize]:
     """The parts that a version has rows in, in the order of training."""
     rows: dict[str, int] = version.facts.get("splits", {})
     return [
-        SplitSize(name, rows[name], f"{100 * rows[name] / version.rows:.3g}")
+        PartSize(name, rows[name], f"{100 * rows[name] / version.rows:.3g}")
         for name in EVERY_SPLIT
         if name and rows.get(name)
     ]

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from datasets_app.change_preview import ChangePreview, preview_change
 from datasets_app.models import DatasetVersion
-from datasets_app.selectors import CodeCount, code_counts
+from datasets_app.selectors import CodeCount, FixCard, code_counts
 from datasets_app.services import change_version
 from datasets_app.views.dataset import own_version, render_tab
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -19,6 +19,9 @@ from maxft_site.web.schema_forms import SchemaForm, form_class
 
 APART = ("edit_row", "assign_splits")
 """Fixes that have a place of their own: at a row, and in the tab of the splits."""
+
+ASIDE = {"codes", "v", "csrfmiddlewaretoken"}
+"""What a form sends beside the options of the fix."""
 
 
 @require_safe
@@ -29,7 +32,7 @@ def changes(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(version.dataset)
     flagging = flagging_codes(version)
     offered = [
-        (name, fix)
+        FixCard.of(name)
         for name, fix in fixes.items()
         if name not in APART and (flagging or not fix.needs_findings)
     ]
@@ -46,33 +49,28 @@ def change(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         return redirect(version.dataset)
     data = request.POST if request.method == "POST" else request.GET
     codes = data.getlist("codes")
-    form = fix_form(fixes[name], data)
+    form, fix = form_and_fix(fixes[name], data)
     problem: FineTuneError | None = None
     preview: ChangePreview | None = None
-    is_told = bool(codes) or not fixes[name].needs_findings
-    if is_told and form.is_bound and form.is_valid():
-        fix = cast(Fix, form.value)
-        try:
-            if request.method == "POST":
-                options = fix.model_dump(mode="json")
-                return redirect(
-                    change_version(version=version, fixes=[options], codes=codes).dataset
-                )
+    try:
+        if fix is not None and request.method == "POST":
+            step = fix.model_dump(mode="json")
+            return redirect(change_version(version=version, fixes=[step], codes=codes).dataset)
+        if fix is not None:
             preview = preview_change(version, fix, codes)
-        except FineTuneError as error:
-            problem = error
+    except FineTuneError as error:
+        problem = error
     return render_tab(
         request,
         version,
         "change",
-        fix=fixes[name],
-        fix_name=name,
+        fix=FixCard.of(name),
         form=form,
         chosen_codes=codes,
         flagging=flagging_codes(version) if fixes[name].needs_findings else [],
         preview=preview,
         problem=problem,
-        is_previewed=is_told and form.is_bound and form.is_valid(),
+        is_previewed=fix is not None and problem is None,
         status=422 if request.method == "POST" else 200,
     )
 
@@ -82,10 +80,11 @@ def flagging_codes(version: DatasetVersion) -> list[CodeCount]:
     return [kind for kind in code_counts(version) if kind.level == "warning" and kind.row]
 
 
-def fix_form(fix_class: type[Fix], data: QueryDict) -> SchemaForm:
-    """The form of a fix; one that needs nothing to be said is filled in with its defaults."""
-    form = form_class(fix_class)
-    if data.keys() - {"codes", "v"}:
-        return form(data)
-    is_complete = not any(info.is_required() for info in fix_class.model_fields.values())
-    return form({"of": "defaults"}) if is_complete else form()
+def form_and_fix(fix_class: type[Fix], data: QueryDict) -> tuple[SchemaForm, Fix | None]:
+    """The form as it was filled in, and the fix that it describes, where that is complete."""
+    form = form_class(fix_class)(data if data.keys() - ASIDE else None)
+    is_told = "codes" in data or not fix_class.needs_findings
+    if form.is_bound:
+        is_complete = form.is_valid() and is_told
+        return form, cast(Fix, form.value) if is_complete else None
+    return form, fix_class.model_validate({}) if "codes" in data else None

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from datasets_app.models import DatasetVersion
 from datasets_app.row_parts import row_card
-from datasets_app.selectors import code_counts, found_rows, offset_of_row, rows_page
+from datasets_app.selectors import FixCard, code_counts, found_rows, offset_of_row, rows_page
 from datasets_app.views.dataset import (
     NUMBER_DIGITS,
     asked,
@@ -42,6 +42,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
     filters = asked(request, *FILTERS)
     rows = found_rows(version, query_of(filters), filters.get("code", ""))
     page = Paginator(rows, ROWS_PER_PAGE).get_page(page_number(request, version, filters))
+    splits = [split for split in EVERY_SPLIT if version.facts.get("splits", {}).get(split)]
     return render_tab(
         request,
         version,
@@ -53,7 +54,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         query=urlencode(asked(request, "v", *FILTERS, "as")),
         unraw_query=urlencode(asked(request, "v", *FILTERS)),
         wanted=request.GET.get("row", ""),
-        splits=[split for split in EVERY_SPLIT if version.facts.get("splits", {}).get(split)],
+        splits=splits if len(splits) > 1 else [],
         labels=sorted(version.facts.get("labels", {}))[:SHOWN_LABELS],
         warnings=[kind for kind in code_counts(version) if kind.level == "warning" and kind.row],
     )
@@ -72,9 +73,7 @@ def row_edit(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     written = json.dumps(row.example, ensure_ascii=False, indent=2)
     form = form_class(fixes["edit_row"])(initial={"number": row.number, "example": written})
-    return render_tab(
-        request, version, "change", fix=fixes["edit_row"], fix_name="edit_row", form=form
-    )
+    return render_tab(request, version, "change", fix=FixCard.of("edit_row"), form=form)
 
 
 def query_of(filters: dict[str, str]) -> RowQuery:

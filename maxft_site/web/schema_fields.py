@@ -107,7 +107,8 @@ class TextField(SchemaField):
     wanted = "a text"
 
     def __init__(self, name: str, info: FieldInfo) -> None:
-        super().__init__(name, info, forms.TextInput())
+        is_long = extra_of(info).get("multiline")
+        super().__init__(name, info, forms.Textarea({"rows": 12}) if is_long else forms.TextInput())
         if "max_length" in self.bounds:
             self.widget.attrs["maxlength"] = self.bounds["max_length"]
         if info.is_required():
@@ -233,7 +234,7 @@ def field_of_many(kind: Any) -> Callable[[str, FieldInfo], SchemaField] | None:
         return partial(ChoicesField, values=get_args(items[0]))
     if get_origin(kind) is list and items[0] is str:
         return LinesField
-    if get_origin(kind) is dict and items == [str, float]:
+    if get_origin(kind) is dict and items in ([str, float], [str, str]):
         return PairsField
     return None
 

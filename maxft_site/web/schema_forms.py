@@ -146,6 +146,12 @@ class SchemaForm(forms.Form):
         return self.own_choices(advanced=True)
 
     @property
+    def plain_sections(self) -> list[SchemaForm]:
+        """Models within the model; those of a run have panels of their own."""
+        parts = (part for part in self.parts.values() if not part.advanced)
+        return [part for part in parts if isinstance(part, SchemaForm)]
+
+    @property
     def plain_fields(self) -> list[BoundField]:
         return [self[name] for name in self.fields if not self.option(name).advanced]
 

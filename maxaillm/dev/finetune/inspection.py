@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from maxaillm.dev.finetune.checks import Check, Suspicion, checks
-from maxaillm.dev.finetune.findings import Finding, shown
+from maxaillm.dev.finetune.findings import Finding, Report, ReportError, shown
 from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.row_batch import Batch, StoredExample, chars_of
 
@@ -28,6 +28,7 @@ class Inspection:
         self.on_batch, self.on_finding = on_batch, on_finding
         self.checks = [cls.model_validate({}) for cls in checks.values()]
         self.splits: Counter[str] = Counter()
+        self.codes: Counter[str] = Counter()
         self.labels: dict[str, int] = {}
         self.numbers, self.lines = array("Q"), array("Q")
         self.kind: type[Example] | None = None
@@ -72,8 +73,26 @@ class Inspection:
         for check in self.checks:
             self.tell(check, check.conclude())
 
+    def report(self) -> Report:
+        """What came of it, once all rows were seen."""
+        rows = len(self.numbers)
+        nothing = ReportError(
+            code="no_rows",
+            message="No row is left.",
+            hint="Go back to the version before, and leave less out.",
+        )
+        return Report(
+            status="ready" if rows else "invalid",
+            error=None if rows else nothing,
+            rows=rows,
+            codes=dict(self.codes),
+            labels=self.labels,
+            splits=dict(self.splits),
+        )
+
     def tell(self, check: Check, found: Iterable[Suspicion]) -> None:
         for row, message, snippet, code in found:
+            self.codes[code or check.name] += 1
             self.on_finding(
                 Finding(
                     row=row,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -41,6 +42,8 @@ class Outcome:
     changed: int = 0
     """Of those kept; a row that two fixes changed counts once here, and once at each."""
     dropped: int = 0
+    splits: Counter[str] = field(default_factory=Counter)
+    """Of those kept, how many each split has."""
 
     def count(self, change: Change) -> None:
         self.rows += 1
@@ -48,6 +51,7 @@ class Outcome:
             self.dropped += 1
         else:
             self.kept += 1
+            self.splits[change.after.get("split", "train")] += 1
             self.changed += change.after is not change.before
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-from maxaillm.dev.finetune.findings import Finding, Report, ReportError
+from maxaillm.dev.finetune.findings import Finding, Report
 from maxaillm.dev.finetune.fixes import Fix, fixes
 from maxaillm.dev.finetune.inspection import Inspection
 from maxaillm.dev.finetune.recipe import Outcome, apply
@@ -26,29 +25,10 @@ def remake(
 
     `flagged` and `locked` as in `recipe.apply`.
     """
-    codes: Counter[str] = Counter()
-
-    def tell(finding: Finding) -> None:
-        codes[finding.code] += 1
-        on_finding(finding)
-
-    rows = Inspection(on_batch, tell)
+    rows = Inspection(on_batch, on_finding)
     outcome = apply(recipe, store, rows.see, flagged=flagged, locked=locked)
     rows.finish()
-    nothing = ReportError(
-        code="no_rows",
-        message=f"No row is left: all {outcome.rows:,} were left out.",
-        hint="Go back to the version before, and choose less.",
-    )
-    report = Report(
-        status="ready" if outcome.kept else "invalid",
-        error=None if outcome.kept else nothing,
-        rows=outcome.kept,
-        codes=dict(codes),
-        labels=rows.labels,
-        splits=dict(rows.splits),
-    )
-    return report, outcome
+    return rows.report(), outcome
 
 
 def in_words(outcome: Outcome) -> str:
