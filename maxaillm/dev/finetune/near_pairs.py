@@ -73,7 +73,7 @@ def window_hashes(data: Bytes, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.ui
     if len(data) < WINDOW:
         return np.zeros(0, np.uint64)
     windows = np.lib.stride_tricks.sliding_window_view(data, WINDOW)
-    hashes = np.ascontiguousarray(windows).view(np.uint64).ravel()
+    hashes = np.array(windows, order="C").view(np.uint64).ravel()
     hashes *= np.uint64(0x9E3779B97F4A7C15)
     hashes ^= hashes >> np.uint64(29)
     is_within = np.ones(len(hashes), np.bool_)

@@ -14,6 +14,32 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def places_of(
+    batch: Batch, pattern: str, among: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.int64]:
+    """The places of the texts in which RE2 finds `pattern`; only those marked in `among`."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    values = batch.texts.values
+    places = np.arange(len(values)) if among is None else np.flatnonzero(among)
+    if among is not None:
+        values = values.take(places)
+    found = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
+    matching: npt.NDArray[np.int64] = places[found]
+    return matching
+
+
+def not_ascii(batch: Batch) -> npt.NDArray[np.bool_]:
+    """The texts with letters that aren't ASCII."""
+    import pyarrow.compute as pc
+
+    is_ascii: npt.NDArray[np.bool_] = pc.string_is_ascii(batch.texts.values).to_numpy(
+        zero_copy_only=False
+    )
+    return ~is_ascii
+
+
 class Hit(NamedTuple):
     """A text that was found."""
 
@@ -26,12 +52,8 @@ class Hit(NamedTuple):
 
 def hits(batch: Batch, pattern: str, among: npt.NDArray[np.bool_] | None = None) -> Iterator[Hit]:
     """The texts in which RE2 finds `pattern`, in their order; only those marked in `among`."""
-    import numpy as np
-    import pyarrow.compute as pc
-
     texts = batch.texts
-    found = pc.match_substring_regex(texts.values, pattern).to_numpy(zero_copy_only=False)
-    places = np.flatnonzero(found if among is None else found & among)
+    places = places_of(batch, pattern, among)
     for place, row in zip(places.tolist(), texts.rows[places].tolist(), strict=True):
         yield Hit(row, place, texts.values[place].as_py())
 

@@ -48,6 +48,7 @@ class Boilerplate(Check):
         "What comes in many answers is learned first, and soon begins every answer."
     )
     advice: ClassVar[str] = "Cut it off, unless the model is to say it."
+    fix: ClassVar[str | None] = "replace_text"
 
     name: Literal["boilerplate"] = "boilerplate"
     min_share: float = Field(0.02, gt=0, le=1, title="Smallest share of the texts")

@@ -16,6 +16,7 @@ from maxaillm.dev.finetune.row_hashes import (
     facts_of,
     first_places,
     folded_hashes,
+    is_question,
     mixed,
     question_hashes,
     sums_by_row,
@@ -62,9 +63,8 @@ class ConflictingAnswers(Check):
 def questions_and_answers(batch: Batch) -> tuple[Hashes, Hashes]:
     """For each row a number for what it asks, and one for what it answers."""
     if batch.kind is Conversation:
-        rows = batch.texts.rows
-        last = np.searchsorted(rows, np.arange(len(batch)), "right") - 1
-        return question_hashes(batch), folded_hashes(batch)[last]
+        last = np.where(is_question(batch), np.uint64(0), folded_hashes(batch))
+        return question_hashes(batch), sums_by_row(batch, last)
     if batch.kind is Preference:
         return preferences(batch)
     facts = np.fromiter((hash(facts_of(row)[1:]) for row in batch.examples), np.int64, len(batch))

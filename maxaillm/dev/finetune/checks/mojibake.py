@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.text_search import first_of_each_row, hits
+from maxaillm.dev.finetune.text_search import first_of_each_row, hits, not_ascii
 
 PATTERN = (
     r"\x{FFFD}|[ÂÃ][\x{80}-\x{BF}ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]"
@@ -26,7 +26,9 @@ class Mojibake(Check):
     name: Literal["mojibake"] = "mojibake"
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        for row, (message, around) in first_of_each_row(hits(batch, PATTERN), broken_in):
+        for row, (message, around) in first_of_each_row(
+            hits(batch, PATTERN, not_ascii(batch)), broken_in
+        ):
             yield Suspicion(batch.numbers[row], message, around)
 
 

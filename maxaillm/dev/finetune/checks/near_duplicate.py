@@ -38,7 +38,7 @@ class NearDuplicate(Check):
     def see(self, batch: Batch) -> Iterator[Suspicion]:
         room = max(0, self.max_rows - self._seen)
         self._seen += len(batch)
-        if room:
+        if room and len(batch):
             minima, bands, windows = sketches(batch)
             numbers = np.array(batch.numbers, np.int64)
             splits = np.array([SPLITS.index(split) for split in batch.splits], np.int8)

@@ -15,6 +15,8 @@ from maxaillm.dev.finetune.text_search import chars_by_row
 
 @checks.register
 class OutlierLength(Check):
+    """Rows that no model takes whole are left to `long_row`."""
+
     label: ClassVar[str] = "Rows much longer than the others"
     why: ClassVar[str] = "Long rows take most of the memory, and may be files read as one row."
     advice: ClassVar[str] = "Look whether it is one row; split or drop it."
@@ -24,6 +26,9 @@ class OutlierLength(Check):
     min_rows: int = Field(20, ge=2, title="Fewest rows to judge by")
     min_chars: int = Field(
         4_000, gt=0, title="Shortest row to name", json_schema_extra={"unit": "characters"}
+    )
+    max_chars: int = Field(
+        1_000_000, gt=0, title="Longest row to name", json_schema_extra={"unit": "characters"}
     )
     times: float = Field(8, gt=1, title="How many times as long as 95 % of the rows")
     _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
@@ -38,6 +43,6 @@ class OutlierLength(Check):
         numbers, lengths = self._rows.whole()
         usual = float(np.percentile(lengths, 95))
         limit = max(self.min_chars, self.times * usual)
-        for place in np.flatnonzero(lengths > limit).tolist():
+        for place in np.flatnonzero((lengths > limit) & (lengths <= self.max_chars)).tolist():
             message = f"This row has {lengths[place]:,} characters; 95 % have at most {usual:,.0f}."
             yield Suspicion(int(numbers[place]), message)

@@ -26,7 +26,7 @@ class Placeholder(Check):
     label: ClassVar[str] = "Placeholders left"
     why: ClassVar[str] = "The model learns to write the placeholder instead of what belongs there."
     advice: ClassVar[str] = "Fill it in, or drop the row."
-    fix: ClassVar[str | None] = "drop_rows"
+    fix: ClassVar[str | None] = "replace_text"
 
     name: Literal["placeholder"] = "placeholder"
 

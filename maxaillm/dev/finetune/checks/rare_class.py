@@ -17,7 +17,7 @@ class RareClass(Check):
     label: ClassVar[str] = "Classes with one row"
     why: ClassVar[str] = "One row is in training or in the test, never in both."
     advice: ClassVar[str] = "Add rows, or join it with another class."
-    fix: ClassVar[str | None] = "normalise_labels"
+    fix: ClassVar[str | None] = "rename_labels"
 
     name: Literal["rare_class"] = "rare_class"
     _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
