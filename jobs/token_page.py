@@ -49,6 +49,10 @@ class Finding(NamedTuple):
     text: str = ""
     tokens: int = 0
 
+    @property
+    def button(self) -> str:
+        return f"Look at {self.tokens:,} tokens"
+
 
 def shown_streams(row: Mapping[str, Any]) -> list[ShownStream]:
     room = MAX_SHOWN
@@ -75,21 +79,23 @@ def piece_of(token: Mapping[str, Any]) -> Piece:
 def findings_of(facts: Mapping[str, Any]) -> list[Finding]:
     """What deserves a look, the worst first."""
     found = [*problems(facts), *notes(facts)]
-    if found or not facts["length"]:
+    if found:
         return found
     return [Finding("ok", "Every row is seen whole", f"The longest has {longest(facts):,} tokens.")]
 
 
 def problems(facts: Mapping[str, Any]) -> list[Finding]:
-    tokens = helping(facts) or 0
     if facts["refusal"]:
         title = "A run would be refused: there is nothing to learn"
-        return [Finding("bad", title, said_of_dropped(facts), tokens)]
+        return [Finding("bad", title, said_of_dropped(facts), helping(facts))]
     found = []
+    if facts["longer_rows"]:
+        share = facts["longer_rows"] / facts["rows"]
+        title = f"{rows(facts, 'longer_rows')}, {share * 100:.1f} %, are cut"
+        found.append(Finding("warn", title, alternatives(facts), helping(facts)))
     if facts["lost_rows"]:
         title = f"{rows(facts, 'lost_rows')} lose their whole answer and would be left out"
-        text = "The maximum length ends before the answer begins."
-        found.append(Finding("warn", title, text, tokens))
+        found.append(Finding("warn", title, "The maximum length ends before the answer begins."))
     if facts["dropped_rows"] > facts["lost_rows"]:
         title = f"{rows(facts, 'dropped_rows')} would be left out"
         found.append(Finding("warn", title, said_of_dropped(facts)))
@@ -103,16 +109,12 @@ def said_of_dropped(facts: Mapping[str, Any]) -> str:
 
 
 def notes(facts: Mapping[str, Any]) -> list[Finding]:
-    found = []
-    if facts["longer_rows"]:
-        share = facts["longer_rows"] / facts["rows"]
-        title = f"{rows(facts, 'longer_rows')}, {share:.1%}, are longer than the model sees"
-        found.append(Finding("warn", title, alternatives(facts), helping(facts) or 0))
+    found = [Finding("warn", warning) for warning in facts["warnings"]]
     if facts["divided_rows"]:
         title = f"{rows(facts, 'divided_rows')} are divided into pieces"
-        text = f"A piece has up to {facts['visible_length']:,} tokens; nothing of them is cut."
+        text = f"A piece has up to {facts['visible_length']:,} tokens; nothing is cut."
         found.append(Finding("", title, text))
-    return found + [Finding("warn", warning) for warning in facts["warnings"]]
+    return found
 
 
 def rows(facts: Mapping[str, Any], name: str) -> str:
@@ -123,10 +125,17 @@ def longest(facts: Mapping[str, Any]) -> int:
     return int(facts["length"]["max"])
 
 
-def helping(facts: Mapping[str, Any]) -> int | None:
-    """A maximum length that cuts nothing, where the model can see so far."""
-    sees_less = facts["visible_length"] < facts["max_length"]
-    return None if sees_less or not facts["length"] else longest(facts)
+def reaches(facts: Mapping[str, Any], tokens: int) -> bool:
+    """Whether the model can see so many tokens, and they are more than it is shown now."""
+    return bool(facts["visible_length"] < tokens <= (facts["context_length"] or tokens))
+
+
+def helping(facts: Mapping[str, Any]) -> int:
+    """A maximum length that cuts as little as the model allows; 0: this one does."""
+    if not facts["length"]:
+        return 0
+    tokens = min(longest(facts), facts["context_length"] or longest(facts))
+    return tokens if reaches(facts, tokens) else 0
 
 
 def alternatives(facts: Mapping[str, Any]) -> str:
@@ -135,9 +144,11 @@ def alternatives(facts: Mapping[str, Any]) -> str:
     ways = [
         f"{way['tokens']:,} tokens would cut {words[way['cut_share']]}"
         for way in facts["max_length_for"]
-        if way["tokens"] > facts["visible_length"]
+        if reaches(facts, way["tokens"])
     ]
-    return "; ".join(ways) + "." if ways else ""
+    context = facts["context_length"]
+    limit = [f"the model sees {context:,} at most"] if context and context < longest(facts) else []
+    return "; ".join(ways + limit).capitalize() + "." if ways or limit else ""
 
 
 def lengths_figure(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from jobs.trainer import WARM_ADDRESS, Trainer
 from maxaillm.dev.finetune.events import RunFolder
 from maxft_site.settings import redis_socket
 
-SAMPLE_ROWS = 20_000
+SAMPLE_ROWS = 10_000
 """The figures are of about so many rows at most."""
 LIMIT_SECONDS = 600.0
 LOOK_SECONDS = 0.02

@@ -25,7 +25,7 @@ from maxaillm.dev.finetune.model_folder import find_folder
 QUEUE, TASK = "light", "jobs.tasks.show_tokens"
 SUMMARY = 0
 """The part that has the figures of the whole; the others have `PART_ROWS` rows each."""
-PART_ROWS = 20
+PART_ROWS = 10
 KEPT_VIEWS = 12
 """So many combinations of model and options are kept for a version."""
 FAILED_SECONDS = 60

@@ -82,7 +82,7 @@ def test_cut_tokens_are_struck_and_hidden_characters_written_out(
 
     page = shown(row=3)
     assert 'data-kind="cut"' in page
-    assert "1 of 24 rows, 4.2%, are longer than the model sees" in page
+    assert "1 of 24 rows, 4.2 %, are cut" in page
     page = shown(row=2)
     assert "&lt;</i>" in page
     assert "\\u0007" in page

@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.fit import settled
 from maxaillm.dev.finetune.hf.base_model import visible_width
 from maxaillm.dev.finetune.hf.data import make_encoder, survey
-from maxaillm.dev.finetune.hf.loading import TEXT_FILES, download, load_tokenizer
+from maxaillm.dev.finetune.hf.loading import TEXT_FILES, context_length, download, load_tokenizer
 from maxaillm.dev.finetune.hf.tasks import ModelTask
 from maxaillm.dev.finetune.hf.token_examples import FileExamples, Placed
 from maxaillm.dev.finetune.hf.token_rows import Seen, TwofoldEncoder
@@ -40,7 +40,9 @@ class TokenView:
         self.task.check_model(config.model.name, settings)
         self.tokenizer = load_tokenizer(folder)
         self.warnings: list[str] = []
-        self.width = visible_width(self.config, shell_of(folder, self.task), self.warn)
+        shell = shell_of(folder, self.task)
+        self.context = context_length(shell)
+        self.width = visible_width(self.config, shell, self.warn)
         self.examples = FileExamples(self.config)
         self.special = special_ids(self.tokenizer)
 
@@ -69,6 +71,7 @@ class TokenView:
             "remark": self.task.remark,
             "max_length": data.max_length,
             "visible_length": self.width,
+            "context_length": self.context,
             "warnings": list(self.warnings),
             **found.as_json(Path(str(data.train_file)).name, packed=packed),
         }

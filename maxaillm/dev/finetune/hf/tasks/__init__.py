@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import CONFIG_MAPPING, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.attempt import Attempt
@@ -109,7 +109,7 @@ class ModelTask(ABC):
     def check_model(self, name: str, settings: Mapping[str, Any]) -> None:
         """Raises ModelError where a model can't do this task."""
         model_type = str(settings.get("model_type", ""))
-        if model_type in known_types(self.auto_class):
+        if serves(self.auto_class, model_type):
             return
         raise ModelError(
             f"{name} is a {model_type or 'model of no known type'}: it can't be used for "
@@ -193,8 +193,9 @@ class ModelTask(ABC):
         """What the model, which is in evaluation mode, makes of a text, for a person to read."""
 
 
-def known_types(auto_class: Any) -> frozenset[str]:
-    return frozenset(config.model_type for config in auto_class._model_mapping)
+def serves(auto_class: Any, model_type: str) -> bool:
+    """Whether it opens models of a type. To list all types would import each of them."""
+    return model_type in CONFIG_MAPPING and CONFIG_MAPPING[model_type] in auto_class._model_mapping
 
 
 def model_task(name: str) -> type[ModelTask]:

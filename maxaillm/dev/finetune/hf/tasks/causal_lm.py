@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -14,6 +15,7 @@ from maxaillm.dev.finetune.formats import Conversation, Text
 from maxaillm.dev.finetune.hf.answers import answer_rows
 from maxaillm.dev.finetune.hf.chat_template import (
     Rendered,
+    Span,
     UnfitConversationError,
     render,
     template_of,
@@ -75,12 +77,19 @@ class CausalEncoder(Encoder):
             rendered, encoded.input_ids, encoded.offset_mapping, strict=True
         ):
             spans = answers if self.train_on == "answers" else [(0, len(text))]
-            labels = [
-                token if any(start <= at < end for start, end in spans) else IGNORED
-                for token, (at, _) in zip(ids, offsets, strict=True)
-            ]
+            labels = learned_of(ids, [at for at, _ in offsets], spans)
             labels[:1] = [IGNORED]  # nothing comes before it
             yield from self.kept(self.shortened(Tokens(ids, labels, number)))
+
+
+def learned_of(ids: list[int], starts: list[int], spans: list[Span]) -> list[int]:
+    """The tokens that begin in one of the spans; of the others, that they are not learned."""
+    places = np.array(starts)
+    learned = np.zeros(len(ids), bool)
+    for start, end in spans:
+        learned |= (places >= start) & (places < end)
+    labels: list[int] = np.where(learned, ids, IGNORED).tolist()
+    return labels
 
 
 class CausalLM(ModelTask):
