@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from maxaillm.dev.finetune.readers import open_records
-from tests.engine.data.files import count_of, error_of, json_lines, read
+from tests.engine.data.files import check, count_of, error_of, json_lines, read
 
 ROW = {"prompt": "Wie heißt das?", "completion": "Das heißt „Öl“."}
 
@@ -113,6 +113,29 @@ def test_without_a_header_columns_are_numbered(tmp_path, name, content, columns)
     path = write(tmp_path, name, content)
     assert open_records(path).columns == tuple(f"column_{n + 1}" for n in range(columns))
     assert len(read(path).rows) == content.count("\n")
+
+
+@pytest.mark.parametrize("header", ["text;score\n", ""])
+def test_a_decimal_comma_is_no_delimiter(tmp_path, header):
+    lines = "".join(f"Hello {n};{n},5\n" for n in range(20))
+    path = write(tmp_path, "a.csv", header + lines)
+    assert open_records(path).delimiter == ";"
+    assert [list(row.values()) for row in read(path).rows[:2]] == [
+        ["Hello 0", "0,5"], ["Hello 1", "1,5"],
+    ]  # fmt: skip
+    path.write_text(header + lines.replace(",5", ",five"))
+    assert open_records(path).delimiter == ("," if not header else ";")
+
+
+def test_numbers_with_a_decimal_comma_are_numbers_where_they_are_wanted(tmp_path):
+    values = ["3,5", "-0,125", "12", "4.5", "1,234", "a,b"]
+    lines = [f"Hello {n};{value}" for n, value in enumerate([*values, *["1,5"] * 40])]
+    result = check(write(tmp_path, "a.csv", "\n".join(["text;score", *lines])))
+    assert result.report.format["name"] == "regression"
+    assert [example.score for example in result.examples[:4]] == [3.5, -0.125, 12, 4.5]
+    assert [(bad.line, bad.code) for bad in result.findings if bad.level == "bad"] == [
+        (6, "no_number"), (7, "no_number"),  # 1,234 may be more than a thousand
+    ]  # fmt: skip
 
 
 def test_repeated_and_empty_names_of_columns(tmp_path):

@@ -29,6 +29,8 @@ BATCH_BYTES = 16 * 2**20
 BUFFER_BYTES = 2**20
 INDEX = "__index_level_"
 """How pandas calls the numbers of its rows where it writes them down."""
+VALUE_FAULTS = (ValueError, OverflowError, KeyError, NotImplementedError)
+"""What pyarrow raises for a year beyond 9999, an unknown time zone, two fields of one name."""
 WORDS = {"parquet": "Parquet", "arrow": "Arrow"}
 Batches = Callable[[Source], Iterator["pa.RecordBatch"]]
 
@@ -39,7 +41,7 @@ def columnar_kind(head: bytes) -> tuple[Kind, Batches] | None:
         return "parquet", parquet_batches
     if head.startswith(b"ARROW1\0\0"):
         return "arrow", arrow_batches
-    if head.startswith(b"\xff\xff\xff\xff") and head[6:8] == b"\0\0":
+    if head.startswith(b"\xff\xff\xff\xff") and head[7:8] == b"\0":
         return "arrow", stream_batches
     return None
 
@@ -60,7 +62,7 @@ def read_columnar(
     for batch in whole(source, kind, batches):
         try:
             yield from records_of(batch, names, number)
-        except ValueError:  # a value that Python has no room for: the rows one by one
+        except VALUE_FAULTS:  # a value that Python has no room for: the rows one by one
             for at in range(batch.num_rows):
                 yield from one_record(batch.slice(at, 1), names, number + at)
         number += batch.num_rows
@@ -89,7 +91,7 @@ def one_record(
 ) -> list[Record | BadRecord]:
     try:
         return records_of(batch, names, number)
-    except ValueError as error:
+    except VALUE_FAULTS as error:
         message = f"A value of this row can't be read: {error}."
         return [BadRecord(number, "bad_value", message, "", "Write it as text or a number.")]
 
@@ -108,7 +110,6 @@ def whole(source: Source, kind: Kind, batches: Batches) -> Iterator[pa.RecordBat
     """The batches of a file, its faults put into words."""
     import pyarrow as pa
 
-    faults = (pa.ArrowException, ValueError, KeyError, NotImplementedError)
     rows = 0
     try:
         for batch in batches(source):
@@ -120,7 +121,7 @@ def whole(source: Source, kind: Kind, batches: Batches) -> Iterator[pa.RecordBat
             "Write it with smaller row groups or record batches.",
             code="too_complex",
         ) from error
-    except (*faults, OSError) as error:
+    except (pa.ArrowException, *VALUE_FAULTS, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         reason = str(error).split("\n", 1)[0].rstrip(".")[:200]

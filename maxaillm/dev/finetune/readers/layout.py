@@ -22,6 +22,7 @@ KNOWN_NAMES = set(
     """.split()  # noqa: SIM905
 )
 NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)*\s*%?\s*")
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*%?\s*")
 SENTENCE = re.compile(r"\S+\s+\S+.*[.?!]\s*", re.DOTALL)
 
 
@@ -44,7 +45,7 @@ def guess_table(head: str, suffix: str) -> Sample | None:
         if delimiter in head or delimiter == preferred
     ]
     best = max(
-        (sample for sample in samples if sample.width > 1 and sample.score > 0.5),
+        (sample for sample in without_decimals(samples) if sample.width > 1 and sample.score > 0.5),
         key=lambda sample: (
             round(sample.score, 3),
             sample.layout.delimiter == preferred,
@@ -59,6 +60,22 @@ def guess_table(head: str, suffix: str) -> Sample | None:
         return None
     is_sure = best.layout.delimiter == "\t" or names_columns(best.rows[0])
     return with_header(best, suffix) if is_sure else None
+
+
+def without_decimals(samples: list[Sample]) -> list[Sample]:
+    """`samples` but for that of the comma, where another has commas within numbers only."""
+    comma = next((one for one in samples if one.layout.delimiter == ","), None)
+    if comma is None or not any(
+        sample.width > 1 and sample.score >= comma.score and has_decimal_commas(sample.rows)
+        for sample in samples
+    ):
+        return samples
+    return [sample for sample in samples if sample is not comma]
+
+
+def has_decimal_commas(rows: list[list[str]]) -> bool:
+    cells = [cell for row in rows for cell in row if "," in cell]
+    return bool(cells) and all(map(DECIMAL_COMMA.fullmatch, cells))
 
 
 def best_quoting(head: str, delimiter: str) -> Sample:

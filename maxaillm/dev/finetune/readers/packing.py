@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
 import re
+import struct
 import sys
 import zlib
 from collections.abc import Callable
@@ -29,7 +31,18 @@ MAX_RATIO = 200
 """Text shrinks to a tenth, and to a hundredth where its lines are much the same."""
 FREE_BYTES = 100 * 10**6
 """So much may come out of any file, however small."""
-FAULTS = (BadZipFile, EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError, NotImplementedError)
+FAULTS = (
+    BadZipFile,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zlib.error,
+    zstd.ZstdError,
+)
+"""What the libraries raise for files that are damaged; an OSError may be the disk's as well."""
 
 
 class Stream(Protocol):
@@ -98,7 +111,7 @@ class Unpacked(io.RawIOBase):
         super().close()
 
     def broken(self, error: Exception) -> Exception:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             return error  # of the disk, not of the archive
         where = f"after {self.taken:,} bytes of data" if self.taken else "at its beginning"
         reason = "it ends too early" if isinstance(error, EOFError) else f"it is damaged ({error})"

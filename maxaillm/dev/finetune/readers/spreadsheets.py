@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.readers.packing import ZIP_MAGIC
+from maxaillm.dev.finetune.readers.packing import FAULTS, ZIP_MAGIC
 from maxaillm.dev.finetune.readers.records import Note, Records
 from maxaillm.dev.finetune.readers.sheet_tables import SheetTable
 from maxaillm.dev.finetune.readers.sources import Source
@@ -25,7 +25,7 @@ def holds_workbook(source: Source, head: bytes) -> bool:
     try:
         with source.open_seekable() as file, ZipFile(file) as archive:
             return is_workbook(set(archive.namelist()))
-    except (BadZipFile, NotImplementedError):
+    except FAULTS:
         return False
 
 

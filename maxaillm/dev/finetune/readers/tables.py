@@ -50,9 +50,9 @@ class Rows(NamedTuple):
     """That of the first of `lines` in the file."""
 
     def source(self, row: int) -> str:
-        """The text of a row, with any blank lines after it."""
+        """The text of a row, without the blank lines after it."""
         end = self.starts[row + 1] if row + 1 < len(self.starts) else len(self.lines)
-        return "".join(self.lines[self.starts[row] : end])
+        return "".join(self.lines[self.starts[row] : end]).rstrip()
 
 
 def read_table(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.readers.packing import ZIP_MAGIC, Packing
+from maxaillm.dev.finetune.readers.packing import FAULTS, ZIP_MAGIC, Packing
 from maxaillm.dev.finetune.readers.records import Note
 
 ENCRYPTED = 1
@@ -37,7 +37,7 @@ def data_member(path: Path) -> Member | None:
     try:
         with ZipFile(path) as archive:
             members = archive.infolist()
-    except (BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+    except FAULTS as error:
         raise DataError(
             f"The file looks like a ZIP archive but can't be opened: {error}.",
             "It may be cut off: get it once more.",
