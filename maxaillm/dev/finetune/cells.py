@@ -203,30 +203,36 @@ def list_problem(row: Row, column: str, wanted: str) -> RowProblem | None:
 
 def turn_problem(turns: Sequence[Turn]) -> RowProblem | None:
     """Why `turns` are no conversation that ends with an answer to learn, or None."""
-    if not any(turn.role == "assistant" for turn in turns):
-        fix = "Add what the assistant is to answer."
-        return RowProblem("no_answer", "The assistant has no turn: nothing can be learned.", fix)
+    problem = order_problem(turns)
+    if problem is None or any(turn.role == "assistant" for turn in turns):
+        return problem
+    fix = "Add what the assistant is to answer."
+    return RowProblem("no_answer", "The assistant has no turn: nothing can be learned.", fix)
+
+
+def order_problem(turns: Sequence[Turn]) -> RowProblem | None:
     previous: Role | None = None
-    for number, turn in enumerate(turns, start=1):
-        if turn.role not in NEXT_ROLES[previous]:
+    for number, (role, content, _) in enumerate(turns, start=1):
+        if role not in NEXT_ROLES[previous]:
             wanted = " or ".join(NEXT_ROLES[previous])
-            message = f"Turn {number} is of the role {turn.role}, where {wanted} is expected."
+            message = f"Turn {number} is of the role {role}, where {wanted} is expected."
             return RowProblem("role_order", message, "User and assistant must take turns.")
-        if turn.role in ("user", "assistant") and is_blank(turn.content):
-            message = f"Turn {number} ({turn.role}) is empty."
+        if role in ("user", "assistant") and not VISIBLE.search(content):
+            message = f"Turn {number} ({role}) is empty."
             return RowProblem("empty_turn", message, "Fill it in or remove the row.")
-        previous = turn.role
-    if previous != "assistant":
-        message = f"The last turn is of the role {previous}; no answer follows it."
-        return RowProblem("no_last_answer", message, "Add the answer or remove the last turn.")
-    return None
+        previous = role
+    if previous == "assistant":
+        return None
+    message = f"The last turn is of the role {previous}; no answer follows it."
+    return RowProblem("no_last_answer", message, "Add the answer or remove the last turn.")
 
 
 def role_of(value: object, number: int) -> Role | RowProblem:
     """The role that `value` stands for in turn `number`."""
-    role = ROLES.get(value.strip().lower()) if isinstance(value, str) else None
-    if role is not None:
-        return role
+    if isinstance(value, str):
+        role = ROLES.get(value) or ROLES.get(value.strip().lower())
+        if role is not None:
+            return role
     message = f"Turn {number} is of the role {value!r:.60}, which is not known."
     return RowProblem("unknown_role", message, "Use system, user, assistant or tool.")
 

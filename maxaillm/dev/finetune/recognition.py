@@ -77,7 +77,8 @@ def missing_sentence(sample: Sequence[Row]) -> str:
         return f"The columns hold lists or objects ({listed(nested)}); no one format has them."
     if not texts:
         return f"No column holds text: {listed(columns)}."
-    return f"The columns don't say what is asked and what is answered: {listed(columns)}."
+    told = f"The columns don't say what is asked and what is answered: {listed(columns)}."
+    return f"{told} Some hold lists or objects: {listed(nested)}." if nested else told
 
 
 def listed(names: Sequence[str]) -> str:

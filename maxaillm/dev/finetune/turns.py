@@ -27,6 +27,8 @@ from maxaillm.dev.finetune.cells import (
 SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
 """How Anthropic's preference data (HH-RLHF) marks who speaks in a conversation of one text."""
 
+MAX_WEIGHT = 1e9
+
 
 class TurnError(ValueError):
     """What a row holds is no conversation; `problem` says why."""
@@ -65,17 +67,23 @@ def turn_of(item: Any, number: int) -> Turn:
     """Turn `number`. Raises TurnError."""
     if not isinstance(item, dict):
         raise TurnError(wrong_type(f"message {number}", item, "an object"))
-    role = role_of(item.get("role", item.get("from")), number)
+    role = role_of(item["role"] if "role" in item else item.get("from"), number)
     if isinstance(role, RowProblem):
         raise TurnError(role)
     if "value" in item and "content" not in item:
         if not isinstance(item["value"], str):
             raise TurnError(wrong_type(f"value of turn {number}", item["value"]))
         return Turn(role, item["value"])
-    weight = item.get("weight", item.get("loss_weight"))
-    if weight is not None and (isinstance(weight, bool) or not isinstance(weight, int | float)):
+    weight = item["weight"] if "weight" in item else item.get("loss_weight")
+    if weight is not None and not is_weight(weight):
         raise TurnError(wrong_type(f"weight of message {number}", weight, "a number"))
     return Turn(role, content_of(item, number), weight)
+
+
+def is_weight(value: Any) -> bool:
+    """Whether `value` is a number, and one that a loss can be multiplied by."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) < MAX_WEIGHT
 
 
 def content_of(message: dict[str, Any], number: int) -> str:

@@ -122,6 +122,9 @@ FAMILIES: dict[str, list[Spelled]] = {
          talk("Hi\n\nA. red\nB. blue", "The sky is.")),
     ],
     "translation": [({"translation": {"en": "Hi", "de": "Yo"}}, HI)],
+    "self_instruct": [
+        ({"name": "a", "instruction": "Hi", "instances": [{"input": "", "output": "Yo"}]}, HI),
+    ],
     "segments": [
         ({"segments": [{"label": False, "text": "H"}, {"label": False, "text": "i"},
                        {"label": True, "text": "Yo"}]}, HI),

@@ -92,7 +92,7 @@ def test_formats_are_told_in_the_schema():
         ({"text": "a", "messages": CHAT}, {"text", "messages"}),
         ({"prompt": "a", "completion": "b", "messages": CHAT}, {"prompt_completion", "messages"}),
         ({"text": "a", "code": "b"}, set()),
-        ({"instruction": "a", "instances": EXCHANGES}, set()),
+        ({"instruction": "a", "examples": EXCHANGES}, set()),
         ({"column_1": "a", "column_2": "b"}, set()),
         ({"prompt": "a"}, set()),
         ({"n": 3}, set()),
@@ -164,6 +164,8 @@ def turns(*pairs):
         ({"messages": None}, "null"),
         ({}, "missing"),
         ({"messages": [CHAT[0], CHAT[1] | {"weight": "much"}]}, "wrong_type"),
+        ({"messages": [CHAT[0], CHAT[1] | {"weight": 10**400}]}, "wrong_type"),
+        ({"messages": [CHAT[0], CHAT[1] | {"weight": float("nan")}]}, "wrong_type"),
     ],
 )
 def test_conversations_that_can_not_be_learned(row, code):

@@ -16,13 +16,18 @@ pytestmark = needs_real_data
 MANIFEST = REAL / "manifest.json"
 LISTED = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else []
 COUNTED = [entry for entry in LISTED if isinstance(entry["rows"], int)]
+TRUE_ROWS = {entry["name"]: entry["rows"] for entry in COUNTED}
 EXPECTED = json.loads((NASTY / "expected.json").read_text()) if NASTY.is_dir() else {}
 FORMATS = {
     "alpaca_en_demo.json": "instruction",
     "alpaca_zh_demo.json": "instruction",
+    "identity.json": "instruction",
+    "self_instruct_seed_tasks.jsonl": "self_instruct",
     "gpteacher_codegen.json": "instruction",
     "mlx_prompt_completion_train.jsonl": "prompt_completion",
+    "mlx_prompt_completion_valid.jsonl": "prompt_completion",
     "mlx_wikisql_text_train.jsonl": "text",
+    "mlx_wikisql_text_valid.jsonl": "text",
     "fastchat_dummy_conversation.json": "sharegpt",
     "glaive_toolcall_en_demo.json": "sharegpt",
     "v1_sft_demo.jsonl": "messages",
@@ -34,6 +39,9 @@ FORMATS = {
     "banking77_test.csv": "classification",
     "dpo_en_demo.json": "preference",
     "kto_en_demo.json": "unpaired_preference",
+    "xquad_en.json": "squad",
+    "blns.txt": "text",
+    "blns.json": "text",
 }
 MAPPED = {
     "sms_spam.tsv": {"text": "column_2", "target": "column_1"},
@@ -41,6 +49,7 @@ MAPPED = {
     "amazon_cells_labelled.txt": {"text": "column_1", "target": "column_2"},
     "e2e_nlg_dev.csv": {"prompt": "mr", "completion": "ref"},
     "e2e_nlg_test_refs.csv": {"prompt": "mr", "completion": "ref"},
+    "ar2en_train.txt": {"prompt": "column_1", "completion": "column_2"},
     "ar2en_eval.txt": {"prompt": "column_1", "completion": "column_2"},
     "ar2en_test.txt": {"prompt": "column_1", "completion": "column_2"},
     "tatoeba_eng_swe.txt": {"prompt": "column_1", "completion": "column_2"},
@@ -55,18 +64,20 @@ def path_of(name: str) -> Path:
 @pytest.mark.parametrize("entry", COUNTED, ids=[entry["name"] for entry in COUNTED])
 def test_every_record_comes_out(entry):
     records = list(open_records(path_of(entry["name"])))
-    unfold = (
-        formats["squad"]().unfolder() if entry["name"] == "xquad_en.json" else lambda row: [row]
-    )
+    unfold = formats[FORMATS.get(entry["name"], "text")]().unfolder()
     rows = [unfold(record.row) if isinstance(record, Record) else [None] for record in records]
     assert sum(map(len, rows)) == entry["rows"]
+
+
+def test_every_file_is_tried():
+    assert set(TRUE_ROWS) == {*FORMATS, *MAPPED}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats_are_recognised(name):
     result = check(path_of(name))
     assert (result.report.status, result.report.format["name"]) == ("ready", FORMATS[name])
-    assert result.report.rows + result.report.bad_rows == count_of(path_of(name))
+    assert result.report.rows + result.report.bad_rows == TRUE_ROWS[name]
 
 
 @pytest.mark.parametrize("name", MAPPED)
@@ -76,7 +87,7 @@ def test_tables_without_telling_names_need_a_mapping_and_the_guess_is_right(name
     assert {key: report.format[key] for key in MAPPED[name]} == MAPPED[name]
     mapped = check(path_of(name), formats[report.format["name"]].model_validate(report.format))
     assert mapped.report.status == "ready"
-    assert mapped.report.rows + mapped.report.bad_rows == count_of(path_of(name))
+    assert mapped.report.rows + mapped.report.bad_rows == TRUE_ROWS[name]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ CELLS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "reflection": dict.fromkeys(("instruction", "output", "reflection", "corrected"), TEXT),
     "regression": {"text": TEXT, "score": NUMBER | NUMBER.map(str) | st.integers(-9, 9)},
     "segments": {"segments": st.tuples(READ, LEARNED).map(list)},
+    "self_instruct": {"instruction": TEXT, "instances": st.tuples(EXCHANGE).map(list)},
     "sharegpt": {"conversations": SHAREGPT},
     "squad": {"paragraphs": st.tuples(PARAGRAPH).map(list)},
     "stepwise": {

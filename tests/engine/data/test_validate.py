@@ -100,10 +100,10 @@ def test_a_tie_names_the_formats_to_choose_from(tmp_path):
 
 def test_nested_columns_are_named(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text(json_lines([{"instruction": "a", "instances": [{"input": "", "output": "b"}]}]))
+    path.write_text(json_lines([{"instruction": "a", "cases": [{"input": "", "output": "b"}]}]))
     error = check(path).report.error
     assert error.code == "needs_mapping"
-    assert "instances" in error.message
+    assert "lists or objects: cases" in error.message
 
 
 @pytest.mark.parametrize(

@@ -83,15 +83,16 @@ class Instruction(DataFormat):
 
     def history_problem(self, row: Row) -> RowProblem | None:
         pairs = row.get(self.history) if self.history else None
-        items = items_of(pairs)
-        if not pairs or (items is not None and all(map(is_pair, items))):
+        items = items_of(pairs) if pairs else []
+        if items is not None and all(map(is_pair, items)):
             return None
         return wrong_type(str(self.history), pairs, "a list of pairs of texts")
 
     def to_fields(self, row: Row) -> Fields:
-        turns = [Turn("system", text_of(row, self.system))]
-        for question, answer in items_of(row.get(self.history) if self.history else None) or ():
-            turns += [Turn("user", question), Turn("assistant", answer)]
+        turns = [Turn("system", system)] if (system := text_of(row, self.system)) else []
+        if self.history and (pairs := row.get(self.history)):
+            for question, answer in items_of(pairs) or ():
+                turns += [Turn("user", question), Turn("assistant", answer)]
         question, matter = cell_of(row, self.instruction), text_of(row, self.input)
         turns.append(Turn("user", f"{question}\n\n{matter}" if matter else question))
         turns.append(Turn("assistant", cell_of(row, self.output)))
