@@ -14,6 +14,7 @@ from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.row_batch import Batch, StoredExample
 from maxaillm.dev.finetune.row_query import RowQuery
 from maxaillm.dev.finetune.row_schema import NUMBER, kind_of, schema_of
+from maxaillm.dev.finetune.stored_values import objects_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,8 +118,11 @@ class RowStore:
     def batches(self) -> Iterator[Batch]:
         """All rows, a row group at a time."""
         for group in range(len(self.ends)):
-            rows = [stored_row(row) for row in self.file.read_row_group(group).to_pylist()]
-            yield Batch(self.kind, [row.number for row in rows], [row.example for row in rows])
+            table = self.file.read_row_group(group).combine_chunks()
+            for part in table.to_batches():
+                numbers, *columns = part.columns
+                examples = objects_of(part.schema.names[1:], columns)
+                yield Batch(self.kind, numbers.to_pylist(), examples)
 
     def examples(self) -> Iterator[Example]:
         for batch in self.batches():

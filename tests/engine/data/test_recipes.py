@@ -56,6 +56,13 @@ def test_locked_rows_stay_and_do_not_count(tmp_path):
     assert kept[6:] == rows[6:]
 
 
+def test_the_spelling_of_locked_rows_decides(tmp_path):
+    rows = labelled("Spam", "Spam", " ham", "ham ") + labelled("spam", split="test")
+    store = store_of(tmp_path / "rows", Labelled, rows)
+    _, kept = done(store, {"name": "normalise_labels"}, locked=["test"])
+    assert [row["label"] for row in kept] == ["spam", "spam", "ham", "ham", "spam"]
+
+
 def test_only_flagged_rows_are_touched(tmp_path):
     store = store_of(tmp_path / "rows", Text, [{"text": " a "}, {"text": " b "}, {"text": " c "}])
     outcome, rows = done(store, {"name": "trim"}, flagged=[3], only_flagged=True)

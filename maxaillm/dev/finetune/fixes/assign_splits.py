@@ -104,6 +104,7 @@ class AssignSplits(Fix):
             self.choose_groups(missing.get("", []))
         else:
             self.choose_rows(missing)
+        self._hashes.clear()
 
     def choose_rows(self, missing: dict[str, list[int]]) -> None:
         import numpy as np

@@ -24,28 +24,37 @@ class NormaliseLabels(Fix):
 
     name: Literal["normalise_labels"] = "normalise_labels"
     _rows: Counter[str] = PrivateAttr(default_factory=Counter)
+    _locked: Counter[str] = PrivateAttr(default_factory=Counter)
     _spellings: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
-        self._rows.update(tidied(label) for label in labels_of(example))
+        if is_locked:
+            self._locked.update(labels_of(example))
+        else:
+            self._rows.update(map(tidied, labels_of(example)))
 
     def begin(self, whole: Whole) -> None:
-        self._spellings = most_frequent(self._rows)
+        """What can't be changed any more decides; else training and test would differ."""
+        self._spellings = most_frequent(self._rows) | most_frequent(self._locked)
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_labels(example, self.spelling)
 
     def spelling(self, label: str) -> str:
-        return self._spellings.get(tidied(label).casefold(), label)
+        return self._spellings[folded(label)]
 
 
 def tidied(label: str) -> str:
     return " ".join(label.split()) or label
 
 
+def folded(label: str) -> str:
+    return tidied(label).casefold()
+
+
 def most_frequent(rows: Counter[str]) -> dict[str, str]:
     """Folded label -> the spelling of most rows; of equals the one that came first."""
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in rows:
-        spellings[label.casefold()].append(label)
-    return {folded: max(labels, key=rows.__getitem__) for folded, labels in spellings.items()}
+        spellings[folded(label)].append(label)
+    return {name: max(labels, key=rows.__getitem__) for name, labels in spellings.items()}
