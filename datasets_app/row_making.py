@@ -23,7 +23,16 @@ from maxaillm.dev.finetune.validate import validate
 CHANGE_CHARS = 300
 OnBatch = Callable[[Batch], object]
 OnFinding = Callable[[Finding], object]
-KINDS = {"csv": "CSV", "tsv": "TSV", "json": "JSON", "jsonl": "JSON Lines", "text": "Plain text"}
+KINDS = {
+    "csv": "CSV",
+    "tsv": "TSV",
+    "json": "JSON",
+    "jsonl": "JSON Lines",
+    "text": "Plain text",
+    "spreadsheet": "Workbook",
+    "parquet": "Parquet",
+    "arrow": "Arrow",
+}
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
