@@ -96,8 +96,14 @@ def test_strip_markup(text, plain):
     assert mended("strip_markup", text) == (text if plain is None else plain)
 
 
+def test_rows_about_markup_stay_as_they_are():
+    for text in ("Write <b>HTML</b> for me", "#include <map>\nint a;\nint b;\nreturn a;"):
+        assert mended("strip_markup", text) == text
+        assert mended("strip_markup", text, leave_code=False) != text
+
+
 @pytest.mark.parametrize(
-    "piece", ["<!--", "<a ", "<script>", "&#", "<p", "```", "`", "<b>", "\n \n"]
+    "piece", ["<!--", "<a ", "<script>", "&#", "<p", "```", "`", "<b>", "\n \n", "<\n", "&;\n"]
 )
 def test_hostile_texts_take_no_longer_than_others(piece):
     """No pattern goes back over what it has seen: this would take hours, not milliseconds."""

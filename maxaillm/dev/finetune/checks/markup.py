@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.code_text import CODE, looks_like_code, speaks_of_markup
 from maxaillm.dev.finetune.row_batch import pieces_of
 from maxaillm.dev.finetune.text_search import first_of_each_row, hits
 
@@ -20,18 +21,6 @@ ENTITIES = (
 )
 PATTERN = rf"(?i:</?(?:{TAGS})(?:\s[^<>]{{0,300}})?/?>)|&(?:{ENTITIES});"
 MARKUP = re.compile(PATTERN)
-ABOUT_MARKUP = re.compile(
-    r"\b(?:x?html5?|xml|svg|css|javascript|jsx|php|django|jinja|vue|react|angular"
-    r"|web ?(?:page|site)s?|beautifulsoup|bs4|dom|tags?|markup|asp\.net|jquery"
-    r"|selenium|scrap\w+|mark.?down)\b",
-    re.IGNORECASE,
-)
-CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,300}`", re.DOTALL)
-LOOKS_LIKE_CODE = re.compile(
-    r"[;{}]\s*$|^\s*(?:def|class|import|from|function|var|let|const|public|return|#include|<\?php"
-    r"|<!DOCTYPE|<html)\b",
-    re.MULTILINE | re.IGNORECASE,
-)
 
 
 @checks.register
@@ -47,13 +36,13 @@ class Markup(Check):
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
         for row, (what, around) in first_of_each_row(hits(batch, PATTERN), markup_in):
-            if not any(ABOUT_MARKUP.search(piece.text) for piece in pieces_of(batch.examples[row])):
+            if not any(speaks_of_markup(piece.text) for piece in pieces_of(batch.examples[row])):
                 yield Suspicion(batch.numbers[row], f"HTML is left here: {what:.60}", around)
 
 
 def markup_in(text: str) -> tuple[str, str] | None:
     prose = CODE.sub(" ", text)
     match = MARKUP.search(prose)
-    if match is None or len(LOOKS_LIKE_CODE.findall(prose[:20_000])) > 2:
+    if match is None or looks_like_code(prose):
         return None
     return match[0], prose[max(0, match.start() - 60) : match.end() + 60]

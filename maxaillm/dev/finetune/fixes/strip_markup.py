@@ -8,12 +8,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from maxaillm.dev.finetune.code_text import CODE, looks_like_code, speaks_of_markup
 from maxaillm.dev.finetune.fixes import Fix, StoredExample, fixes
-from maxaillm.dev.finetune.row_batch import Piece
+from maxaillm.dev.finetune.row_batch import Piece, pieces_of
 from maxaillm.dev.finetune.row_changes import with_texts
 
-CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`)", re.DOTALL)
-"""Code of Markdown: between fences, or between backticks on one line."""
 TAG = re.compile(r"<!--|-->|<(/?)([a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 """With a semicolon only: `?a=1&copy=2` is an address."""
@@ -54,15 +53,30 @@ class StripMarkup(Fix):
         True, title="Entities", description="&amp;, &quot;, &#39; become what they stand for."
     )
 
+    leave_code: bool = Field(
+        True,
+        title="Leave code alone",
+        description="Rows that speak of HTML and the like, and texts that look like code, stay.",
+    )
+
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_texts(example, self.plain)
+        after = with_texts(example, self.plain)
+        if after is example or not self.leave_code:
+            return after
+        is_about = any(speaks_of_markup(piece.text) for piece in pieces_of(example))
+        return example if is_about else after
 
     def plain(self, piece: Piece) -> str:
-        if "<" not in piece.text and "&" not in piece.text:
-            return piece.text
-        parts = CODE.split(piece.text)  # every second one is code
-        parts[::2] = [self.without_markup(part) for part in parts[::2]]
-        return "".join(parts)
+        text = piece.text
+        if "<" not in text and "&" not in text:
+            return text
+        if self.leave_code and looks_like_code(CODE.sub(" ", text)):
+            return text
+        parts, end = [], 0
+        for code in CODE.finditer(text):
+            parts += [self.without_markup(text[end : code.start()]), code[0]]
+            end = code.end()
+        return "".join([*parts, self.without_markup(text[end:])])
 
     def without_markup(self, text: str) -> str:
         bare = without_tags(text) if self.tags else text
