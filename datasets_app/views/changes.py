@@ -7,6 +7,7 @@ from typing import cast
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
+from pydantic import ValidationError
 
 from datasets_app.change_preview import ChangePreview, preview_change
 from datasets_app.models import DatasetVersion
@@ -87,4 +88,12 @@ def form_and_fix(fix_class: type[Fix], data: QueryDict) -> tuple[SchemaForm, Fix
     if form.is_bound:
         is_complete = form.is_valid() and is_told
         return form, cast(Fix, form.value) if is_complete else None
-    return form, fix_class.model_validate({}) if "codes" in data else None
+    return form, fix_by_default(fix_class) if "codes" in data else None
+
+
+def fix_by_default(fix_class: type[Fix]) -> Fix | None:
+    """The fix with all its defaults; None where something has to be said."""
+    try:
+        return fix_class.model_validate({})
+    except ValidationError:
+        return None

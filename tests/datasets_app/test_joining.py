@@ -1,0 +1,71 @@
+"""Several data sets made into one, and rows found among many."""
+
+from __future__ import annotations
+
+import json
+
+from django.test import Client
+
+from datasets_app.models import Dataset
+from tests.conftest import FakeQueue
+from tests.datasets_app.conftest import Importer
+
+
+def rows(word: str, count: int) -> str:
+    return "".join(
+        json.dumps({"prompt": f"{word} question {i}", "completion": f"{word} answer {i}"}) + "\n"
+        for i in range(count)
+    )
+
+
+def test_rows_are_taken_as_often_as_asked(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    first, second = upload(rows("red", 40), "a.jsonl"), upload(rows("blue", 10), "b.jsonl")
+    times = {f"times-{first.dataset_id}": "0.5", f"times-{second.dataset_id}": "2"}
+    answer = alice_client.post("/datasets/join/", times | {"name": "Both"})
+    assert answer.status_code == 302
+    queue.work()
+    joined = Dataset.objects.get(name="Both").newest
+    assert (joined.status, joined.rows) == ("ready", 40)
+    assert set(joined.parents.all()) == {first, second}
+    assert joined.change == "Joined: 20 of a v1, 20 of b v1"
+
+
+def test_what_can_not_be_joined_is_said(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    talk = upload(rows("red", 10), "a.jsonl")
+    labels = upload("text,label\n" + "some text here,x\nmore text here,y\n" * 5, "b.csv")
+    field = f"times-{talk.dataset_id}"
+    for typed in ("", "x", "-1", "1000", "nan"):
+        answer = alice_client.post("/datasets/join/", {field: typed})
+        assert answer.status_code == 400
+        assert not queue.jobs
+    alice_client.post("/datasets/join/", {field: "1", f"times-{labels.dataset_id}": "1"})
+    queue.work()
+    joined = Dataset.objects.get(name="Joined").newest
+    assert joined.status == "invalid"
+    assert "conversations" in joined.error["message"]
+
+
+def test_another_users_rows_are_not_joined(upload: Importer, bob_client: Client) -> None:
+    version = upload(rows("red", 10), "a.jsonl")
+    answer = bob_client.post("/datasets/join/", {f"times-{version.dataset_id}": "1"})
+    assert answer.status_code == 400
+    assert Dataset.objects.count() == 1
+
+
+def test_rows_are_searched_and_filtered(upload: Importer, alice_client: Client) -> None:
+    version = upload(rows("red", 30) + rows("blue", 30) + rows("red", 1), "a.jsonl")
+    url = version.dataset.get_absolute_url()
+    found = alice_client.get(url, {"words": "BLUE 7"}).content.decode()
+    assert "blue question 7" in found
+    assert "red question" not in found
+    assert "1 to 10 of 31 rows" in alice_client.get(url, {"words": "red"}).content.decode()
+    flagged = alice_client.get(url, {"code": "duplicate"}).content.decode()
+    assert 'id="row-61"' in flagged
+    assert 'id="row-1"' not in flagged
+    assert "No row is like that" in alice_client.get(url, {"words": "green"}).content.decode()
+    for odd in ({"split": "x"}, {"label": "\0"}, {"words": "(" * 2000}, {"code": "no such"}):
+        assert alice_client.get(url, odd).status_code == 200
