@@ -88,12 +88,9 @@ def version_of(request: HttpRequest, dataset_id: int) -> DatasetVersion:
 def create_dataset(
     request: HttpRequest, file: File[UploadedFile], name: Form[str] = ""
 ) -> Status[DatasetVersion]:
-    version = import_dataset(
-        owner=cast(User, request.user),
-        name=name,
-        file_name=file.name or "",
-        path=stage_file(file.chunks()),
-    )
+    owner = cast(User, request.user)
+    path = stage_file(file.chunks(), owner=owner)
+    version = import_dataset(owner=owner, name=name, file_name=file.name or "", path=path)
     return Status(201, version)
 
 

@@ -35,6 +35,18 @@ class UploadBusyError(UploadError):
     status = 423
 
 
+class UploadDamagedError(UploadError):
+    """What arrived is not what was sent; 460 is tus's word for it."""
+
+    code = "damaged"
+    status = 460
+
+
+class QuotaError(UploadError):
+    code = "quota"
+    status = 413
+
+
 class NoSpaceError(UploadError):
     code = "disk_full"
     status = 507

@@ -94,9 +94,14 @@ def apply_fixes(
 def join_parts(
     task: dict[str, Any], recipe: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding
 ) -> dict[str, Any]:
-    """`recipe` has, by the id of each part, how often its rows are taken."""
+    """`recipe` has, by the id of each part, how often its rows are taken, and into which split."""
     sources = [
-        Source(part["name"], RowStore(Path(part["path"])), recipe["times"][str(part["id"])])
+        Source(
+            part["name"],
+            RowStore(Path(part["path"])),
+            recipe["times"][str(part["id"])],
+            recipe["splits"].get(str(part["id"])),
+        )
         for part in task["parts"]
     ]
     rows = Inspection(on_batch, on_finding)

@@ -192,6 +192,7 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = False
 
 MAX_UPLOAD_BYTES = int(os.environ.get("MAXFT_MAX_UPLOAD_BYTES") or 2 * 1024**3)
+DATA_QUOTA_BYTES = int(os.environ.get("MAXFT_DATA_QUOTA_BYTES") or 100 * 1024**3)
 MAX_BODY_BYTES = 2 * 1024**2
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # A trainer that tells nothing for so long is taken for stuck; a step must be faster than that.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -17,13 +18,15 @@ from django.contrib.auth.models import User
 from datasets_app.display import display_name
 from datasets_app.errors import (
     NoSpaceError,
+    QuotaError,
     UploadBusyError,
+    UploadDamagedError,
     UploadError,
     UploadOffsetError,
     UploadTooLargeError,
     file_errors_told,
 )
-from datasets_app.models import Upload
+from datasets_app.models import DatasetVersion, Upload
 from maxft_site.web.templatetags.ui import size as in_units
 
 READ_BYTES = 2**20
@@ -43,6 +46,7 @@ def start_upload(*, owner: User, file_name: str, size_bytes: int) -> Upload:
         raise UploadTooLargeError(
             f"You have {UNFINISHED} unfinished uploads.", "Finish or discard some of them first."
         )
+    require_quota(owner, size_bytes)
     require_space(size_bytes)
     upload = Upload(owner=owner, file_name=display_name(file_name), size_bytes=size_bytes)
     with file_errors_told():
@@ -59,6 +63,19 @@ def require_size(size_bytes: int) -> None:
             f"The file has {in_units(size_bytes)}; the site takes up to "
             f"{in_units(settings.MAX_UPLOAD_BYTES)}.",
             "Split the file, or let the site's owner raise MAXFT_MAX_UPLOAD_BYTES.",
+        )
+
+
+def require_quota(owner: User, size_bytes: int) -> None:
+    """Room for the file beside what its owner has uploaded; a deleted data set counts no more."""
+    versions = DatasetVersion.objects.filter(dataset__owner=owner, dataset__deleted=None)
+    files = dict(versions.exclude(sha256="").values_list("sha256", "size_bytes"))
+    coming = sum(upload.size_bytes for upload in Upload.objects.filter(owner=owner))
+    if sum(files.values()) + coming + size_bytes > settings.DATA_QUOTA_BYTES:
+        raise QuotaError(
+            f"Your files would be more than {in_units(settings.DATA_QUOTA_BYTES)} together.",
+            "Delete data sets that you don't need, or let the site's owner raise "
+            "MAXFT_DATA_QUOTA_BYTES.",
         )
 
 
@@ -95,8 +112,14 @@ def locked(upload: Upload) -> Iterator[BinaryIO]:
         yield file
 
 
-def append_to_upload(*, upload: Upload, offset: int, body: Readable) -> int:
-    """Write what `body` holds at `offset`, which must be the end; gives the new end."""
+def append_to_upload(
+    *, upload: Upload, offset: int, body: Readable, sha256: bytes | None = None
+) -> int:
+    """Write what `body` holds at `offset`, which must be the end; gives the new end.
+
+    With `sha256`, a piece that arrives as anything else is not kept.
+    """
+    digest = hashlib.sha256()
     try:
         with locked(upload) as file, file_errors_told():
             if file.tell() != offset:
@@ -112,6 +135,13 @@ def append_to_upload(*, upload: Upload, offset: int, body: Readable) -> int:
                         "Upload the file again.",
                     )
                 write_all(file, piece)
+                if sha256 is not None:
+                    digest.update(piece)
+            if sha256 is not None and digest.digest() != sha256:
+                file.truncate(offset)
+                raise UploadDamagedError(
+                    "A piece of the file was damaged on its way.", "It is sent again."
+                )
             return file.tell()
     except NoSpaceError:
         discard_upload(upload=upload)
@@ -129,8 +159,8 @@ def discard_upload(*, upload: Upload) -> None:
     upload.delete()
 
 
-def stage_file(chunks: Iterable[bytes]) -> Path:
-    """Put a file that came in one request beside the uploads; the caller imports it."""
+def stage_file(chunks: Iterable[bytes], *, owner: User) -> Path:
+    """Put a file of `owner`, which came in one request, beside the uploads, to be imported."""
     folder = Path(settings.UPLOADS_DIR)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / str(uuid4())
@@ -142,6 +172,7 @@ def stage_file(chunks: Iterable[bytes]) -> Path:
                 received += len(chunk)
                 require_size(received)
                 file.write(chunk)
+            require_quota(owner, received)
     except UploadError:
         path.unlink(missing_ok=True)
         raise

@@ -15,6 +15,7 @@ from datasets_app.models import Dataset, DatasetVersion, Finding
 from datasets_app.services.checks import queue_check
 from datasets_app.services.imports import NAME_CHARS, next_number
 from maxaillm.dev.finetune.recipe import recipe_of
+from maxaillm.dev.finetune.splits import Split
 
 CONTENT = (
     "status", "file_name", "size_bytes", "sha256", "rows_sha256", "findings_sha256", "encoding",
@@ -56,13 +57,23 @@ def add_child(version: DatasetVersion, recipe: dict[str, Any], change: str) -> D
 
 
 def join_datasets(
-    *, owner: User, name: str, times: Mapping[DatasetVersion, float], shuffle: bool, seed: int = 0
+    *,
+    owner: User,
+    name: str,
+    times: Mapping[DatasetVersion, float],
+    splits: Mapping[DatasetVersion, Split],
+    shuffle: bool,
+    seed: int = 0,
 ) -> DatasetVersion:
-    """Make a new data set of the rows of several versions, each taken so many times."""
+    """Make a new data set of the rows of several versions, each taken so many times.
+
+    Rows of those in `splits` go there; all others keep the split they are in.
+    """
     for version in times:
         require_ready(version)
     recipe = {
         "times": {str(version.pk): each for version, each in times.items()},
+        "splits": {str(version.pk): split for version, split in splits.items()},
         "shuffle": shuffle,
         "seed": seed,
     }

@@ -57,12 +57,12 @@ def take_in(request: HttpRequest) -> list[DatasetVersion]:
     text = request.POST.get("text", "")
     if not text.strip():
         raise FineTuneError("There is no file and no text yet.", "Choose a file or paste rows.")
-    path = stage_file([text.encode("utf-8", "replace")])
+    path = stage_file([text.encode("utf-8", "replace")], owner=owner)
     return [import_dataset(owner=owner, name=name or PASTED, file_name=PASTED, path=path)]
 
 
 def import_file(owner: User, name: str, file: UploadedFile[bytes]) -> DatasetVersion:
-    path = stage_file(file.chunks())
+    path = stage_file(file.chunks(), owner=owner)
     return import_dataset(owner=owner, name=name, file_name=file.name or "", path=path)
 
 

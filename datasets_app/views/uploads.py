@@ -1,4 +1,4 @@
-"""Uploads in pieces: the core of the tus protocol 1.0, https://tus.io/protocols/resumable-upload.
+"""Uploads in pieces: tus 1.0 with checksums, https://tus.io/protocols/resumable-upload.
 
 POST makes an upload, PATCH adds to its end, HEAD tells where that is, DELETE discards it.
 """
@@ -26,6 +26,7 @@ from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.web.errors import status_of
 
 VERSION = "1.0.0"
+SHA256_BYTES = 32
 PIECE_TYPE = "application/offset+octet-stream"
 View = Callable[..., HttpResponse]
 
@@ -76,7 +77,10 @@ def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
         return HttpResponse(status=415)
     try:
         offset = append_to_upload(
-            upload=found, offset=number_of(request, "Upload-Offset"), body=request
+            upload=found,
+            offset=number_of(request, "Upload-Offset"),
+            body=request,
+            sha256=checksum_of(request.headers.get("Upload-Checksum", "")),
         )
     except UploadOffsetError as error:
         response = JsonResponse({"error": error.as_json()}, status=error.status)
@@ -115,6 +119,20 @@ def number_of(request: HttpRequest, header: str) -> int:
     if not value.isascii() or not value.isdecimal() or len(value) > 18:
         raise UploadError(f"The header {header} has no whole number.", "Send it in bytes.")
     return int(value)
+
+
+def checksum_of(header: str) -> bytes | None:
+    """The SHA-256 of a piece, as tus's checksum extension writes it; None where there is none."""
+    if not header:
+        return None
+    algorithm, _, value = header.partition(" ")
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        digest = b""
+    if algorithm != "sha256" or len(digest) != SHA256_BYTES:
+        raise UploadError("The header Upload-Checksum can't be read.", "Send sha256 in base64.")
+    return digest
 
 
 def file_name_of(metadata: str) -> str:

@@ -104,19 +104,20 @@ export class Upload {
   async sendPiece() {
     const begin = this.sent;
     const piece = this.file.slice(begin, begin + PIECE);
-    const answer = await this.patch(piece, begin);
+    const answer = await this.patch(piece, begin, await checksum(piece));
     this.sent = Number(answer.headers.get("Upload-Offset"));
     this.rate.add(this.sent);
     this.change("sending");
   }
 
   /** XMLHttpRequest, for fetch does not tell how much of a body has left. */
-  patch(piece, begin) {
+  patch(piece, begin, sum) {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
       request.open("PATCH", this.url);
       const token = document.querySelector("meta[name=csrf-token]").content;
       const headers = { ...TUS, "Upload-Offset": String(begin), "X-CSRFToken": token };
+      if (sum) headers["Upload-Checksum"] = `sha256 ${sum}`;
       headers["Content-Type"] = "application/offset+octet-stream";
       for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
       request.upload.onprogress = (event) => {
@@ -145,7 +146,7 @@ export class Upload {
 }
 
 /** Whether trying again may help: the server is away, busy, or was one piece ahead of us. */
-const passes = (status) => [409, 423, 429, 502, 503, 504].includes(status);
+const passes = (status) => [409, 423, 429, 460, 502, 503, 504].includes(status);
 
 async function expectOk(response) {
   // A redirect to the login page looks like success, but does not speak the protocol.
@@ -165,5 +166,11 @@ const online = () =>
     if (!navigator.onLine) window.addEventListener("online", resolve, { once: true });
   });
 
-const base64 = (text) =>
-  btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""));
+const base64Bytes = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+const base64 = (text) => base64Bytes(new TextEncoder().encode(text));
+
+/** SHA-256 in base64; browsers only make it on pages that came over HTTPS or from this machine. */
+async function checksum(piece) {
+  if (!globalThis.crypto?.subtle) return null;
+  return base64Bytes(new Uint8Array(await crypto.subtle.digest("SHA-256", await piece.arrayBuffer())));
+}

@@ -23,13 +23,15 @@ def test_rows_are_taken_as_often_as_asked(
 ) -> None:
     first, second = upload(rows("red", 40), "a.jsonl"), upload(rows("blue", 10), "b.jsonl")
     times = {f"times-{first.dataset_id}": "0.5", f"times-{second.dataset_id}": "2"}
-    answer = alice_client.post("/datasets/join/", times | {"name": "Both"})
+    into = {f"split-{second.dataset_id}": "test", f"split-{first.dataset_id}": "x"}
+    answer = alice_client.post("/datasets/join/", times | into | {"name": "Both"})
     assert answer.status_code == 302
     queue.work()
     joined = Dataset.objects.get(name="Both").newest
     assert (joined.status, joined.rows) == ("ready", 40)
     assert set(joined.parents.all()) == {first, second}
     assert joined.change == "Joined: 20 of a v1, 20 of b v1"
+    assert joined.facts["splits"] == {"train": 20, "test": 20}
 
 
 def test_what_can_not_be_joined_is_said(

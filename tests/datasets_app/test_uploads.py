@@ -38,18 +38,49 @@ def begin(client: Client, size: int = len(CONTENT), name: str = "rows.jsonl") ->
     )
 
 
-def send(client: Client, url: str, offset: int, piece: bytes) -> Any:
+def send(client: Client, url: str, offset: int, piece: bytes, **headers: str) -> Any:
     return client.patch(
         url,
         data=piece,
         content_type="application/offset+octet-stream",
-        headers={"Tus-Resumable": "1.0.0", "Upload-Offset": str(offset)},
+        headers={"Tus-Resumable": "1.0.0", "Upload-Offset": str(offset)} | headers,
     )
 
 
 @pytest.fixture
 def url(alice_client: Client) -> str:
     return str(begin(alice_client)["Location"])
+
+
+def test_a_damaged_piece_is_not_kept(alice_client: Client, url: str) -> None:
+    def checksum(piece: bytes) -> dict[str, str]:
+        digest = base64.b64encode(hashlib.sha256(piece).digest()).decode()
+        return {"Upload-Checksum": f"sha256 {digest}"}
+
+    assert send(alice_client, url, 0, CONTENT[:100], **checksum(CONTENT[:100])).status_code == 204
+    damaged = send(alice_client, url, 100, CONTENT[1:100], **checksum(CONTENT[100:199]))
+    assert (damaged.status_code, damaged.json()["error"]["code"]) == (460, "damaged")
+    assert alice_client.head(url)["Upload-Offset"] == "100"
+    for odd in ("md5 AAAA", "sha256 AAAA", "sha256 ä", "sha256"):
+        refused = send(alice_client, url, 100, CONTENT[100:], **{"Upload-Checksum": odd})
+        assert refused.status_code == 400
+    assert alice_client.head(url)["Upload-Offset"] == "100"
+
+
+def test_nobody_uploads_more_than_their_share(
+    alice_client: Client, url: str, queue: FakeQueue, settings: Any, bob_client: Client
+) -> None:
+    settings.DATA_QUOTA_BYTES = len(CONTENT) + 100
+    refused = begin(alice_client, 101)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "quota")
+    send(alice_client, url, 0, CONTENT)
+    alice_client.post(f"{url}import/")
+    assert begin(alice_client, 101).status_code == 413
+    pasted = alice_client.post("/datasets/new/", {"text": "x" * 101})
+    assert pasted.status_code == 413
+    assert begin(bob_client, 101).status_code == 201
+    Dataset.objects.get().delete()
+    assert begin(alice_client, 101).status_code == 201
 
 
 def test_pieces_become_a_checked_dataset(alice_client: Client, url: str, queue: FakeQueue) -> None:

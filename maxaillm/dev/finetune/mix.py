@@ -42,6 +42,8 @@ class Source(NamedTuple):
     store: RowStore
     times: float = 1.0
     """How often each row is taken: 0.5 draws half of them by chance, 2 takes each twice."""
+    split: Split | None = None
+    """Where its rows go, such as a test file's; None: each keeps its split."""
 
 
 def times_of_shares(shares: Sequence[float], sizes: Sequence[int]) -> list[float]:
@@ -76,7 +78,7 @@ def mix(
         for place, source in enumerate(sources):
             for example in rows_of(source, f"{seed} {place}", locked):
                 taken[place] += 1
-                yield example
+                yield example if source.split is None else example | {"split": source.split}
 
     if shuffle:
         piles = min(MAX_PILES, 1 + sum(map(bytes_of, sources)) // PILE_BYTES)
