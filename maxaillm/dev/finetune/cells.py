@@ -163,16 +163,21 @@ def text_of(row: Row, column: str | None) -> str:
 
 def items_of(value: object) -> list[Any] | None:
     """`value` where it is a list; a table's cell may hold one written as JSON."""
-    if isinstance(value, str) and value.lstrip()[:1] == "[":
+    if isinstance(value, str) and is_between(value, "[", "]"):
         value = written_value(value)
     return value if isinstance(value, list) else None
 
 
 def object_of(value: object) -> dict[str, Any] | None:
     """`value` where it is an object; a table's cell may hold one written as JSON."""
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
+    if isinstance(value, str) and is_between(value, "{", "}"):
         value = written_value(value)
     return value if isinstance(value, dict) else None
+
+
+def is_between(text: str, first: str, last: str) -> bool:
+    """Whether `text` begins and ends like this, blanks aside: what does not is not parsed."""
+    return text.lstrip()[:1] == first and text.rstrip()[-1:] == last
 
 
 def written_value(text: str) -> Any:

@@ -17,6 +17,8 @@ from maxaillm.dev.finetune.readers import Record, Records
 from maxaillm.dev.finetune.unsupported import refuse_unanswered, refuse_unsupported
 
 SAMPLE_ROWS = 1_000
+SAMPLE_CELLS = 50_000
+"""Of tables with more than fifty columns fewer rows are looked at: every format looks at each."""
 SHOWN_COLUMNS = 12
 
 
@@ -41,6 +43,7 @@ def format_of(sample: Sequence[Row]) -> DataFormat:
     Raises DataError where it is data that can't be trained on, NeedsMappingError where the
     owner has to choose the columns.
     """
+    sample = sample[: max(50, SAMPLE_CELLS // max(1, len(all_columns(sample))))]
     refuse_unsupported(sample)
     matches = recognise(sample)
     if len(matches) == 1:
