@@ -20,7 +20,13 @@ from maxaillm.dev.finetune.formats import (
 )
 from maxaillm.dev.finetune.row_batch import Batch, StoredExample
 
-WORDS = ["amber", "basil", "cedar", "delta", "ember", "flint", "grove", "hazel", "inlet", "jolly"]
+WORDS = """
+    people water house river market bread garden window letter winter summer morning evening street
+    bridge mountain teacher doctor farmer sailor table chair lamp paper pencil music story question
+    answer journey station ticket engine forest island harbour village castle kitchen supper apple
+    orange butter sugar copper silver golden simple gentle heavy quiet narrow little yellow purple
+    carry follow listen wander gather remember
+""".split()  # noqa: SIM905
 
 
 def sentence(number: int, length: int = 9) -> str:
@@ -103,7 +109,7 @@ ENGLISH = [
 FAULTS = [
     Fault("duplicate", [talk("a", "b"), talk("c", "d"), talk("a", "b"), talk("a", "b")], [2, 3]),
     Fault("duplicate", [{"text": "a", "label": "x"}] * 2, [1], kind=Labelled),
-    Fault("near_duplicate", [answered(LONG), answered(LONG.replace("amber", "umber", 1))], [1]),
+    Fault("near_duplicate", [answered(LONG), answered(LONG.replace(" says ", " tells "))], [1]),
     Fault("near_duplicate", [talk("is it?", LONG), talk("is it?", LONG) | HELD,
           talk("was it?", LONG) | HELD], [2], code="leakage"),
     Fault("conflicting_answers", [talk("2 + 2?", "4"), talk(" 2 + 2? ", "5")], [1]),

@@ -79,7 +79,7 @@ def test_no_rows_at_all(name):
 
 
 @pytest.mark.parametrize("kind_name", KIND_NAMES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_whatever_rows_hold(kind_name, data):
     """Also rows that come twice; in batches of two it is the same."""

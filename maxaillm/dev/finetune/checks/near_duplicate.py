@@ -9,11 +9,14 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.near_pairs import similar_rows, sketches
+from maxaillm.dev.finetune.near_pairs import similar_rows
 from maxaillm.dev.finetune.row_figures import RowFigures
 from maxaillm.dev.finetune.row_hashes import first_places, text_hashes
+from maxaillm.dev.finetune.row_sketches import Slots, common_windows, sketches
 
 SPLITS = ("train", "validation", "test")
+FIRST_ROWS = 500
+"""What these have in common is taken for a template."""
 
 
 @checks.register
@@ -26,28 +29,47 @@ class NearDuplicate(Check):
     fix: ClassVar[str | None] = "drop_rows"
 
     name: Literal["near_duplicate"] = "near_duplicate"
-    threshold: float = Field(0.85, gt=0.5, le=1, title="Smallest share in common")
+    threshold: float = Field(0.8, gt=0.5, le=1, title="Smallest share in common")
     min_windows: int = Field(
         40, ge=1, title="Shortest row", json_schema_extra={"unit": "bytes", "advanced": True}
     )
     max_rows: int = Field(300_000, gt=0, title="Most rows compared")
     """A row takes 150 bytes of memory, and 16 µs where it has 200 characters."""
     _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _waiting: list[Batch] = PrivateAttr(default_factory=list)
+    _common: Slots | None = PrivateAttr(None)
     _seen: int = PrivateAttr(0)
+    _compared: int = PrivateAttr(0)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        room = max(0, self.max_rows - self._seen)
+        is_first = self._seen < FIRST_ROWS
         self._seen += len(batch)
-        if room and len(batch):
-            minima, bands, windows = sketches(batch)
-            numbers = np.array(batch.numbers, np.int64)
-            splits = np.array([SPLITS.index(split) for split in batch.splits], np.int8)
-            keep = np.flatnonzero(windows[:room] >= self.min_windows)
-            columns = (numbers, splits, text_hashes(batch), minima, bands)
-            self._rows.add(*(column[keep] for column in columns))
+        self._waiting.append(batch)
+        if self._seen >= FIRST_ROWS:
+            self.sketch_all(is_first=is_first)
         yield from ()
 
+    def sketch_all(self, *, is_first: bool) -> None:
+        if is_first:
+            self._common = common_windows(self._waiting, FIRST_ROWS)
+        for batch in self._waiting:
+            room = self.max_rows - self._compared
+            if room > 0 and len(batch):
+                self.sketch(batch, room)
+        self._waiting.clear()
+
+    def sketch(self, batch: Batch, room: int) -> None:
+        minima, bands, windows = sketches(batch, self._common)
+        numbers = np.array(batch.numbers, np.int64)
+        splits = np.array([SPLITS.index(split) for split in batch.splits], np.int8)
+        keep = np.flatnonzero(windows[:room] >= self.min_windows)
+        columns = (numbers, splits, text_hashes(batch), minima, bands)
+        self._rows.add(*(column[keep] for column in columns))
+        self._compared += min(room, len(batch))
+
     def conclude(self) -> Iterator[Suspicion]:
+        if self._seen < FIRST_ROWS:
+            self.sketch_all(is_first=True)
         if len(self._rows):
             yield from self.near_duplicates()
         if self._seen > self.max_rows:
