@@ -141,13 +141,18 @@ def helping(facts: Mapping[str, Any]) -> int:
 def alternatives(facts: Mapping[str, Any]) -> str:
     """What other maximum lengths would cut."""
     words = {0.0: "none", 0.01: "1 %", 0.05: "5 %"}
+    least = {way["tokens"]: words[way["cut_share"]] for way in reversed(facts["max_length_for"])}
     ways = [
-        f"{way['tokens']:,} tokens would cut {words[way['cut_share']]}"
-        for way in facts["max_length_for"]
-        if reaches(facts, way["tokens"])
+        f"{tokens:,} tokens would cut {word}"
+        for tokens, word in least.items()
+        if reaches(facts, tokens)
     ]
     context = facts["context_length"]
-    limit = [f"the model sees {context:,} at most"] if context and context < longest(facts) else []
+    limit = (
+        [f"the model sees {context:,} tokens at most"]
+        if context and context < longest(facts)
+        else []
+    )
     return "; ".join(ways + limit).capitalize() + "." if ways or limit else ""
 
 

@@ -55,14 +55,14 @@ DIED = {
 
 
 def run(argv: list[str], place: Part) -> None:
-    """`python -m maxaillm.dev.finetune ARGV`, off the network, to its end."""
+    """`python -m maxaillm.dev.finetune ARGV`, off the network, until it has found something."""
     warm = warm_address()
     if warm is not None:
         os.environ.setdefault(WARM_ADDRESS, str(warm))
     process = Trainer(argv, RunFolder(place.root), online=False)
     ends = time.monotonic() + LIMIT_SECONDS
     try:
-        while process.poll() is None and time.monotonic() < ends:
+        while process.poll() is None and time.monotonic() < ends and not place.found.exists():
             time.sleep(LOOK_SECONDS)
     finally:
         process.close()

@@ -15,11 +15,13 @@ from datasets_app.views.dataset import render_tab, visible_version
 from jobs.forms import models_on_offer
 from jobs.models import LanguageModel
 from jobs.preview import source_of, with_files
+from jobs.services.fit import kind_of
 from jobs.services.token_views import SUMMARY, Answer, TokenView, look_up, part_with_row
 from jobs.token_page import findings_of, lengths_figure, shown_streams, span_of
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import DataSection, RunConfig
 from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.formats import Conversation
 
 NUMBER_DIGITS = 12
 TRAIN_ON = {"answers": "the answers", "all": "every token"}
@@ -78,8 +80,11 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "jobs/_tokens.html", context | {"version": version})
-    names = list(dict.fromkeys([*(model.name for model in models), choice.model]))
-    return render_tab(request, version, "tokens", names=names, train_on=TRAIN_ON.items(), **context)
+    offered = {choice.model: choice.model} | {model.name: model.short_name for model in models}
+    train_on = TRAIN_ON.items() if kind_of(version) is Conversation else None
+    return render_tab(
+        request, version, "tokens", offered=offered.items(), train_on=train_on, **context
+    )
 
 
 def found(view: TokenView, choice: Choice, version: DatasetVersion) -> dict[str, Any]:

@@ -146,6 +146,14 @@ def test_the_words_of_classes_are_shown(configured: Any) -> None:
     assert row["streams"][0]["says"] == "b"
 
 
+def test_one_row_is_shown_where_the_first_ones_are_of_one_class(
+    configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maxaillm.dev.finetune.hf.token_view.SURVEYED_ROWS", 1)
+    row: Any = TokenView(configured("classes", 64), [1]).rows([1])[0]
+    assert row["streams"][0]["says"] == "a"
+
+
 def test_the_tags_are_shown_at_their_words(configured: Any) -> None:
     row: Any = TokenView(configured("token_classification", 64)).rows([1])[0]
     tokens = row["streams"][0]["tokens"]

@@ -137,7 +137,7 @@ def run_token_view(args: argparse.Namespace) -> None:
     if args.to is not None:
         token_command.write(config, args)
     elif args.row and not args.json:
-        token_command.print_rows(token_command.view_of(config).rows(args.row))
+        token_command.print_rows(token_command.view_of(config, args.row).rows(args.row))
     else:
         print_facts(token_command.facts_of(config, args), args)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -37,16 +37,16 @@ def config_of(args: argparse.Namespace) -> RunConfig:
     return RunConfig.parse(data)
 
 
-def view_of(config: RunConfig) -> TokenView:
+def view_of(config: RunConfig, rows: Sequence[int] | None) -> TokenView:
     from maxaillm.dev.finetune.hf.token_view import TokenView
 
-    return TokenView(config)
+    return TokenView(config, rows or ())
 
 
 def facts_of(
     config: RunConfig, args: argparse.Namespace, on_progress: Callable[[float], None] | None = None
 ) -> dict[str, Any]:
-    view = view_of(config)
+    view = view_of(config, args.row)
     if args.row:
         return {"rows": view.rows(args.row)}
     return view.summary(args.sample, on_progress or (lambda _: None))

@@ -18,16 +18,21 @@ from maxaillm.dev.finetune.formats import Conversation, Example
 from maxaillm.dev.finetune.hf import token_cache
 from maxaillm.dev.finetune.hf.processing import ProcessorEncoder
 from maxaillm.dev.finetune.hf.rows import Rows
-from maxaillm.dev.finetune.hf.tasks import ModelTask, model_task
+from maxaillm.dev.finetune.hf.tasks import Examples, ModelTask, model_task
 from maxaillm.dev.finetune.hf.tokenise import Encoder, Tokenised, require_rows
 from maxaillm.dev.finetune.plugins import processors
 from maxaillm.dev.finetune.running_text import read_documents
 from maxaillm.dev.finetune.splits import EVERY_SPLIT, Split
 
 
-def survey(config: RunConfig, settings: Mapping[str, Any]) -> ModelTask:
+def survey(
+    config: RunConfig, settings: Mapping[str, Any], examples: Examples | None = None
+) -> ModelTask:
     """The task asked for, else the one that the training file and the model are for, with what
-    it has to know of the file before the model is opened. Raises DataError."""
+    it has to know of the file, or of some `examples`, before the model is opened.
+
+    Raises DataError.
+    """
     if not config.data.train_file:
         raise DataError("No training file is given.", "Set data.train_file.")
     kind: type[Example] = Conversation
@@ -39,7 +44,7 @@ def survey(config: RunConfig, settings: Mapping[str, Any]) -> ModelTask:
         kind = type(first)
     config = settled(config, kind, settings)
     task = model_task(str(config.task))(config, kind)
-    task.survey(lambda: training_examples(config), settings)
+    task.survey(examples or (lambda: training_examples(config)), settings)
     return task
 
 

@@ -5,7 +5,8 @@ Needs the tokenizer and `config.json` of a model, not its weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from pydantic import JsonValue
 from transformers import AutoConfig, PreTrainedModel
 
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.fit import settled
+from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.hf.base_model import visible_width
-from maxaillm.dev.finetune.hf.data import make_encoder, survey
+from maxaillm.dev.finetune.hf.data import make_encoder, survey, training_examples
 from maxaillm.dev.finetune.hf.loading import TEXT_FILES, context_length, download, load_tokenizer
 from maxaillm.dev.finetune.hf.tasks import ModelTask
 from maxaillm.dev.finetune.hf.token_examples import FileExamples, Placed
@@ -26,15 +29,20 @@ from maxaillm.dev.finetune.hf.token_text import special_ids, texts_of
 from maxaillm.dev.finetune.model_folder import check_files, find_folder, read_json
 from maxaillm.dev.finetune.tasks import TASKS
 
+SURVEYED_ROWS = 1000
+
 
 class TokenView:
     """The rows of a configuration as its training would have them."""
 
-    def __init__(self, config: RunConfig) -> None:
-        """Raises ConfigError, DataError, ModelError where such a run could not begin."""
+    def __init__(self, config: RunConfig, places: Sequence[int] = ()) -> None:
+        """With `places`, only these rows are of interest: a large file is not read as a whole.
+
+        Raises ConfigError, DataError, ModelError where such a run could not begin.
+        """
         folder = open_folder(config.model.name)
         settings = read_json(folder / "config.json")
-        task = survey(config, settings)
+        task = surveyed(config, settings, places)
         self.config = settled(config, task.kind, settings)
         self.task = task.under(self.config)
         self.task.check_model(config.model.name, settings)
@@ -108,6 +116,21 @@ class TokenView:
             state: seen.states.count(state) for state in ("trained", "context", "cut")
         }
         return {"title": seen.stream.title, "says": seen.stream.said, "tokens": tokens, **counts}
+
+
+def surveyed(config: RunConfig, settings: dict[str, Any], places: Sequence[int]) -> ModelTask:
+    """The task; of single rows it need not know which labels others have."""
+    if not places:
+        return survey(config, settings)
+
+    def some() -> Iterator[Example]:
+        yield from islice(training_examples(config), SURVEYED_ROWS)
+        yield from (placed.example for placed in FileExamples(config).at(places))
+
+    try:
+        return survey(config, settings, some)
+    except DataError:  # all of the first rows may be of one class
+        return survey(config, settings)
 
 
 def open_folder(name: str) -> Path:
