@@ -1,0 +1,110 @@
+"""A file's way in headless Chromium: mapped, mended, split, seen token by token, trained on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import SECONDS
+
+pytestmark = pytest.mark.browser
+
+TOWNS = [f"Where is town {n}?;In land {n % 40}.;{n}" for n in range(120)]
+ROWS = ["vraag;antwoord;nr", *TOWNS, *TOWNS[:30], "Where is nothing?;;121"]
+
+
+@pytest.fixture(scope="module")
+def dataset(page, site, tmp_path_factory):
+    """The file uploaded and its columns mapped; the address of the data set."""
+    path = tmp_path_factory.mktemp("data") / "towns.csv"
+    path.write_text("\n".join(ROWS))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{site.url}/datasets/new/")
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_role("button", name="Upload and check").click()
+    page.wait_for_url(re.compile(r"/datasets/\d+/$"))
+    page.get_by_role("link", name="Choose the columns").click()
+    page.get_by_label("vraag").select_option("prompt")
+    page.get_by_label("antwoord").select_option("completion")
+    expect(page.get_by_text("Nothing is missing.")).to_be_visible()
+    page.get_by_role("button", name="Check the file with these columns").click()
+    page.wait_for_url(re.compile(r"/datasets/\d+/$"))
+    ready(page, 1)
+    return page.url
+
+
+def ready(page, number):
+    """Wait until version `number` is checked."""
+    expect(page.locator(".facts")).to_contain_text(f"v{number}")
+    expect(page.get_by_role("link", name="Train on it")).to_be_visible()
+
+
+def make(page, number):
+    page.get_by_role("button", name=f"Make v{number}").click()
+    page.wait_for_url(re.compile(r"/datasets/\d+/$"))
+    ready(page, number)
+
+
+def test_every_row_is_counted_and_faults_are_named(page, dataset):
+    page.goto(dataset)
+    facts = page.locator(".facts")
+    expect(facts).to_contain_text("150 rows")
+    expect(facts).to_contain_text("1 left out")
+    page.get_by_role("link", name="Findings").first.click()
+    expect(page.get_by_role("heading", name="Duplicate: 30 rows")).to_be_visible()
+    assert page.complaints == []
+
+
+def test_a_click_mends_and_the_next_brings_it_back(page, dataset):
+    page.goto(f"{dataset}findings/?code=duplicate")
+    finding = page.locator(".finding").filter(has_text="Duplicate: 30 rows")
+    finding.get_by_role("link", name="Drop the rows…").click()
+    expect(page.get_by_text("Of 150 rows, 30 will be left out")).to_be_visible()
+    make(page, 2)
+    expect(page.locator(".facts")).to_contain_text("120 rows")
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("button", name="Back to v1").click()
+    ready(page, 3)
+    expect(page.locator(".facts")).to_contain_text("150 rows")
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("button", name="Back to v2").click()
+    ready(page, 4)
+    assert page.complaints == []
+
+
+def test_rows_are_split_and_the_test_rows_locked(page, dataset):
+    page.goto(f"{dataset}splits/")
+    page.get_by_role("button", name="Show what will change").click()
+    expect(page.get_by_text("Of 120 rows, 120 will be changed")).to_be_visible()
+    make(page, 5)
+    page.get_by_role("link", name="Splits").click()
+    page.get_by_role("button", name="Lock the test rows").click()
+    expect(page.get_by_text("The test rows are locked")).to_be_visible()
+    assert page.complaints == []
+
+
+def test_what_the_model_will_see_is_shown_and_trained_on(page, dataset):
+    page.goto(f"{dataset}tokens/")
+    token = page.locator(".tok[data-kind=trained]")
+    expect(token.nth(3)).to_be_visible(timeout=120 * SECONDS)
+    page.get_by_role("link", name="Train on it").click()
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    page.locator("[name=training-max_steps]").fill("3")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"/runs/\d+/$"))
+    page.get_by_role("link", name="Chat with it").first.wait_for(timeout=180 * SECONDS)
+    expect(page.locator("main")).to_contain_text("v5")
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(
+    "part", ["", "findings/", "tokens/", "splits/", "versions/", "change/", "change/trim/?asked=1"]
+)
+def test_no_page_of_a_data_set_scrolls_sideways(page, dataset, part, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{dataset}{part}")
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.complaints == []
