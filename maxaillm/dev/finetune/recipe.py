@@ -183,13 +183,18 @@ class Work:
                 return None
             if after is example or after == example:
                 continue
-            if problem_of_stored(self.store.kind, after) is not None:
+            if self.is_unusable(example, after):
                 count.dropped += 1
                 count.unusable += 1
                 return None
             count.changed += 1
             example = after
         return example
+
+    def is_unusable(self, before: StoredExample, after: StoredExample) -> bool:
+        """Whether nothing can be learned from a row now; to another split it moves as it is."""
+        is_same = all(after.get(name) is before[name] for name in before if name != "split")
+        return not is_same and problem_of_stored(self.store.kind, after) is not None
 
 
 def recipe_of(steps: Sequence[Mapping[str, Any]]) -> list[Fix]:

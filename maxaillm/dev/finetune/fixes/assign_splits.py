@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
 from collections import Counter, defaultdict
 from hashlib import blake2b
 from typing import ClassVar, Literal, Self
 
+import orjson
 from pydantic import Field, PrivateAttr, model_validator
 
 from maxaillm.dev.finetune.fixes import Fix, StoredExample, Whole, fixes
@@ -62,7 +62,9 @@ class AssignSplits(Fix):
         title="Keep what is assigned",
         description="Rows that name a split stay in it; only the others are dealt out.",
     )
-    seed: int = Field(0, ge=0, title="Seed", description="Another seed draws other rows.")
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, title="Seed", description="Another seed draws other rows."
+    )
     _fixed: dict[str, Counter[Split]] = PrivateAttr(default_factory=new_counts)
     _hashes: dict[str, array[int]] = PrivateAttr(default_factory=new_hashes)
     _groups: dict[int, Split] = PrivateAttr(default_factory=dict)
@@ -152,10 +154,10 @@ class AssignSplits(Fix):
     def hash_of(self, example: StoredExample) -> int:
         """A number from the seed and the row, or its source: rows that come or go don't matter."""
         if self.by == "source":
-            content = source_of(example)
+            content = source_of(example).encode()
         else:
-            content = json.dumps({**example, "split": None}, sort_keys=True)
-        digest = blake2b(content.encode(), digest_size=8, key=str(self.seed).encode()).digest()
+            content = orjson.dumps({**example, "split": None}, option=orjson.OPT_SORT_KEYS)
+        digest = blake2b(content, digest_size=8, key=b"%d" % self.seed).digest()
         return int.from_bytes(digest)
 
 

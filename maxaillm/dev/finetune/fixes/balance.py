@@ -43,7 +43,9 @@ class Balance(Fix):
         title="Only the train split",
         description="What measures the model is to look like the world, not balanced.",
     )
-    seed: int = Field(0, ge=0, title="Seed", description="Another seed draws other rows.")
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, title="Seed", description="Another seed draws other rows."
+    )
     _rows: Counter[str] = PrivateAttr(default_factory=Counter)
     _draws: dict[str, Draw] = PrivateAttr(default_factory=dict)
 

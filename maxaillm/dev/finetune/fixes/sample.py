@@ -29,7 +29,9 @@ class Sample(Fix):
     share: float | None = Field(
         None, gt=0, lt=1, title="Share", description="Which part to keep: 0.1 is a tenth."
     )
-    seed: int = Field(0, ge=0, title="Seed", description="Another seed draws other rows.")
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, title="Seed", description="Another seed draws other rows."
+    )
     _seen: int = PrivateAttr(0)
     _draw: Draw = PrivateAttr()
 
