@@ -48,6 +48,8 @@ class Finding(NamedTuple):
     title: str
     text: str = ""
     tokens: int = 0
+    places: tuple[int, ...] = ()
+    """The first of the rows that it speaks of."""
 
     @property
     def button(self) -> str:
@@ -92,10 +94,12 @@ def problems(facts: Mapping[str, Any]) -> list[Finding]:
     if facts["longer_rows"]:
         share = facts["longer_rows"] / facts["rows"]
         title = f"{rows(facts, 'longer_rows')}, {share * 100:.1f} %, are cut"
-        found.append(Finding("warn", title, alternatives(facts), helping(facts)))
+        places = tuple(facts["longer_at"])
+        found.append(Finding("warn", title, alternatives(facts), helping(facts), places))
     if facts["lost_rows"]:
         title = f"{rows(facts, 'lost_rows')} lose their whole answer and would be left out"
-        found.append(Finding("warn", title, "The maximum length ends before the answer begins."))
+        text = "The maximum length ends before the answer begins."
+        found.append(Finding("warn", title, text, places=tuple(facts["lost_at"])))
     if facts["dropped_rows"] > facts["lost_rows"]:
         title = f"{rows(facts, 'dropped_rows')} would be left out"
         found.append(Finding("warn", title, said_of_dropped(facts)))

@@ -120,7 +120,11 @@ def summary_context(answer: Answer, choice: Choice, version: DatasetVersion) -> 
     return {
         "facts": facts,
         "findings": [
-            (finding, choice.query(version, max_length=finding.tokens))
+            {
+                "finding": finding,
+                "url": choice.query(version, max_length=finding.tokens) if finding.tokens else "",
+                "rows": [(place, choice.query(version, row=place)) for place in finding.places],
+            }
             for finding in findings_of(facts)
         ],
         "figure": lengths_figure(facts) if facts["histogram"] else None,

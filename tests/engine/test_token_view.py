@@ -134,6 +134,8 @@ def test_what_is_cut_is_shown_too(kind: str, configured: Any) -> None:
     cut = [row for row in rows if any(stream["cut"] for stream in row["streams"])]
     assert summary["length"]["max"] == max(lengths) > lesser_width(kind)
     assert summary["longer_rows"] == len(cut) > 0
+    assert summary["longer_at"] == [row["row"] for row in cut][:10]
+    assert summary["lost_at"] == [row["row"] for row in rows if row["left_out"]]
     assert sum(part["rows"] for part in summary["histogram"]) == summary["rows"] == len(rows)
     least = {part["cut_share"]: part["tokens"] for part in summary["max_length_for"]}
     longest = [max(len(stream["tokens"]) for stream in row["streams"]) for row in rows]

@@ -24,10 +24,12 @@ class Placed(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Examples to train on, every so many of them, and how many the file has in all."""
+    """Examples to train on: all of them, or one in so many."""
 
-    examples: Sequence[Any]
+    placed: Iterable[Placed]
     every: int
+    total: int | None
+    """None: not known before all are read."""
 
 
 class FileExamples:
@@ -43,11 +45,10 @@ class FileExamples:
         wanted = sorted({place for place in places if place > 0})
         if self.store is not None:
             yield from self.stored_at(self.store, wanted)
-            return
-        last = max(wanted, default=0)
-        for place, example in enumerate(islice(self.read(), last), start=1):
-            if place in wanted:
-                yield Placed(place, place, example)
+        elif wanted:
+            chosen = set(wanted)
+            up_to_last = islice(self.numbered(), wanted[-1])
+            yield from (placed for placed in up_to_last if placed.place in chosen)
 
     def stored_at(self, store: RowStore, places: list[int]) -> Iterator[Placed]:
         waiting = [place for place in places if place <= len(store)]
@@ -65,27 +66,29 @@ class FileExamples:
         if self.store is not None and 0 < limit < len(self.store):
             every = -(-len(self.store) // limit)
             places = list(range(1, len(self.store) + 1, every))
-            chosen = [placed.example for placed in self.stored_at(self.store, places)]
-            return Sample([example for example in chosen if is_trained(example)], every)
-        return thinned((example for example in self.read() if is_trained(example)), limit)
+            chosen = filter(is_trained, self.stored_at(self.store, places))
+            return Sample(chosen, every, len(places))
+        trained = filter(is_trained, self.numbered())
+        return thinned(trained, limit) if limit else Sample(trained, 1, None)
 
-    def read(self) -> Iterable[Any]:
+    def numbered(self) -> Iterator[Placed]:
         is_raw = self.config.data.processor is not None
-        return read_raw_rows(self.path) if is_raw else read_documents(self.path)
+        examples = read_raw_rows(self.path) if is_raw else read_documents(self.path)
+        return (Placed(n, n, example) for n, example in enumerate(examples, start=1))
 
 
-def is_trained(example: Any) -> bool:
-    return example.split in {None, "train"}
+def is_trained(placed: Placed) -> bool:
+    return placed.example.split in {None, "train"}
 
 
-def thinned(examples: Iterable[Any], limit: int) -> Sample:
+def thinned(examples: Iterable[Placed], limit: int) -> Sample:
     """Every k-th of the examples, k a power of two, as few as `limit` without knowing how many
-    there will be; 0: all."""
-    kept: list[Any] = []
+    there will be."""
+    kept: list[Placed] = []
     every = 1
-    for place, example in enumerate(examples):
-        if place % every == 0:
-            kept.append(example)
-        if limit and len(kept) > limit:
+    for index, placed in enumerate(examples):
+        if index % every == 0:
+            kept.append(placed)
+        if len(kept) > limit:
             kept, every = kept[::2], 2 * every
-    return Sample(kept, every)
+    return Sample(kept, every, len(kept))

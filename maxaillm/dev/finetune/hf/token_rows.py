@@ -26,7 +26,6 @@ State = Literal["trained", "context", "cut"]
 class Encoded(NamedTuple):
     """What becomes of an example: `rows` that training sees, `whole` ones without a limit."""
 
-    example: Example
     whole: list[Tokens]
     rows: list[Tokens]
     length: int
@@ -72,8 +71,8 @@ class TwofoldEncoder:
             doubtful = [(n, e) for n, e in batch if not whole[n] or lengths[n] > self.width]
             shorter = by_example(self.encoder.rows_of(doubtful)) if doubtful else whole
             rows = whole | {number: shorter[number] for number, _ in doubtful}
-        for number, example in batch:
-            yield Encoded(example, whole[number], rows[number], lengths[number])
+        for number, _ in batch:
+            yield Encoded(whole[number], rows[number], lengths[number])
 
     def length(self, rows: list[Tokens]) -> int:
         streams = (stream for row in rows for stream in self.task.streams(row))

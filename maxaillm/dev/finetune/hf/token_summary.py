@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.collate import Sequences
 from maxaillm.dev.finetune.hf.rows import Rows, Tokens
 from maxaillm.dev.finetune.hf.token_examples import Sample
-from maxaillm.dev.finetune.hf.token_rows import TwofoldEncoder
+from maxaillm.dev.finetune.hf.token_rows import Encoded, TwofoldEncoder
 from maxaillm.dev.finetune.hf.tokenise import Tokenised, require_rows
 
 Progress = Callable[[float], None]
@@ -23,7 +24,21 @@ BINS, LEAST_BIN = 32, 4
 CUT_SHARES = (0.0, 0.01, 0.05)
 """For which shares of cut rows a maximum length is named."""
 TOLD_ROWS = 500
+NAMED_ROWS = 10
 Lengths = npt.NDArray[np.int64]
+
+
+class Counted:
+    """How many rows there are of a kind, and where the first ones are."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.first: list[int] = []
+
+    def add(self, place: int) -> None:
+        self.total += 1
+        if len(self.first) < NAMED_ROWS:
+            self.first.append(place)
 
 
 class Summary:
@@ -32,22 +47,30 @@ class Summary:
     def __init__(self, twofold: TwofoldEncoder, sample: Sample, on_progress: Progress) -> None:
         self.twofold, self.sample, self.on_progress = twofold, sample, on_progress
         self.lengths = array("q")
-        self.longer, self.divided, self.lost = 0, 0, 0
+        self.divided = 0
+        self.longer, self.lost = Counted(), Counted()
         encoder = twofold.encoder
         rows = Rows.of(self.rows(), floats=encoder.floats)
         self.found = Tokenised(rows, encoder.seen, encoder.cut, encoder.dropped)
 
     def rows(self) -> Iterator[Tokens]:
-        examples = self.sample.examples
-        for done, encoded in enumerate(self.twofold.encode(examples), start=1):
-            if encoded.whole:
-                self.lengths.append(encoded.length)
-                self.divided += encoded.is_divided
-                self.longer += encoded.length > self.twofold.width and not encoded.is_divided
-                self.lost += not encoded.rows
-            if done % TOLD_ROWS == 0:
-                self.on_progress(done / len(examples))
-            yield from encoded.rows
+        placed, again = tee(self.sample.placed)
+        encoded = self.twofold.encode(one.example for one in again)
+        for done, (one, made) in enumerate(zip(placed, encoded, strict=True), start=1):
+            self.count(one.place, made)
+            if self.sample.total and done % TOLD_ROWS == 0:
+                self.on_progress(done / self.sample.total)
+            yield from made.rows
+
+    def count(self, place: int, made: Encoded) -> None:
+        if not made.whole:
+            return
+        self.lengths.append(made.length)
+        self.divided += made.is_divided
+        if made.length > self.twofold.width and not made.is_divided:
+            self.longer.add(place)
+        if not made.rows:
+            self.lost.add(place)
 
     def as_json(self, source: str, *, packed: bool) -> dict[str, JsonValue]:
         """All figures of the sample; `source` names the file to the reader."""
@@ -63,9 +86,11 @@ class Summary:
             "trained_share": rows.learned / tokens if learns_tokens and tokens else None,
             "every": self.sample.every,
             "model_rows": len(rows),
-            "longer_rows": self.longer,
+            "longer_rows": self.longer.total,
+            "longer_at": list(self.longer.first),
+            "lost_rows": self.lost.total,
+            "lost_at": list(self.lost.first),
             "divided_rows": self.divided,
-            "lost_rows": self.lost,
             "dropped": dict(self.found.dropped),
             "packed": packed,
             "sequences": len(sequences),
