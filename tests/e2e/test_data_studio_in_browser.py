@@ -25,7 +25,7 @@ def dataset(page, site, tmp_path_factory):
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_role("button", name="Upload and check").click()
     page.wait_for_url(re.compile(r"/datasets/\d+/$"))
-    page.get_by_role("link", name="Choose the columns").click()
+    page.get_by_role("link", name="Choose the columns").click(timeout=60 * SECONDS)
     page.get_by_label("vraag").select_option("prompt")
     page.get_by_label("antwoord").select_option("completion")
     expect(page.get_by_text("Nothing is missing.")).to_be_visible()
@@ -38,7 +38,7 @@ def dataset(page, site, tmp_path_factory):
 def ready(page, number):
     """Wait until version `number` is checked."""
     expect(page.locator(".facts")).to_contain_text(f"v{number}")
-    expect(page.get_by_role("link", name="Train on it")).to_be_visible()
+    expect(page.get_by_role("link", name="Train on it")).to_be_visible(timeout=60 * SECONDS)
 
 
 def make(page, number):

@@ -41,7 +41,7 @@ def dataset(page, site, file):
     page.get_by_role("button", name="Upload and check").click()
     page.wait_for_url(re.compile(r"/datasets/\d+/$"))
     train = page.get_by_role("link", name="Train on it")
-    expect(train).to_be_visible()
+    expect(train).to_be_visible(timeout=60 * SECONDS)
     return page.url
 
 
