@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.row_batch import labels_of, pieces_of
 from maxaillm.dev.finetune.split_shares import Cut, apportioned, cuts, groups_of_size
 from maxaillm.dev.finetune.splits import Split
 
-WORD = re.compile(r"\w+")
+BETWEEN_WORDS = re.compile(r"\W+")
 HELD_OUT: tuple[Split, ...] = ("test", "validation")
 
 
@@ -163,6 +163,6 @@ class AssignSplits(Fix):
 
 def source_of(example: StoredExample) -> str:
     """What a row is made from: the first question, else the first text; only its words count."""
-    pieces = list(pieces_of(example))
-    texts = [piece.text for piece in pieces if piece.part == "user"] or [pieces[0].text]
-    return " ".join(WORD.findall(texts[0].casefold())) or texts[0]
+    questions = (piece.text for piece in pieces_of(example) if piece.part == "user")
+    text = next(questions, None) or next(pieces_of(example)).text
+    return BETWEEN_WORDS.sub(" ", text.casefold()).strip() or text
