@@ -1,5 +1,4 @@
-"""A talk and how it goes on: TRL's prompt and completion as lists of messages, and OpenAI's
-reinforcement data with the answer that it is graded by."""
+"""A talk and its answer in two columns: TRL's message lists, OpenAI's reinforcement data."""
 
 from __future__ import annotations
 
