@@ -236,6 +236,7 @@ def test_an_endless_text_in_a_document_is_refused(tmp_path):
         ("a.jsonl", "", "empty_file"),
         ("a.csv", " \r\n\t\r\n", "empty_file"),
         ("a.csv", "text,label\n", "no_rows"),
+        ("a.csv", '"text,label\na,b\nc,d\n', "broken_header"),
         ("a.json", "[]", "no_rows"),
         ("a.json", "[" * 100_000, "too_deep"),
         ("a.json", '[{"text": "a"}, {"text": "b"', "not_json"),

@@ -10,7 +10,7 @@ import pytest
 from openpyxl import Workbook
 
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.readers import open_records, workbook_limits
+from maxaillm.dev.finetune.readers import open_records, sheet_tables, workbook_limits
 from tests.engine.data.files import error_of, read
 
 NOON = datetime.fromisoformat("2024-02-29T12:00")
@@ -170,6 +170,37 @@ def test_a_sheet_whose_xml_is_broken_is_refused(path, tmp_path):
             content = old.read(part)
             new.writestr(part, content[:-40] if "sheet1" in part else content)
     assert error_of(path).code == "broken_file"
+
+
+def test_a_table_of_libreoffice(path):
+    """Its sheets end with a row and a column that are repeated to the end of the world."""
+    name = "urn:oasis:names:tc:opendocument:xmlns:{0}:1.0".format
+    spaces = " ".join(f'xmlns:{short}="{name(short)}"' for short in ("office", "table", "text"))
+    text = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    end = '<table:table-cell table:number-columns-repeated="16000"/>'
+    rows = "".join(
+        f"<table:table-row>{text.format(first)}{text.format(second)}{end}</table:table-row>"
+        for first, second in (("text", "label"), ("a", "x"), ("b", "y"))
+    )
+    last = f'<table:table-row table:number-rows-repeated="1048000">{end}</table:table-row>'
+    with ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="Sheet">{rows}{last}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    assert read(path).rows == [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
+
+
+def test_a_cell_longer_than_any_record_costs_its_row_only(path, monkeypatch):
+    monkeypatch.setattr(sheet_tables, "RECORD_CHARS", 20_000)
+    save(path, [["text"], ["a"], ["x" * 30_000], ["b"]])
+    rows, bad = read(path)
+    assert [row["text"] for row in rows] == ["a", "b"]
+    assert [(each.line, each.code) for each in bad] == [(3, "record_too_long")]
 
 
 def test_old_office_files_that_are_no_workbook_are_refused(path):

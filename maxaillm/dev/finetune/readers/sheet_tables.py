@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from maxaillm.dev.finetune.readers.arrow_values import size_of
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
 SAMPLED_ROWS = 100
+LONG_CELL_CHARS = 10_000
+"""A row that is too long has at least one such."""
 MERGED = Note("merged_cells", "Cells are merged; each row that they cover gets their value.")
 Cell = str | float | int | bool | date | time | datetime | timedelta
 """An empty one is ""."""
@@ -53,9 +55,9 @@ class SheetTable:
         header = texts[0] if has_header else []
         names = [*header, *[""] * (len(kinds) - len(header))]
         kinds += [set()] * (len(names) - len(kinds))
-        self.used = [at for at, name in enumerate(names) if name or kinds[at]]
-        self.is_text = [str in kinds[at] for at in self.used]
-        self.columns, notes = column_names([names[at] for at in self.used])
+        used = [at for at, name in enumerate(names) if name or kinds[at]]
+        self.writers = [(at, text_of if str in kinds[at] else value_of) for at in used]
+        self.columns, notes = column_names([names[at] for at in used])
         self.merged = self.areas()
         above = "The rows above the header are left out."
         self.notes = (
@@ -97,17 +99,21 @@ class SheetTable:
 
     def record_of(self, number: int, cells: list[Cell]) -> Record | BadRecord:
         values = [
-            text_of(cells[at]) if is_text else value_of(cells[at])
-            for at, is_text in zip(self.used, self.is_text, strict=True)
+            cells[at] if type(cells[at]) is str else write(cells[at])  # most are texts
+            for at, write in self.writers
         ]
         row = dict(zip(self.columns, values, strict=True))
+        if not any(isinstance(value, str) and is_odd(value) for value in values):
+            return Record(row, number)
         if size_of(row) > RECORD_CHARS:
             message = f"This row is longer than {RECORD_CHARS // 2**20} million characters."
             return BadRecord(number, "record_too_long", message, "", "Split it into several rows.")
         notes: set[Note] = set()
-        if any(isinstance(value, str) and "\0" in value for value in values):
-            row = clean(row, notes)
-        return Record(row, number, tuple(notes))
+        return Record(clean(row, notes), number, tuple(notes))
+
+
+def is_odd(text: str) -> bool:
+    return "\0" in text or len(text) > LONG_CELL_CHARS
 
 
 def lines_of(sheet: CalamineSheet) -> Iterator[Line]:
@@ -122,14 +128,13 @@ def top_row(sample: list[Line]) -> int:
     return next((at for at, count in enumerate(filled) if 2 * count >= max(filled)), 0)
 
 
-def kinds_of(rows: Iterable[list[Cell]]) -> list[set[type]]:
-    """What the cells of each column are."""
+def kinds_of(rows: Iterator[list[Cell]]) -> list[set[type]]:
+    """What the cells of each column are, the empty ones left out."""
     kinds: list[set[type]] = []
-    for cells in rows:
-        kinds += [set() for _ in range(len(cells) - len(kinds))]
-        for found, cell in zip(kinds, cells, strict=False):
-            if cell != "":
-                found.add(type(cell))
+    while some := list(islice(rows, SAMPLED_ROWS)):
+        kinds += [set() for _ in range(max(map(len, some)) - len(kinds))]
+        for found, column in zip(kinds, zip_longest(*some, fillvalue=""), strict=False):
+            found.update(map(type, set(column) - {""}))
     return kinds
 
 

@@ -9,6 +9,7 @@ from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any
 
+from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.readers.columnar import columnar_kind, columnar_records
 from maxaillm.dev.finetune.readers.encoding import Encoding, encoding_of
 from maxaillm.dev.finetune.readers.json_document import IS_WRAPPER, read_json_document
@@ -107,6 +108,13 @@ def holds_lines(text: str, suffix: str, *, is_whole: bool) -> bool:
 def table_records(source: Source, encoding: Encoding, sample: Sample) -> Records:
     layout = sample.layout
     header = sample.rows[0] if layout.has_header else [""] * sample.width
+    if not header:
+        raise DataError(
+            "The header can't be read: a quotation mark in it is not closed, or text follows the "
+            "closing one.",
+            "Correct the first line of the file.",
+            code="broken_header",
+        )
     columns, notes = column_names(header)
     return Records(
         "tsv" if layout.delimiter == "\t" else "csv",

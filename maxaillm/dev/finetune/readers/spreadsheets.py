@@ -72,13 +72,14 @@ def first_table(file: BinaryIO) -> tuple[SheetTable, tuple[Note, ...]]:
         for sheet in workbook.sheets_metadata
         if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
     ]
-    filled = [name for name in names if workbook.get_sheet_by_name(name).height]
-    if not filled:
+    filled = (sheet for sheet in map(workbook.get_sheet_by_name, names) if sheet.height)
+    sheet = next(filled, None)
+    if sheet is None:
         raise DataError("The workbook is empty.", "Choose a file with rows.", code="empty_file")
-    first, *others = filled
-    table = SheetTable(workbook.get_sheet_by_name(first))
+    table = SheetTable(sheet)
+    others = [other.name for other in filled]
     if not others:
         return table, ()
     left = ", ".join(map(repr, others[:5])) + (" and more" if len(others) > 5 else "")
-    message = f"Only the sheet {first!r} is read; left out: {left}."
+    message = f"Only the sheet {sheet.name!r} is read; left out: {left}."
     return table, (Note("other_sheets", message),)

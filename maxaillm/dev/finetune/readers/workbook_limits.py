@@ -17,8 +17,6 @@ PIECE_BYTES = 2**20
 OVERLAP_BYTES = 2**10
 CELL = re.compile(rb"""<c\s[^>]*?\br\s*=\s*["']([A-Z]{1,3})([0-9]{1,7})["'][^>]*(?<!/)>""")
 """A cell of a sheet that holds something, and its place."""
-REPEATED = re.compile(rb"""number-(rows|columns)-repeated\s*=\s*["']([0-9]+)["']""")
-"""How OpenDocument writes that a cell or row comes many times."""
 
 
 def refuse_bomb(file: BinaryIO) -> None:
