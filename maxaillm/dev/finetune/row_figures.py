@@ -23,5 +23,10 @@ class RowFigures:
         self.parts.append(columns)
 
     def whole(self) -> list[Column]:
-        """Each column from the first row to the last; there must be a row."""
-        return [np.concatenate(column) for column in zip(*self.parts, strict=True)]
+        """Each column from the first row to the last, given away: there must be a row."""
+        columns = list(zip(*self.parts, strict=True))
+        self.parts.clear()
+        whole = []
+        while columns:
+            whole.append(np.concatenate(columns.pop(0)))
+        return whole

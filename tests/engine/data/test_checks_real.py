@@ -67,7 +67,7 @@ def test_files_with_little_wrong_are_left_alone(name):
     report, _, findings = outcome_of(name)
     warnings = [finding.code for finding in findings if finding.level == "warning"]
     assert set(warnings) <= CLEAN[name]
-    assert len(warnings) <= report.rows / 100
+    assert len(warnings) <= report.rows / 50
 
 
 def test_rows_of_the_training_file_in_the_validation_file_are_leaks():

@@ -14,6 +14,8 @@ from maxaillm.dev.finetune.text_search import lengths_of
 
 SLICE = 60
 KEPT = 400
+FIRST_ROWS, STRIDE = 50_000, 8
+"""Behind the first rows one of so many is looked at: what comes often comes among them too."""
 
 
 class Frequent:
@@ -60,7 +62,9 @@ class Boilerplate(Check):
     def see(self, batch: Batch) -> Iterator[Suspicion]:
         import pyarrow.compute as pc
 
-        learned = batch.texts.is_learned & batch.texts.is_wanted
+        numbers = np.array(batch.numbers, np.int64)
+        is_drawn = (numbers <= FIRST_ROWS) | (numbers % STRIDE == 0)
+        learned = batch.texts.is_learned & batch.texts.is_wanted & is_drawn[batch.texts.rows]
         self._seen += int(learned.sum())
         places = np.flatnonzero(learned & (lengths_of(batch) >= 2 * SLICE))
         texts = batch.texts.values.take(places)
@@ -77,6 +81,7 @@ class Boilerplate(Check):
             for text, count in sorted(frequent.counts.items(), key=lambda item: -item[1]):
                 if count >= fewest and len(frequent.owners[text]) == 4:
                     message = (
-                        f"At least {count:,} of {self._seen:,} texts {verb} with the same words."
+                        f"At least {count:,} of {self._seen:,} texts looked at {verb} "
+                        "with the same words."
                     )
                     yield Suspicion(None, message, text)

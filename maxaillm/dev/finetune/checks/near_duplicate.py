@@ -33,7 +33,7 @@ class NearDuplicate(Check):
     min_windows: int = Field(
         40, ge=1, title="Shortest row", json_schema_extra={"unit": "bytes", "advanced": True}
     )
-    max_rows: int = Field(300_000, gt=0, title="Most rows compared")
+    max_rows: int = Field(200_000, gt=0, title="Most rows compared")
     """A row takes 150 bytes of memory, and 16 µs where it has 200 characters."""
     _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
     _waiting: list[Batch] = PrivateAttr(default_factory=list)
@@ -82,8 +82,11 @@ class NearDuplicate(Check):
     def near_duplicates(self) -> Iterator[Suspicion]:
         numbers, splits, texts, minima, bands = self._rows.whole()
         is_new = first_places(texts) == np.arange(len(texts))
-        numbers, splits = numbers[is_new], splits[is_new]
-        earlier, similarity = similar_rows(minima[is_new], bands[is_new], self.threshold)
+        if not is_new.all():
+            numbers, splits, minima, bands = (
+                column[is_new] for column in (numbers, splits, minima, bands)
+            )
+        earlier, similarity = similar_rows(minima, bands, self.threshold)
         for place in np.flatnonzero(earlier != np.arange(len(earlier))).tolist():
             row, other = place, int(earlier[place])
             if splits[row] < splits[other]:

@@ -64,8 +64,10 @@ def might_call(batch: Batch) -> list[int]:
     import pyarrow.compute as pc
 
     texts = batch.texts
-    by_tool = pc.equal(texts.parts, "tool").to_numpy(zero_copy_only=False)
-    calls = [hit.row for hit in hits(batch, CALL.pattern)]
+    by_tool, by_assistant = (
+        pc.equal(texts.parts, role).to_numpy(zero_copy_only=False) for role in ("tool", "assistant")
+    )
+    calls = [hit.row for hit in hits(batch, CALL.pattern, by_assistant)]
     return sorted({*texts.rows[by_tool].tolist(), *calls})
 
 

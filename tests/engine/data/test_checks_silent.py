@@ -1,0 +1,107 @@
+"""What looks like a fault and is none, and faults that must be seen among very many rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from maxaillm.dev.finetune.checks import checks
+from maxaillm.dev.finetune.checks.boilerplate import KEPT
+from maxaillm.dev.finetune.formats import Conversation, Judged, Preference, Text
+from tests.engine.data.faulty_rows import (
+    CALL,
+    CLEAN,
+    answered,
+    better,
+    clean_talks,
+    said,
+    sentence,
+    suspicions,
+    talk,
+    turn,
+)
+
+REFUSED = "I'm sorry, but I can't help with that."
+MEANT = {
+    "short_text": ("a class that is called none", [answered("none") for _ in range(30)]),
+    "truncated_answer": (
+        "titles, which end without a mark",
+        [answered("The old house by the river and the people who live there " * 2 + "today")] * 30,
+    ),
+    "tool_calls": (
+        "choosing the tool is the task",
+        [said(("user", f"{n}"), ("assistant", CALL)) for n in range(30)],
+    ),
+    "placeholder": ("asked to fill it in", [talk("Fill in [your name].", "Jane")] * 2),
+    "mixed_language": (
+        "two languages, half and half",
+        [answered("Это предложение написано на другом языке, чем остальные.")] * 60,
+    ),
+    "markup": (
+        "code, maths and a question about HTML",
+        [
+            answered("```html\n<p>Hi</p>\n```\nUse `<br>` there."),
+            answered("x < b and b > c, so a <b but c> d"),
+            talk("How do I write bold text in HTML?", "Write <b>bold</b>."),
+        ],
+    ),
+    "refusal": (
+        "words that a refusal may have, too",
+        [
+            answered("I cannot stress enough how good it is."),
+            answered("She said: I'm sorry, but I can't wait."),
+            talk(REFUSED, "What a pity."),
+        ],
+    ),
+    "mojibake": ("letters of many languages", [answered("Ça va à Århus? ÂGE, naïve – œuvre")]),
+    "repeated_text": ("a table", [answered("| a | b | c |\n" * 30)]),
+    "conflicting_answers": ("the same answer", [talk("2 + 2?", "4"), talk("2 + 2?", " 4")]),
+    "leakage": ("the same row twice in the test", [talk("a", "b", split="test")] * 2),
+    "echoed_question": ("a name stays a name", [talk("Anna", "Anna")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_what_is_meant_so_is_left_alone(name):
+    _, rows = MEANT[name]
+    assert list(suspicions(name, Conversation, [*clean_talks(), *rows])) == []
+
+
+def test_answers_to_avoid_may_refuse():
+    preferences = [better(1) | {"rejected": turn("assistant", REFUSED)}]
+    assert not list(suspicions("refusal", Preference, preferences))
+    preferences = [better(1) | {"chosen": turn("assistant", REFUSED)}]
+    assert len(list(suspicions("refusal", Preference, preferences))) == 1
+    judged = CLEAN[Judged][0] | {"completion": turn("assistant", REFUSED)}
+    assert not list(suspicions("refusal", Judged, [judged | {"desirable": False}]))
+    assert len(list(suspicions("refusal", Judged, [judged | {"desirable": True}]))) == 1
+
+
+@pytest.mark.parametrize("place", ["opening", "ending"])
+def test_what_many_texts_share_is_found_among_very_many_others(place):
+    """Far more openings than are kept at a time come in between."""
+    shared = " This text was brought to you by the friends of the village library and its garden. "
+    rows = []
+    for n in range(8 * KEPT):
+        own = sentence(n, 30)
+        if n % 25 == 0:
+            own = shared + own if place == "opening" else own + shared
+        rows.append({"text": own})
+    (found,) = suspicions("boilerplate", Text, rows)
+    assert found.row is None
+    assert found.snippet in shared and len(found.snippet) > 50
+    assert ("begin" if place == "opening" else "end") in found.message
+
+
+def test_weights_keep_answers_out():
+    """What isn't learned may be as it likes."""
+    row = answered(REFUSED)
+    row["messages"][1]["weight"] = 0.0
+    assert not list(suspicions("refusal", Conversation, [row]))
+
+
+def test_the_registry_holds_what_is_promised():
+    promised = """duplicate near_duplicate conflicting_answers long_row short_text outlier_length
+        refusal boilerplate mixed_language mojibake markup many_classes single_class label_variants
+        rare_class class_imbalance tool_calls personal_data placeholder leakage empty_part
+        truncated_answer repeated_text"""
+    assert set(promised.split()) <= set(checks)
