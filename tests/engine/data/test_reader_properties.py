@@ -54,6 +54,9 @@ json_values = st.recursive(
 json_rows = st.lists(st.dictionaries(texts, json_values, max_size=4), min_size=1, max_size=8)
 LINES = [
     '{"a": 1, "a": 2}\n', '{"a" : 1, "b": "x\\":", "a": 2}\n', '{"n": 12345678901234567890123}\n',
+    '{"a\\\\": 1, "t": "x\\":y", "a\\\\": 2}\n', '{"t": "say \\"hi\\": ok : fine"}\n',
+    '{"a"  : 1, "t": "\\":", "a": 2}\n', '{"a"\t: 1, "t": "\\":", "a": 2}\n', '{"t": "a : b"}\n',
+    '{"a" \t: 1, "t": "\\":", "a": 2}\n',
     '{"n": 1e300}\n', '{"n": -0}\n', '{"n": 1e999}\n', '{"n": 18446744073709551615}\n',
     '{"m": [{"role": "user", "role": "b"}]}\n', '{"m": [{"role": "user"}, {"n": -1e30}]}\n',
     '{"a": 1} {"a": 2}\n', '"a"\n',

@@ -80,11 +80,14 @@ def may_repeat_keys(text: bytes, keys: int) -> bool:
     """Whether lines with so many different keys may have written one twice.
 
     Each key has a colon after it, so there are no fewer colons than keys written; those within
-    texts rarely follow a quotation mark.
+    texts rarely follow a quotation mark, and then mostly one that has a backslash before it.
     """
     if text.count(b":") == keys:
         return False
-    return text.count(b'":') != keys or b" :" in text or b"\t:" in text
+    within = text.count(b'\\":')
+    if text.count(b'":') - within != keys or (within and b'\\\\":' in text):
+        return True
+    return any(gap in text for gap in (b'" :', b'"  ', b'" \t', b'"\t'))
 
 
 def count_keys(rows: list[dict[str, Any]]) -> int | None:
