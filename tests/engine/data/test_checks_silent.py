@@ -52,7 +52,16 @@ MEANT = {
             talk(REFUSED, "What a pity."),
         ],
     ),
-    "mojibake": ("letters of many languages", [answered("Ça va à Århus? ÂGE, naïve – œuvre")]),
+    "mojibake": (
+        "letters of many languages",
+        [
+            answered("Ça va à Århus? ÂGE, naïve – œuvre «Élan» “Été” l’été… déjà—où"),
+            answered("»Über die Brücke«, sagte er. ”Är du svensk?” »Äh«"),
+            answered("Привет, «мир» — как дела? Ναί, «Όχι». 你好……世界——“好”「是」 안녕 שלום"),
+            answered("½ of 5 °C ± 2 €, 3 × 4 ÷ 2 ≈ 6² … ½–¾ ¿Qué? ¡Así! nº 5 ª"),
+            answered("Tiếng Việt, żółć, říjen, ığdır, þæö, coöperate"),
+        ],
+    ),
     "repeated_text": ("a table", [answered("| a | b | c |\n" * 30)]),
     "conflicting_answers": ("the same answer", [talk("2 + 2?", "4"), talk("2 + 2?", " 4")]),
     "leakage": ("the same row twice in the test", [talk("a", "b", split="test")] * 2),

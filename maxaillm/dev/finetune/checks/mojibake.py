@@ -9,10 +9,13 @@ from typing import ClassVar, Literal
 from maxaillm.dev.finetune.checks import Batch, Check, Suspicion, checks
 from maxaillm.dev.finetune.text_search import first_of_each_row, hits, not_ascii
 
-PATTERN = (
-    r"\x{FFFD}|[ÂÃ][\x{80}-\x{BF}ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]"
-    r"|â€|â[\x{80}-\x{BF}]|ï¿½|ï»¿|ðŸ|ð\x{9F}|[ÐÑ][\x{80}-\x{BF}][ÐÑ]|(?:[ãäåæçèé][\x{80}-\x{BF}]){2}"
+HINTS = (
+    r"\x{FFFD}|[\x{80}-\x{9F}]|[\x{2010}-\x{25FF}][\x{A0}-\x{24F}]"
+    r"|[\x{A0}-\x{24F}][\x{A0}-\x{24F}\x{2C6}-\x{2DC}\x{2010}-\x{25FF}]"
 )
+"""Matches, in RE2, what one letter of two bytes or more becomes in a wrong encoding."""
+QUOTED = re.compile("[»”›][^\\W\\d_]")
+"""A quotation that begins with a capital: »Über«, ”Är”."""
 LOST = "\ufffd"
 
 
@@ -27,7 +30,7 @@ class Mojibake(Check):
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
         for row, (message, around) in first_of_each_row(
-            hits(batch, PATTERN, not_ascii(batch)), broken_in
+            hits(batch, HINTS, not_ascii(batch)), broken_in
         ):
             yield Suspicion(batch.numbers[row], message, around)
 
@@ -39,7 +42,8 @@ def broken_in(text: str) -> tuple[str, str] | None:
     if (at := text.find(LOST)) >= 0:
         message = "A character was lost when the text was read (“\ufffd”)."
         return message, text[max(0, at - 40) : at + 40]
-    match: re.Match[str] | None = BADNESS_RE.search(text)
+    matches = BADNESS_RE.finditer(text)
+    match = next((match for match in matches if not QUOTED.fullmatch(match[0])), None)
     if match is None:
         return None
     message = f"Characters were read in the wrong encoding: {match[0]!r:.40}."
