@@ -4,10 +4,9 @@ import { resolve } from "./chart.js";
 const CONFIG = { displayModeBar: false, responsive: true };
 
 function draw() {
-  const plot = document.querySelector("#tokens [data-plot]");
-  const figure = document.getElementById("lengths-figure");
-  if (!plot || !figure) return;
-  const { data, layout } = JSON.parse(figure.textContent);
+  const plot = document.querySelector("#tokens [data-figure]");
+  if (!plot) return;
+  const { data, layout } = JSON.parse(plot.dataset.figure);
   globalThis.Plotly.react(plot, data.map(colored), resolve(layout), CONFIG);
 }
 

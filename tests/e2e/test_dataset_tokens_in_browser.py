@@ -18,7 +18,7 @@ def test_tokens_of_a_row_and_lengths_of_all(page, site):
     page.get_by_role("link", name="MaxFT guide").first.click()
     page.get_by_role("link", name="Tokens", exact=True).click()
     expect(page.locator(".tok[data-kind=trained]").nth(5)).to_be_visible(timeout=STARTING)
-    plot = page.locator("#tokens .js-plotly-plot .bars path").first
+    plot = page.locator("#tokens .js-plotly-plot .main-svg").first
     expect(plot).to_be_visible(timeout=STARTING)
     page.get_by_text("As a table").click()
     expect(page.get_by_role("columnheader", name="Tokens")).to_be_visible()
