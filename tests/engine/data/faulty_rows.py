@@ -102,6 +102,9 @@ class Fault(NamedTuple):
 CALL = '{"name": "weather", "arguments": {"city": "Rome"}}'
 LONG = sentence(7, 60)
 HELD = {"split": "test"}
+GERMAN = (
+    "Dies ist ein längerer deutscher Satz, der unter den englischen steht und deshalb auffällt."
+)
 ENGLISH = [
     f"There were {n} people who had come to the market that day, and all of them bought some bread."
     for n in range(24)
@@ -137,9 +140,7 @@ FAULTS = [
     Fault("repeated_text", [answered("I think that it is so. " * 40)], [0]),
     Fault("mixed_language", [answered("Это предложение написано на другом языке, чем остальные.")],
           [0]),
-    Fault("mixed_language", [*map(answered, ENGLISH), answered("Dies ist ein längerer deutscher "
-          "Satz, der unter den englischen Sätzen steht und deshalb auffallen sollte.")], [24],
-          clean=0),
+    Fault("mixed_language", [answered(text) for text in [*ENGLISH, GERMAN]], [24], clean=0),
     Fault("mojibake", [answered("cafÃ© crÃ¨me"), answered("lost \ufffd here"),
                        answered("It\x92s \x80 5"), answered("å£900 to win"), answered("A = Ï€ r"),
                        answered("Ð¿Ñ€Ð¸Ð²ÐµÑ‚"), answered("donâ€™t"), answered("nowâ\x80\x99s")],

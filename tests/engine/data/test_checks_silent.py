@@ -6,10 +6,14 @@ import pytest
 
 from maxaillm.dev.finetune.checks import checks
 from maxaillm.dev.finetune.checks.boilerplate import KEPT
+from maxaillm.dev.finetune.checks.mixed_language import MixedLanguage
 from maxaillm.dev.finetune.formats import Conversation, Judged, Preference, Text
+from maxaillm.dev.finetune.row_batch import Batch
 from tests.engine.data.faulty_rows import (
     CALL,
     CLEAN,
+    ENGLISH,
+    GERMAN,
     answered,
     better,
     clean_talks,
@@ -99,6 +103,19 @@ def test_what_many_texts_share_is_found_among_very_many_others(place):
     assert found.row is None
     assert found.snippet in shared and len(found.snippet) > 50
     assert ("begin" if place == "opening" else "end") in found.message
+
+
+@pytest.mark.parametrize("size", [3, 100])
+def test_of_many_texts_it_is_said_how_many_languages_were_looked_at(size):
+    rows = [*map(answered, [*ENGLISH, GERMAN, *ENGLISH])]
+    check = MixedLanguage(max_rows=30)
+    found = []
+    for begin in range(0, len(rows), size):
+        part = rows[begin : begin + size]
+        found += check.see(Batch(Conversation, range(begin + 1, begin + len(part) + 1), part))
+    german, whole = check.conclude()
+    assert (found, german.row, whole.row) == ([], 25, None)
+    assert "1 of 30 texts" in whole.message and "other 19" in whole.message
 
 
 def test_weights_keep_answers_out():

@@ -38,7 +38,10 @@ class Guess(NamedTuple):
 
 @checks.register
 class MixedLanguage(Check):
-    """Of talks only the answers: of a translation, the question is in another language."""
+    """Of talks only the answers: of a translation, the question is in another language.
+
+    The script of every text is looked at, the language of the first ones and of a part of the rest.
+    """
 
     label: ClassVar[str] = "Other languages"
     why: ClassVar[str] = "A few rows in another language teach it badly, and disturb the others."
@@ -56,7 +59,8 @@ class MixedLanguage(Check):
     _guesses: list[Guess] = PrivateAttr(default_factory=list)
     _languages: Counter[str] = PrivateAttr(default_factory=Counter)
     _texts: RowFigures = PrivateAttr(default_factory=RowFigures)
-    _looked_at: int = PrivateAttr(0)
+    _seen: int = PrivateAttr(0)
+    _drawn: int = PrivateAttr(0)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
         import pyarrow.compute as pc
@@ -74,9 +78,10 @@ class MixedLanguage(Check):
         known = meant & (scripts > 0)
         self._texts.add(numbers[texts.rows[known]], scripts[known].astype(np.int8))
         places = np.flatnonzero(meant & long_enough)
-        room = self.max_rows - self._looked_at
+        room = self.max_rows - self._seen
         is_drawn = (np.arange(len(places)) < room) | (numbers[texts.rows[places]] % STRIDE == 0)
-        self._looked_at += len(places)
+        self._seen += len(places)
+        self._drawn += int(is_drawn.sum())
         for place in places[is_drawn].tolist():
             text = texts.values[place].as_py()
             self.guess(int(numbers[texts.rows[place]]), text[:CLIP])
@@ -95,15 +100,23 @@ class MixedLanguage(Check):
         for suspicion in self.other_scripts():
             told.add(suspicion.row or 0)
             yield suspicion
-        looked_at = self._languages.total()
-        if looked_at < self.min_rows:
-            return
-        usual, count = self._languages.most_common(1)[0]
-        if looked_at - count <= self.max_share * looked_at:
-            for number, language, snippet in self._guesses:
-                if language != usual and number not in told:
-                    message = f"This seems to be of the language {language!r}; most are {usual!r}."
-                    yield Suspicion(number, message, snippet)
+        others = [guess for guess in self.other_languages() if guess.row not in told]
+        for number, language, snippet in others:
+            yield Suspicion(number, f"This seems to be of the language {language!r}.", snippet)
+        if others and self._drawn < self._seen:
+            message = (
+                f"{len(others):,} of {self._drawn:,} texts are in other languages; "
+                f"the language of the other {self._seen - self._drawn:,} was not looked at."
+            )
+            yield Suspicion(None, message)
+
+    def other_languages(self) -> list[Guess]:
+        """The guesses that differ from nearly all."""
+        if self._languages.total() < self.min_rows:
+            return []
+        usual = self._languages.most_common(1)[0][0]
+        others = [guess for guess in self._guesses if guess.language != usual]
+        return others if len(others) <= self.max_share * len(self._guesses) else []
 
     def other_scripts(self) -> Iterator[Suspicion]:
         """The texts in Latin letters where most have others, and the other way round."""
