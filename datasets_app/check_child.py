@@ -7,7 +7,6 @@ rows into a folder, and tells findings, progress and the report as JSON lines on
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 from collections import Counter
@@ -21,7 +20,6 @@ from datasets_app.row_making import make_rows
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.findings import Finding
 from maxaillm.dev.finetune.lifeline import end_with_parent
-from maxaillm.dev.finetune.row_batch import Batch
 from maxaillm.dev.finetune.row_store import RowWriter
 
 ROWS, FINDINGS = "rows", "findings"
@@ -69,17 +67,13 @@ def check(task: dict[str, Any]) -> dict[str, Any]:
     folder = Path(task["folder"])
     folder.mkdir(mode=0o700)
     with RowWriter(folder / ROWS) as rows, FindingsWriter(folder / FINDINGS) as findings:
-        listener = Listener(Path(task["parts"][0]["path"]))
-
-        def keep(batch: Batch) -> None:
-            rows.add(batch)
-            listener.tell_progress()
+        listener = Listener()
 
         def take_down(finding: Finding) -> None:
             findings.add(finding)
             listener.tell_finding(finding)
 
-        fields = make_rows(task, keep, take_down)
+        fields = make_rows(task, rows.add, take_down, listener.tell_progress)
     fields["warnings"] = listener.levels["warning"]
     fields["facts"]["findings"] = dict(listener.codes)
     return fields
@@ -88,8 +82,7 @@ def check(task: dict[str, Any]) -> dict[str, Any]:
 class Listener:
     """Passes findings on, so many of each code, and now and then how far the reading is."""
 
-    def __init__(self, source: Path) -> None:
-        self.file = source.stat()
+    def __init__(self) -> None:
         self.told = monotonic()
         self.levels: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
@@ -100,22 +93,11 @@ class Listener:
             tell("finding", finding.model_dump())
         self.codes[finding.code] += 1
         self.levels[finding.level] += 1
-        self.tell_progress()
 
-    def tell_progress(self) -> None:
+    def tell_progress(self, share: float) -> None:
         if monotonic() - self.told > TELL_SECONDS:
             self.told = monotonic()
-            tell("progress", min(0.99, self.position() / self.file.st_size))
-
-    def position(self) -> int:
-        """How far the file is read. The readers keep it to themselves, so the system is asked."""
-        for descriptor in range(3, 64):
-            try:
-                if os.path.samestat(os.fstat(descriptor), self.file):
-                    return os.lseek(descriptor, 0, os.SEEK_CUR)
-            except OSError:
-                continue
-        return 0
+            tell("progress", min(0.99, share))
 
 
 def tell_error(code: str, message: str) -> None:

@@ -5,6 +5,7 @@ A task names its `parts`, files of rows or the one that was uploaded, and the `r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from maxaillm.dev.finetune.validate import validate
 CHANGE_CHARS = 300
 OnBatch = Callable[[Batch], object]
 OnFinding = Callable[[Finding], object]
+OnProgress = Callable[[float], object]
+LARGE_BYTES = 8 * 2**20
+"""It takes longer to read than a second process takes to start."""
 KINDS = {
     "csv": "CSV",
     "tsv": "TSV",
@@ -36,25 +40,38 @@ KINDS = {
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-def make_rows(task: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding) -> dict[str, Any]:
+def make_rows(
+    task: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding, on_progress: OnProgress
+) -> dict[str, Any]:
     """Give every row and finding; what comes back are fields of a DatasetVersion."""
     recipe = task["recipe"]
     if recipe is None:
-        return read_file(task, on_batch, on_finding)
+        return read_file(task, on_batch, on_finding, on_progress)
     if "times" in recipe:
         return join_parts(task, recipe, on_batch, on_finding)
-    return apply_fixes(task, recipe, on_batch, on_finding)
+    rows = RowStore(Path(task["parts"][0]["path"]))
+
+    def on_made(batch: Batch) -> None:
+        on_batch(batch)
+        on_progress(batch.numbers[-1] / len(rows))
+
+    return apply_fixes(task, recipe, rows, on_made, on_finding)
 
 
-def read_file(task: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding) -> dict[str, Any]:
+def read_file(
+    task: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding, on_progress: OnProgress
+) -> dict[str, Any]:
     chosen = task["format"] and formats[task["format"]["name"]].model_validate(task["format"])
     (part,) = task["parts"]
+    path = Path(part["path"])
     report = validate(
-        Path(part["path"]),
+        path,
         chosen,
         name=task["file_name"],
         on_batch=on_batch,
         on_finding=on_finding,
+        on_progress=on_progress,
+        in_two_processes=sys.platform == "linux" and path.stat().st_size > LARGE_BYTES,
     )
     is_guess = report.status == "needs_mapping"
     fields = fields_of(report) | {
@@ -76,13 +93,17 @@ def written_as(report: Report) -> str:
 
 
 def apply_fixes(
-    task: dict[str, Any], recipe: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding
+    task: dict[str, Any],
+    recipe: dict[str, Any],
+    rows: RowStore,
+    on_batch: OnBatch,
+    on_finding: OnFinding,
 ) -> dict[str, Any]:
     (part,) = task["parts"]
     codes = recipe.get("codes", ())
     report, outcome = remake(
         recipe_of(recipe["fixes"]),
-        RowStore(Path(part["path"])),
+        rows,
         on_batch=on_batch,
         on_finding=on_finding,
         flagged=flagged_rows(Path(part["findings"]), codes) if codes else (),

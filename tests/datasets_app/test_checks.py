@@ -82,6 +82,7 @@ def test_a_new_check_replaces_rows_and_findings(upload: Importer, queue: FakeQue
 def test_a_child_over_its_limit_becomes_a_sentence(
     limit: str, value: int, code: str, upload: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(check_process, "BYTES_A_SECOND", 10**12)
     monkeypatch.setattr(check_process, limit, value)
     rows = "".join(json.dumps({"prompt": f"q{i}", "completion": "a"}) + "\n" for i in range(40_000))
     version = upload(rows, "q.jsonl")
@@ -99,8 +100,8 @@ def test_findings_are_capped_and_counted_in_full(
     version = upload(QUESTIONS * 40 + "\n".join(lines), "q.jsonl")
     assert (version.rows, version.bad_rows) == (1000, 10_250)
     kinds = {kind.code: kind.total for kind in code_counts(version)}
-    assert kinds == {"missing": 10_050, "wrong_type": 200, "duplicate": 975}
-    assert version.findings.count() == 10_000 + 100
+    assert kinds == {"missing": 10_050, "wrong_type": 200, "duplicate": 975, "mixed_shapes": 1}
+    assert version.findings.count() == 10_000 + 100 + 1
 
 
 def test_a_broken_check_is_recorded_and_raised(

@@ -208,6 +208,16 @@ def test_a_model_sees_as_far_without_its_weights(family: str, base: Made, tmp_pa
     assert bool(view.warnings) == (wanted < 4000)
 
 
+def test_tokens_that_the_model_does_not_know_are_counted(configured: Any) -> None:
+    config = configured("seq2seq_lm", 300)
+    settings = Path(config.model.name) / "tokenizer_config.json"
+    changed = json.loads(settings.read_text()) | {"unk_token": "e"}
+    settings.write_text(json.dumps(changed))
+    summary: Any = TokenView(config).summary()
+    said = [turn["content"] for row in ROWS["seq2seq_lm"] for turn in row["messages"]]
+    assert summary["unknown_tokens"] == sum(text.count("e") for text in said) > 0
+
+
 def test_a_sample_is_every_so_many_rows(configured: Any, tmp_path: Path) -> None:
     config = configured("causal_lm", 300)
     tiny.write_lines(tmp_path / "causal_lm.jsonl", tiny.conversations(40))

@@ -152,13 +152,16 @@ def labels_of(example: StoredExample) -> list[str]:
     return list(dict.fromkeys(example.get("labels") or example.get("tags") or ()))
 
 
-def chars_of(value: Any) -> int:
-    """How many characters the texts within a stored value have."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(map(chars_of, value.values()))
-    return sum(map(chars_of, value)) if isinstance(value, list) else 0
+def chars_of(example: StoredExample) -> int:
+    """How many characters the texts of a stored row have."""
+    chars = 0
+    for value in example.values():
+        if isinstance(value, str):
+            chars += len(value)
+        elif isinstance(value, list):
+            for item in value:
+                chars += len(item if isinstance(item, str) else item["content"])
+    return chars
 
 
 def stored(example: Example) -> StoredExample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from maxaillm.dev.finetune.cells import Row, all_columns
@@ -11,11 +12,13 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.findings import Finding, Report, ReportError, shown
 from maxaillm.dev.finetune.formats import DataFormat
 from maxaillm.dev.finetune.formats.text import PlainText
+from maxaillm.dev.finetune.gathering import Gathered, Gathering
 from maxaillm.dev.finetune.inspection import Inspection
 from maxaillm.dev.finetune.mixed_shapes import OtherShapes
 from maxaillm.dev.finetune.readers import BadRecord, Record, Records, open_records
 from maxaillm.dev.finetune.recognition import NeedsMappingError, format_of, sample_of
 from maxaillm.dev.finetune.row_batch import Batch
+from maxaillm.dev.finetune.second_process import heard
 from maxaillm.dev.finetune.splits import SplitColumn
 
 SHOWN_ROWS = 20
@@ -31,20 +34,51 @@ def validate(
     name: str | None = None,
     on_batch: Callable[[Batch], object] = lambda _batch: None,
     on_finding: Callable[[Finding], object] = lambda _finding: None,
+    on_progress: Callable[[float], object] = lambda _share: None,
+    in_two_processes: bool = False,
 ) -> Report:
     """Read the file at `path` once and tell of every row.
 
     `format` is the mapping that the owner chose; without it the format is recognised. `name` is
     what the owner called the file. `on_batch` gets the accepted rows, some thousand at a time;
-    where the report says anything but "ready", what it got is of no use.
+    where the report says anything but "ready", what it got is of no use. `on_progress` gets the
+    share of the file that is read. In two processes one reads while the other checks: see
+    `second_process.heard`.
     """
+    rows = Inspection(on_batch, on_finding)
+    read = partial(read_rows, path, format, name)
+    tellers = (lambda gathered: rows.see(*gathered)), on_finding, on_progress
+    report = heard(read, *tellers) if in_two_processes else read(*tellers)
+    if report.status != "ready":
+        return report
+    rows.finish()
+    codes = Counter(report.codes) + rows.codes
+    seen = {"codes": dict(codes), "labels": rows.labels, "splits": dict(rows.splits)}
+    return report.model_copy(update=seen)
+
+
+def read_rows(
+    path: str | Path,
+    format: DataFormat | None,
+    name: str | None,
+    on_rows: Callable[[Gathered], object],
+    on_finding: Callable[[Finding], object],
+    on_progress: Callable[[float], object],
+) -> Report:
+    """The half of `validate` that reads: accepted rows, and what is wrong with the others."""
     records: Records | None = None
     sample: list[Row] = []
+
+    def pass_on(gathered: Gathered) -> None:
+        on_rows(gathered)
+        if records is not None and records.progress is not None:
+            on_progress(records.progress())
+
     try:
         records = open_records(path, name=name)
         sample = sample_of(records)
         data_format = format or (format_of(sample) if sample else UNREAD)
-        check = Check(data_format, SplitColumn(sample), on_batch, on_finding)
+        check = Check(data_format, SplitColumn(sample), pass_on, on_finding)
         for note in records.notes:
             check.warn(None, None, *note)
         for record in records:
@@ -62,13 +96,13 @@ class Check:
         self,
         data_format: DataFormat,
         split_column: SplitColumn,
-        on_batch: Callable[[Batch], object],
+        on_rows: Callable[[Gathered], object],
         on_finding: Callable[[Finding], object],
     ) -> None:
         self.format, self.split_column, self.on_finding = data_format, split_column, on_finding
         self.unfold = data_format.unfolder()
         self.others = OtherShapes(data_format)
-        self.rows = Inspection(on_batch, self.tell)
+        self.rows = Gathering(data_format.gives, on_rows)
         self.seen = self.bad_rows = 0
         self.codes: Counter[str] = Counter()
         self.columns: dict[str, None] = {}
@@ -100,13 +134,13 @@ class Check:
         example = self.format.to_fields(row)
         if (split := self.split_column.of(row)) is not None:
             example["split"] = split
-        self.rows.add(self.format.gives, self.seen, example, line)
+        self.rows.add(self.seen, example, line)
 
     def finish(self) -> None:
         """After the last record: what shows only now."""
         if (finding := self.others.finding(self.seen)) is not None:
             self.tell(finding)
-        self.rows.finish()
+        self.rows.pass_on()
 
     def warn(
         self, row: int | None, line: int | None, code: str, message: str, *, fix: str = ""
@@ -141,8 +175,6 @@ class Check:
             codes=dict(self.codes),
             columns=[shown(column) for column in records.columns or self.columns],
             sample=shown_rows(sample),
-            labels=self.rows.labels,
-            splits=dict(self.rows.splits),
             kind=records.kind,
             encoding=records.encoding,
             delimiter=records.delimiter,

@@ -54,6 +54,7 @@ class TwofoldEncoder:
         self.task, self.encoder, self.width = task, encoder, encoder.width
         has_processor = task.config.data.processor is not None
         self.whole = encoder if has_processor else task.encoder(tokenizer, UNCUT)
+        self.unknown = tokenizer.unk_token_id
         self.from_end = tokenizer.truncation_side == "left"
 
     def encode(self, examples: Iterable[Example]) -> Iterator[Encoded]:

@@ -83,6 +83,7 @@ class Summary:
             **self.found.facts,
             "tokens": tokens,
             "trained_tokens": rows.learned if learns_tokens else 0,
+            "unknown_tokens": self.unknown(rows),
             "trained_share": rows.learned / tokens if learns_tokens and tokens else None,
             "every": self.sample.every,
             "model_rows": len(rows),
@@ -98,6 +99,14 @@ class Summary:
             "refusal": refusal.as_json() if refusal else None,
             **figures_of(np.array(self.lengths, np.int64)),
         }
+
+    def unknown(self, rows: Rows) -> int:
+        """Tokens that stand for what the tokenizer does not know."""
+        unknown = self.twofold.unknown
+        seen = [rows.tokens.values]
+        if self.twofold.task.learns_tokens and rows.tokens.values.shape != rows.labels.values.shape:
+            seen.append(rows.labels.values)  # another text
+        return 0 if unknown is None else sum(int((ids == unknown).sum()) for ids in seen)
 
 
 def refusal_of(found: Tokenised, source: str) -> DataError | None:
