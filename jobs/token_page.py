@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from jobs.charts import Chart, layout
 from maxaillm.dev.finetune.findings import HIDDEN, escaped
 
-MAX_SHOWN = 4000
-"""Tokens of a row that are shown; nobody reads more."""
+MAX_SHOWN = 1500
+"""Tokens of a row that are shown at least; of a very long one the rest is only counted."""
+UNKNOWN_SHARE = 0.01
+"""From which share of tokens on it is said that the model does not know them."""
 VISIBLE = str.maketrans({"\n": "↵\n", "\t": "⇥", "\r": "␍"})
 LENGTHS = Chart("lengths", "Length of a row", ())
 
@@ -57,19 +59,26 @@ class Finding(NamedTuple):
 
 
 def shown_streams(row: Mapping[str, Any]) -> list[ShownStream]:
+    """The streams of a row, until enough is shown; two answers are shown both."""
+    shown: list[ShownStream] = []
     room = MAX_SHOWN
-    streams = []
     for stream in row["streams"]:
-        tokens = stream["tokens"][:room]
-        room -= len(tokens)
-        groups = [
-            Group(is_cut, [piece_of(token) for token in together])
-            for is_cut, together in groupby(tokens, key=lambda token: token["state"] == "cut")
-        ]
-        counts = {state: stream[state] for state in ("trained", "context", "cut")}
-        hidden = len(stream["tokens"]) - len(tokens)
-        streams.append(ShownStream(stream["title"], stream["says"], counts, groups, hidden))
-    return streams
+        if room <= 0 and not stream["title"]:
+            break
+        shown.append(shown_stream(stream))
+        room -= len(stream["tokens"])
+    return shown
+
+
+def shown_stream(stream: Mapping[str, Any]) -> ShownStream:
+    tokens = stream["tokens"][:MAX_SHOWN]
+    groups = [
+        Group(is_cut, [piece_of(token) for token in together])
+        for is_cut, together in groupby(tokens, key=lambda token: token["state"] == "cut")
+    ]
+    counts = {state: stream[state] for state in ("trained", "context", "cut")}
+    hidden = len(stream["tokens"]) - len(tokens)
+    return ShownStream(stream["title"], stream["says"], counts, groups, hidden)
 
 
 def piece_of(token: Mapping[str, Any]) -> Piece:
@@ -114,6 +123,11 @@ def said_of_dropped(facts: Mapping[str, Any]) -> str:
 
 def notes(facts: Mapping[str, Any]) -> list[Finding]:
     found = [Finding("warn", warning) for warning in facts["warnings"]]
+    unknown = facts["unknown_tokens"] / max(1, facts["tokens"])
+    if unknown >= UNKNOWN_SHARE:
+        title = f"{unknown * 100:.0f} % of the tokens are unknown to the model"
+        text = "Its tokenizer has no sign for what is written there. Choose another model."
+        found.append(Finding("warn", title, text))
     if facts["divided_rows"]:
         title = f"{rows(facts, 'divided_rows')} are divided into pieces"
         text = f"A piece has up to {facts['visible_length']:,} tokens; nothing is cut."

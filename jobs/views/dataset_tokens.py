@@ -108,6 +108,7 @@ def row_context(answer: Answer, choice: Choice, version: DatasetVersion) -> dict
         "row": row,
         "is_missing": row is None,
         "streams": shown_streams(row) if row else [],
+        "pieces": len(row["streams"]) if row else 0,
         "before": choice.query(version, row=choice.row - 1) if choice.row > 1 else "",
         "after": choice.query(version, row=choice.row + 1) if choice.row < last else "",
     }

@@ -54,7 +54,8 @@ class TwofoldEncoder:
         self.task, self.encoder, self.width = task, encoder, encoder.width
         has_processor = task.config.data.processor is not None
         self.whole = encoder if has_processor else task.encoder(tokenizer, UNCUT)
-        self.unknown = tokenizer.unk_token_id
+        ends = {tokenizer.bos_token_id, tokenizer.eos_token_id}  # GPT-2's one special token is all
+        self.unknown = None if tokenizer.unk_token_id in ends else tokenizer.unk_token_id
         self.from_end = tokenizer.truncation_side == "left"
 
     def encode(self, examples: Iterable[Example]) -> Iterator[Encoded]:
