@@ -178,7 +178,8 @@ def lengths_figure(facts: Mapping[str, Any]) -> dict[str, Any]:
     """A Plotly figure as plain JSON: how many rows are how long, and where they are cut."""
     bins, limit = facts["histogram"], facts["visible_length"]
     size = bins[0]["to"] or 1
-    color = ["var(--bad)" if part["from"] >= limit else "var(--series-1)" for part in bins]
+    over = limit if facts["longer_rows"] else float("inf")  # what is divided is not cut
+    color = ["var(--bad)" if part["from"] >= over else "var(--series-1)" for part in bins]
     bars = {
         "type": "bar",
         "x": [part["from"] + size / 2 for part in bins],

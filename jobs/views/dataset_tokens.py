@@ -79,7 +79,7 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
         "address": reverse("jobs:dataset-tokens", args=[pk]) + choice.query(version),
     }
     if request.htmx:
-        return render(request, "jobs/_tokens.html", context | {"version": version})
+        return render(request, "jobs/_tokens.html", context)
     offered = {choice.model: choice.model} | {model.name: model.short_name for model in models}
     train_on = TRAIN_ON.items() if kind_of(version) is Conversation else None
     return render_tab(
@@ -94,23 +94,32 @@ def found(view: TokenView, choice: Choice, version: DatasetVersion) -> dict[str,
     return {
         "problems": [error] if error else [],
         "is_pending": not error and (row.is_pending or summary.is_pending),
-        **row_context(row, choice, version),
+        **row_context(row, choice, version, rows_in(version, summary)),
         **summary_context(summary, choice, version),
     }
 
 
-def row_context(answer: Answer, choice: Choice, version: DatasetVersion) -> dict[str, Any]:
+def rows_in(version: DatasetVersion, summary: Answer) -> int | None:
+    """How many rows a run reads; of a plain text, whose lines go together, once it is known."""
+    if version.training_path == version.rows_path:
+        return version.rows
+    return summary.facts["rows"] if summary.facts else None
+
+
+def row_context(
+    answer: Answer, choice: Choice, version: DatasetVersion, last: int | None
+) -> dict[str, Any]:
     if answer.facts is None:
-        return {"row": None}
+        return {"row": None, "last": last}
     row = next((row for row in answer.facts["rows"] if row["row"] == choice.row), None)
-    last = version.rows
     return {
+        "last": last,
         "row": row,
         "is_missing": row is None,
         "streams": shown_streams(row) if row else [],
         "pieces": len(row["streams"]) if row else 0,
         "before": choice.query(version, row=choice.row - 1) if choice.row > 1 else "",
-        "after": choice.query(version, row=choice.row + 1) if choice.row < last else "",
+        "after": choice.query(version, row=choice.row + 1) if last and choice.row < last else "",
     }
 
 

@@ -36,7 +36,7 @@ def bytes_of(token: str) -> str:
         return f"\\x{token[3:5].lower()}"
     alphabet = byte_alphabet()
     if any(letter not in alphabet for letter in token):
-        return token
+        return token.replace("\N{LOWER ONE EIGHTH BLOCK}", " ")  # SentencePiece's space
     return bytes(alphabet[letter] for letter in token).decode("utf-8", "backslashreplace")
 
 
