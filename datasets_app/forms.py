@@ -23,6 +23,8 @@ class Part(NamedTuple):
     is_required: bool
     is_list: bool
     """Whether several columns may have it."""
+    template: str | None
+    """What combines several columns into it, "" where nothing does; None where nothing may."""
 
 
 class Column(NamedTuple):
@@ -45,6 +47,8 @@ class MappingForm:
         self.start: dict[str, Any] = version.format or version.facts.get("guess") or {}
         data = data or {}
         self.schema = self.chosen_schema(data.get("format", ""))
+        asked = any(name.startswith("column-") for name in data) and data.get("of") == self.name
+        templates = data if asked else self.guess_templates()
         self.parts = [
             Part(
                 name,
@@ -52,11 +56,11 @@ class MappingForm:
                 info.description or "",
                 is_needed(info),
                 get_origin(info.annotation) is tuple,
+                templates.get(f"template-{name}", "") if name in self.texts else None,
             )
             for name, info in self.schema.model_fields.items()
             if name != "name"
         ]
-        asked = any(name.startswith("column-") for name in data) and data.get("of") == self.name
         self.columns = list(self.read_columns(data) if asked else self.guess_columns())
 
     @property
@@ -87,8 +91,27 @@ class MappingForm:
         for index, name in enumerate(self.version.columns):
             yield Column(f"column-{index}", name, known.get(name, ""))
 
+    @property
+    def texts(self) -> frozenset[str]:
+        """The fields that a template over columns may fill."""
+        return frozenset(self.schema.text_fields())
+
+    def guess_templates(self) -> dict[str, str]:
+        """What the format combines as it stands."""
+        if self.start.get("name") != self.name:
+            return {}
+        return {
+            f"template-{part}": value
+            for part, value in self.start.items()
+            if isinstance(value, str) and value not in self.version.columns and part in self.texts
+        }
+
     def has_part(self, name: str) -> bool:
         return any(part.name == name for part in self.parts)
+
+    @property
+    def has_template(self) -> bool:
+        return any(part.template for part in self.parts)
 
     @property
     def format(self) -> dict[str, Any]:
@@ -96,7 +119,9 @@ class MappingForm:
         chosen: dict[str, Any] = {"name": self.name}
         for part in self.parts:
             names = [column.name for column in self.columns if column.part == part.name]
-            if names:
+            if part.template:
+                chosen[part.name] = part.template
+            elif names:
                 chosen[part.name] = names if part.is_list else names[-1]
         return chosen
 

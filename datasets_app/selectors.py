@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from datasets_app.errors import NotReadyError
 from datasets_app.findings_file import flagged_rows
 from datasets_app.models import Dataset, DatasetVersion, Finding
-from maxaillm.dev.finetune.checks import checks
+from maxaillm.dev.finetune.checks import check_of
 from maxaillm.dev.finetune.fixes import fixes
 from maxaillm.dev.finetune.row_query import RowQuery
 from maxaillm.dev.finetune.row_store import RowStore, StoredRow
@@ -142,9 +142,9 @@ def code_counts(version: DatasetVersion) -> list[CodeCount]:
 
 def with_check(group: CodeCount) -> CodeCount:
     """What the check that found it says: why it matters, and which fix mends it."""
-    if group.code not in checks:
+    check = check_of(group.code)
+    if check is None:
         return group
-    check = checks[group.code]
     mended_by = FixCard.of(check.fix) if check.fix is not None else None
     return group._replace(why=check.why, mended_by=mended_by)
 

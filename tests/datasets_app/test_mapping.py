@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from datasets_app.forms import MappingForm
 from datasets_app.selectors import rows_page
@@ -126,3 +127,22 @@ def test_columns_are_combined_by_a_template(upload: Importer, queue: FakeQueue) 
     mapped.refresh_from_db()
     assert (mapped.status, mapped.rows, mapped.bad_rows) == ("ready", 30, 0)
     assert rows_page(mapped, 0, 1)[0].example == {"text": "0: So 0."}
+
+
+def test_the_page_combines_columns(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    table = "titel;tekst;antwoord\n" + "".join(f"t{i};b {i};a {i}\n" for i in range(9))
+    version = upload(table, "rows.csv")
+    url = reverse("datasets:mapping", args=[version.dataset_id])
+    form = {"format": "prompt_completion", "of": "prompt_completion", "column-2": "completion"}
+    wrong = alice_client.post(url, form | {"column-0": "", "template-prompt": "{no}"})
+    assert wrong.status_code == 422
+    chosen = form | {"column-0": "", "template-prompt": "{titel}: {tekst}"}
+    assert alice_client.post(url, chosen).status_code == 302
+    queue.work()
+    version.refresh_from_db()
+    assert (version.status, version.rows) == ("ready", 9)
+    assert rows_page(version, 0, 1)[0].example["messages"][0]["content"] == "t0: b 0"
+    again = alice_client.get(url).content.decode()
+    assert "{titel}: {tekst}" in again

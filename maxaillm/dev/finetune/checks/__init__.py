@@ -33,6 +33,8 @@ class Check(Component, ABC):
     """Why it matters, in a sentence for a person who has never trained a model."""
     advice: ClassVar[str]
     """What to do about a finding, in a few words."""
+    codes: ClassVar[frozenset[str]] = frozenset()
+    """The codes of its findings, where they are not its name."""
     fix: ClassVar[str | None] = None
     """The name of the fix that mends what it finds, if there is one (`fixes/`)."""
 
@@ -43,6 +45,13 @@ class Check(Component, ABC):
     def conclude(self) -> Iterator[Suspicion]:
         """What shows only once every row was seen."""
         return iter(())
+
+
+def check_of(code: str) -> type[Check] | None:
+    """The check that makes findings of this code; None where the reading of a file does."""
+    if code in checks:
+        return checks[code]
+    return next((check for check in checks.values() if code in check.codes), None)
 
 
 checks: Registry[Check] = Registry("data check", package=__name__)

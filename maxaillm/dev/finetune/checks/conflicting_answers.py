@@ -31,6 +31,7 @@ class ConflictingAnswers(Check):
     why: ClassVar[str] = "A model can't learn two answers to one question: it learns to waver."
     advice: ClassVar[str] = "Keep the right one."
     fix: ClassVar[str | None] = "drop_rows"
+    codes: ClassVar[frozenset[str]] = frozenset({"conflicting_labels"})
 
     name: Literal["conflicting_answers"] = "conflicting_answers"
     max_share: float = Field(0.1, gt=0, le=1, title="Share of rows from which on it is meant")

@@ -28,6 +28,7 @@ class ToolCalls(Check):
     why: ClassVar[str] = "The model learns to go on without having read what the tool found."
     advice: ClassVar[str] = "Add the tool's answer, or drop the row."
     fix: ClassVar[str | None] = "drop_rows"
+    codes: ClassVar[frozenset[str]] = frozenset({"unclosed_tool_calls", "tool_without_call"})
 
     name: Literal["tool_calls"] = "tool_calls"
     _ends_with_call: list[int] = PrivateAttr(default_factory=list)
