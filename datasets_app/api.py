@@ -15,8 +15,9 @@ from ninja.pagination import paginate
 
 from datasets_app.display import storable
 from datasets_app.models import Dataset, DatasetVersion, Finding
-from datasets_app.selectors import findings_of, newest_versions, rows_page
-from datasets_app.services import import_dataset, set_mapping, stage_file
+from datasets_app.selectors import findings_of, found_rows, newest_versions, require_rows
+from datasets_app.services import change_version, import_dataset, set_mapping, stage_file
+from maxaillm.dev.finetune.row_query import RowQuery
 from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
 
@@ -71,7 +72,28 @@ class RowsOut(Schema):
     total: int
 
 
+class VersionOut(Schema):
+    number: int
+    status: str
+    rows: int
+    bad_rows: int
+    change: str
+    recipe: dict[str, Any] | None
+    sha256: str
+    rows_sha256: str
+    created: datetime
+
+
+class ChangeIn(Schema):
+    """Fixes in their order, with name and options, and the findings whose rows are meant."""
+
+    fixes: list[dict[str, Any]] = Field(min_length=1, max_length=20)
+    codes: list[str] = Field(default_factory=list, max_length=100)
+
+
 class RowsIn(Schema):
+    words: str = Field("", max_length=1000, description="Only rows in which all of them occur.")
+    code: str = Field("", max_length=100, description="Only rows that findings of it name.")
     offset: int = Field(0, ge=0, le=2**62)
     limit: int = Field(50, ge=1, le=500)
     full: bool = Field(
@@ -120,16 +142,40 @@ def map_columns(
     return Status(202, set_mapping(version=own.newest, format=format))
 
 
+@router.get(
+    "/{int:dataset_id}/versions", response=list[VersionOut], summary="All versions, newest first"
+)
+@paginate(Page)
+def list_versions(request: HttpRequest, dataset_id: int) -> QuerySet[DatasetVersion]:
+    return version_of(request, dataset_id).dataset.versions.order_by("-number")
+
+
+@router.post(
+    "/{int:dataset_id}/versions",
+    response={202: DatasetOut},
+    summary="Change the rows by fixes; makes the next version in the queue",
+)
+@idempotent
+def change_rows(
+    request: HttpRequest, dataset_id: int, change: Body[ChangeIn]
+) -> Status[DatasetVersion]:
+    """Such as `{"fixes": [{"name": "drop_rows"}], "codes": ["duplicate"]}`."""
+    own = get_object_or_404(Dataset.objects.owned_by(request.user), pk=dataset_id)
+    new = change_version(version=own.newest, fixes=change.fixes, codes=change.codes)
+    return Status(202, new)
+
+
 @router.get("/{int:dataset_id}/rows", response=RowsOut, summary="Rows that can be trained on")
 def list_rows(request: HttpRequest, dataset_id: int, page: Query[RowsIn]) -> dict[str, Any]:
     """A page ends early where its rows have more than 8 MB together."""
     version = version_of(request, dataset_id)
-    rows = rows_page(version, page.offset, page.limit)
+    found = found_rows(require_rows(version), RowQuery(words=page.words), page.code)
+    rows = found[page.offset : page.offset + page.limit]
     items = [
         {"row": number, "example": example if page.full else storable(example, SHOWN_CHARS)}
         for number, example in rows
     ]
-    return {"items": items, "total": version.rows}
+    return {"items": items, "total": len(found)}
 
 
 @router.get("/{int:dataset_id}/findings", response=list[FindingOut], summary="What was found")

@@ -100,12 +100,17 @@ def ready_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
 
 def rows_page(version: DatasetVersion, offset: int, limit: int) -> list[StoredRow]:
     """Rows that can be trained on, from the `offset`-th on."""
+    return RowStore(require_rows(version).rows_path).page(offset, limit)
+
+
+def require_rows(version: DatasetVersion) -> DatasetVersion:
+    """The version, if it has rows; else raises NotReadyError."""
     if not version.is_ready:
         raise NotReadyError(
             f"{version.dataset.name} has no rows to show: it is {version.get_status_display()}.",
             "Wait for the check, or see what it found.",
         )
-    return RowStore(version.rows_path).page(offset, limit)
+    return version
 
 
 def found_rows(version: DatasetVersion, query: RowQuery, code: str = "") -> FoundRows:

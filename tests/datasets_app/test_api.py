@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -126,3 +127,27 @@ def test_a_session_needs_the_csrf_token(alice: User) -> None:
     client.force_login(alice)
     assert post_file(client, QUESTIONS).status_code == 403
     assert not Dataset.objects.exists()
+
+
+def test_rows_are_searched_and_changed(
+    upload: Importer, alice_client: Client, bob_client: Client, queue: FakeQueue
+) -> None:
+    rows = "".join(f'{{"prompt": "q{i % 20}", "completion": "a{i % 20}"}}\n' for i in range(30))
+    url = f"/api/v1/datasets/{upload(rows, 'a.jsonl').dataset_id}"
+    found = alice_client.get(f"{url}/rows", {"words": "Q19"}).json()
+    assert (found["total"], found["items"][0]["row"]) == (1, 20)
+    flagged = alice_client.get(f"{url}/rows", {"code": "duplicate", "limit": 3}).json()
+    assert (flagged["total"], [item["row"] for item in flagged["items"]]) == (10, [21, 22, 23])
+
+    change = {"fixes": [{"name": "drop_rows"}], "codes": ["duplicate"]}
+    assert post(bob_client, f"{url}/versions", change).status_code == 404
+    assert post(alice_client, f"{url}/versions", {"fixes": [{"name": "no"}]}).status_code == 422
+    assert post(alice_client, f"{url}/versions", change).status_code == 202
+    queue.work()
+    newest, first = alice_client.get(f"{url}/versions").json()["items"]
+    assert (newest["rows"], newest["change"]) == (20, "Drop the rows: 10 left out")
+    assert (first["rows"], first["recipe"]) == (30, None)
+
+
+def post(client: Client, url: str, body: dict[str, Any]) -> Any:
+    return client.post(url, json.dumps(body), content_type="application/json")

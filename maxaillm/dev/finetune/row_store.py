@@ -174,7 +174,9 @@ def without_none(value: Any) -> Any:
 
 
 def holds_rows(path: Path) -> bool:
-    """Whether the file at `path` was written by RowWriter."""
+    """Whether the file at `path` was written by RowWriter; one that is not there was not."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             return False

@@ -1,0 +1,51 @@
+"""Writes docs/checks.md: the quality checks and the fixes, as their classes describe them.
+
+Run: python -m docs.check_table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from maxaillm.dev.finetune.checks import checks
+from maxaillm.dev.finetune.fixes import fixes
+from maxaillm.dev.finetune.formats import formats
+
+PAGE = Path(__file__).with_name("checks.md")
+TEXT = """\
+# Checks, fixes and formats of data
+
+Made by `python -m docs.check_table` from the classes themselves. A check looks at rows that can
+be trained on and never drops one; a fix makes a new version of a data set, and shows first what
+it will change. Each is one file, in `maxaillm/dev/finetune/checks/`, `fixes/` and `formats/`.
+"""
+
+
+def main() -> None:
+    PAGE.write_text("\n".join([TEXT, *check_lines(), "", *fix_lines(), "", *format_lines(), ""]))
+    print(f"{len(checks)} checks, {len(fixes)} fixes, {len(formats)} formats: {PAGE}")
+
+
+def check_lines() -> Iterator[str]:
+    yield "## Checks\n\n| check | why it matters | what to do | mended by |\n|---|---|---|---|"
+    for _, check in sorted(checks.items()):
+        fix = fixes[check.fix].label if check.fix else ""
+        yield f"| {check.label} | {check.why} | {check.advice} | {fix} |"
+
+
+def fix_lines() -> Iterator[str]:
+    yield "## Fixes\n\n| fix | what it does | options |\n|---|---|---|"
+    for _, fix in sorted(fixes.items()):
+        options = (info.title or name for name, info in fix.model_fields.items() if name != "name")
+        yield f"| {fix.label} | {fix.summary} | {', '.join(options)} |"
+
+
+def format_lines() -> Iterator[str]:
+    yield "## Formats\n\n| format | a row |\n|---|---|"
+    for _, each in sorted(formats.items()):
+        yield f"| {each.label} | {each.summary} |"
+
+
+if __name__ == "__main__":
+    main()
