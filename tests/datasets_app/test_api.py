@@ -141,7 +141,7 @@ def test_rows_are_searched_and_changed(
 
     change = {"fixes": [{"name": "drop_rows"}], "codes": ["duplicate"]}
     assert post(bob_client, f"{url}/versions", change).status_code == 404
-    assert post(alice_client, f"{url}/versions", {"fixes": [{"name": "no"}]}).status_code == 422
+    assert post(alice_client, f"{url}/versions", {"fixes": [{"name": "no"}]}).status_code == 400
     assert post(alice_client, f"{url}/versions", change).status_code == 202
     queue.work()
     newest, first = alice_client.get(f"{url}/versions").json()["items"]

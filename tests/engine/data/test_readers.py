@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.readers import open_records
 from tests.engine.data.files import check, count_of, error_of, json_lines, read
 
@@ -264,3 +265,9 @@ def test_the_name_the_owner_gave_counts_not_the_one_on_the_disk(tmp_path):
     path = write(tmp_path, "upload", '{"a": 1}\nnonsense\n')
     assert open_records(path, name="rows.jsonl").kind == "jsonl"
     assert count_of(path) == 2
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    for missing in (tmp_path / "no.jsonl", tmp_path):
+        with pytest.raises(DataError, match="There is no file"):
+            open_records(missing)

@@ -14,8 +14,10 @@ __all__ = ["BadRecord", "Kind", "Note", "Record", "Records", "open_records"]
 def open_records(path: str | Path, *, name: str | None = None) -> Records:
     """Find out how the file at `path` is written; `name` is what its owner called it.
 
-    Raises DataError where it holds no records or is not a text file.
+    Raises DataError where it is not there, holds no records or is no data file.
     """
+    if not Path(path).is_file():
+        raise DataError(f"There is no file {path}.", "Check the path.", code="no_file")
     records = sniff(Path(path), name or Path(path).name)
     if next(iter(records), None) is None:
         raise DataError(*no_rows(records.columns), code="no_rows")
