@@ -89,6 +89,7 @@ class ChangeIn(Schema):
 
     fixes: list[dict[str, Any]] = Field(min_length=1, max_length=20)
     codes: list[str] = Field(default_factory=list, max_length=100)
+    version: int | None = Field(None, ge=1, description="The version to change; else the newest.")
 
 
 class RowsIn(Schema):
@@ -161,7 +162,10 @@ def change_rows(
 ) -> Status[DatasetVersion]:
     """Such as `{"fixes": [{"name": "drop_rows"}], "codes": ["duplicate"]}`."""
     own = get_object_or_404(Dataset.objects.owned_by(request.user), pk=dataset_id)
-    new = change_version(version=own.newest, fixes=change.fixes, codes=change.codes)
+    version = own.newest
+    if change.version is not None:
+        version = get_object_or_404(own.versions.all(), number=change.version)
+    new = change_version(version=version, fixes=change.fixes, codes=change.codes)
     return Status(202, new)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import time
 
@@ -33,13 +35,23 @@ def keep_blob(path: Path) -> str:
     place = blob_path(digest)
     with file_errors_told():
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if place.exists():
-            path.unlink()
-        else:
-            path.chmod(0o400)
-            move(path, place)
-        os.utime(place)
+        with alone():
+            if place.exists():
+                os.utime(place)
+                path.unlink()
+            else:
+                path.chmod(0o400)
+                move(path, place)
+                os.utime(place)
     return digest
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Nobody else adds or removes files meanwhile: one is not removed that is just taken again."""
+    with (folder() / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def move(path: Path, place: Path) -> None:
@@ -56,11 +68,11 @@ def move(path: Path, place: Path) -> None:
 def remove_unused(used: Collection[str]) -> int:
     """Remove what `used` does not name and nobody wrote for a day; gives the number of files."""
     before = time() - UNUSED_SECONDS
-    unused = [
-        path
-        for path in folder().glob("*/*")
-        if path.name not in used and path.stat().st_mtime < before
-    ]
-    for path in unused:
-        path.unlink(missing_ok=True)
-    return len(unused)
+    removed = 0
+    for path in folder().glob("*/*"):
+        if path.name not in used:
+            with alone():
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    removed += 1
+    return removed

@@ -15,7 +15,8 @@ from maxaillm.dev.finetune.row_store import RowStore, StoredRow
 SHOWN_CHANGES = 5
 LOOKED_AT = 20_000
 """So many rows are looked at while a page waits; those of a larger data set count "at least"."""
-LOOKED_AHEAD = 200_000
+LOOKED_AT_CHARS = 4_000_000
+LOOKED_AHEAD, LOOKED_AHEAD_BYTES = 200_000, 32 * 2**20
 """A fix that has to see all rows first is not tried on more than this while a page waits."""
 
 
@@ -61,16 +62,18 @@ def preview_change(
     version: DatasetVersion, fix: Fix, codes: Sequence[str] = ()
 ) -> ChangePreview | None:
     """None where it would take too long to find out. Raises DataError for options that can't be."""
-    if fix.looks_ahead and version.rows > LOOKED_AHEAD:
+    size_bytes = version.rows_path.stat().st_size
+    if fix.looks_ahead and (version.rows > LOOKED_AHEAD or size_bytes > LOOKED_AHEAD_BYTES):
         return None
-    is_locked = version.dataset.is_test_locked
+    locked = version.dataset.locked_splits
     found = preview(
         [fix],
         RowStore(version.rows_path),
         SHOWN_CHANGES,
         max_rows=LOOKED_AT,
+        max_chars=LOOKED_AT_CHARS,
         flagged=flagged_rows(version.findings_path, codes) if codes else (),
-        locked=["test"] if is_locked else [],
+        locked=locked,
     )
     changes = [
         RowChange(
@@ -87,5 +90,5 @@ def preview_change(
         told.dropped,
         dict(told.splits),
         found.is_complete,
-        is_locked,
+        bool(locked),
     )

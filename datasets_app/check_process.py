@@ -43,8 +43,8 @@ class Outcome:
 
 def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Outcome | None:
     """Run one check to its end. None where `on_progress` said that nobody waits for it."""
-    size_bytes = sum(Path(part["path"]).stat().st_size for part in task["parts"])
-    cpu_seconds = CPU_SECONDS + PACKED_FACTOR * size_bytes // BYTES_A_SECOND
+    size_bytes = sum(Path(p["path"]).stat().st_size * max(1, p["times"]) for p in task["parts"])
+    cpu_seconds = CPU_SECONDS + int(PACKED_FACTOR * size_bytes) // BYTES_A_SECOND
     limits = {
         "cpu_seconds": cpu_seconds,
         "memory_bytes": MEMORY_BYTES,

@@ -51,6 +51,15 @@ class Dataset(models.Model):
         return reverse("datasets:dataset", args=[self.pk])
 
     @property
+    def locked_splits(self) -> list[str]:
+        return ["test"] if self.is_test_locked else []
+
+    @property
+    def newest_ready(self) -> DatasetVersion | None:
+        ready = self.versions.filter(status=DatasetVersion.Status.READY)
+        return ready.order_by("-number").first()
+
+    @property
     def newest(self) -> DatasetVersion:
         return self.versions.order_by("-number")[0]
 

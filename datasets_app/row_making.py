@@ -48,14 +48,19 @@ def make_rows(
     if recipe is None:
         return read_file(task, on_batch, on_finding, on_progress)
     if "times" in recipe:
-        return join_parts(task, recipe, on_batch, on_finding)
+        return join_parts(task, recipe, on_batch, on_finding, on_progress)
     rows = RowStore(Path(task["parts"][0]["path"]))
+    return apply_fixes(task, recipe, rows, telling(on_batch, on_progress, len(rows)), on_finding)
+
+
+def telling(on_batch: OnBatch, on_progress: OnProgress, rows: float) -> OnBatch:
+    """`on_batch`, and how much of about so many rows is made."""
 
     def on_made(batch: Batch) -> None:
         on_batch(batch)
-        on_progress(batch.numbers[-1] / len(rows))
+        on_progress(batch.numbers[-1] / max(1, rows))
 
-    return apply_fixes(task, recipe, rows, on_made, on_finding)
+    return on_made
 
 
 def read_file(
@@ -107,13 +112,17 @@ def apply_fixes(
         on_batch=on_batch,
         on_finding=on_finding,
         flagged=flagged_rows(Path(part["findings"]), codes) if codes else (),
-        locked=task["locked"],
+        locked=recipe["locked"],
     )
     return fields_of(report) | {"change": in_words(outcome)[:CHANGE_CHARS]}
 
 
 def join_parts(
-    task: dict[str, Any], recipe: dict[str, Any], on_batch: OnBatch, on_finding: OnFinding
+    task: dict[str, Any],
+    recipe: dict[str, Any],
+    on_batch: OnBatch,
+    on_finding: OnFinding,
+    on_progress: OnProgress,
 ) -> dict[str, Any]:
     """`recipe` has, by the id of each part, how often its rows are taken, and into which split."""
     sources = [
@@ -125,12 +134,14 @@ def join_parts(
         )
         for part in task["parts"]
     ]
-    rows = Inspection(on_batch, on_finding)
+    total = sum(source.times * len(source.store) for source in sources)
+    rows = Inspection(telling(on_batch, on_progress, total), on_finding)
     taken = mix(
         sources,
         rows.see,
         seed=recipe["seed"],
         shuffle=recipe["shuffle"],
+        locked=recipe["locked"],
         folder=Path(task["folder"]),
     )
     rows.finish()

@@ -21,6 +21,7 @@ from datasets_app.blobs import keep_blob
 from datasets_app.check_child import FINDINGS, ROWS
 from datasets_app.check_process import Outcome, check_file
 from datasets_app.display import storable
+from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion, Finding
 
 QUEUE = "light"
@@ -73,8 +74,7 @@ def run_check(*, version: DatasetVersion) -> None:
             return
         stage = version.root / f"check-{version.check_number}"
         shutil.rmtree(stage, ignore_errors=True)
-        task = task_of(version, stage)
-        outcome = check_file(task, lambda share: wanted(version).update(progress=share) > 0)
+        outcome = checked(version, stage)
         if outcome is None or not record_check(
             version=version, outcome=outcome, files=kept_files(stage, outcome)
         ):
@@ -82,9 +82,17 @@ def run_check(*, version: DatasetVersion) -> None:
         shutil.rmtree(stage, ignore_errors=True)
 
 
+def checked(version: DatasetVersion, stage: Path) -> Outcome | None:
+    try:
+        task = task_of(version, stage)
+    except NotReadyError as error:
+        return Outcome(error=error.as_json())
+    return check_file(task, lambda share: wanted(version).update(progress=share) > 0)
+
+
 def task_of(version: DatasetVersion, stage: Path) -> dict[str, Any]:
     """What the child process is to do: read the upload, or make rows of those of the parents."""
-    parts: list[dict[str, Any]] = [{"path": str(version.source_path)}]
+    parts: list[dict[str, Any]] = [{"path": str(version.source_path), "times": 1}]
     if version.recipe is not None:
         parts = [
             {
@@ -92,13 +100,18 @@ def task_of(version: DatasetVersion, stage: Path) -> dict[str, Any]:
                 "name": str(parent),
                 "path": str(parent.rows_path),
                 "findings": str(parent.findings_path),
+                "times": version.recipe.get("times", {}).get(str(parent.pk), 1),
             }
             for parent in version.parents.order_by("pk")
         ]
+        if len(parts) < len(version.recipe.get("times", "1")):
+            raise NotReadyError(
+                "A data set that this one was made of has been deleted since.",
+                "Join the others anew.",
+            )
     return {
         "parts": parts,
         "recipe": version.recipe,
-        "locked": ["test"] if version.dataset.is_test_locked else [],
         "file_name": version.file_name,
         "format": version.format,
         "folder": str(stage),

@@ -62,6 +62,8 @@ def import_dataset(
 
 
 def next_number(dataset: Dataset) -> int:
+    """The number of its next version, within a transaction: nobody else gets the same."""
+    Dataset.objects.select_for_update().filter(pk=dataset.pk).first()
     newest: int | None = dataset.versions.aggregate(number=Max("number"))["number"]
     return (newest or 0) + 1
 

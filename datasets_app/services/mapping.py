@@ -13,6 +13,7 @@ from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion
 from datasets_app.services.checks import check_again, queue_check
 from datasets_app.services.imports import next_number
+from datasets_app.services.versions import require_unlocked
 from maxaillm.dev.finetune.column_templates import columns_in, mistake_in
 from maxaillm.dev.finetune.errors import ConfigError, Problem, UnknownComponentError
 from maxaillm.dev.finetune.formats import DataFormat, formats
@@ -29,6 +30,7 @@ def set_mapping(*, version: DatasetVersion, format: Mapping[str, Any]) -> Datase
     """
     chosen = parse_format(format, version.columns).model_dump()
     if version.status == Status.READY:
+        require_unlocked(version.dataset)
         return add_version(version, chosen)
     if version.status == Status.CHECKING or not check_again(version, format=chosen):
         raise NotReadyError(

@@ -164,6 +164,7 @@ def stage_file(chunks: Iterable[bytes], *, owner: User) -> Path:
     folder = Path(settings.UPLOADS_DIR)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / str(uuid4())
+    require_space(0)
     received = 0
     try:
         with file_errors_told(), path.open("xb") as file:

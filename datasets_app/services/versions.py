@@ -14,9 +14,11 @@ from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion, Finding
 from datasets_app.services.checks import queue_check
 from datasets_app.services.imports import NAME_CHARS, next_number
+from datasets_app.services.uploads import require_space
 from maxaillm.dev.finetune.recipe import recipe_of
 from maxaillm.dev.finetune.splits import Split
 
+CHANGE_CHARS = 300
 CONTENT = (
     "status", "file_name", "size_bytes", "sha256", "rows_sha256", "findings_sha256", "encoding",
     "file_kind", "format", "columns", "sample", "rows", "bad_rows", "warnings", "facts", "checked",
@@ -33,10 +35,16 @@ def change_version(
     Raises ConfigError for options that make no sense.
     """
     require_ready(version)
+    require_newest_of_locked(version)
+    require_space(rows_bytes(version))
     made = recipe_of(fixes)
-    recipe = {"fixes": [fix.model_dump(mode="json") for fix in made], "codes": list(codes)}
+    recipe = {
+        "fixes": [fix.model_dump(mode="json") for fix in made],
+        "codes": list(codes),
+        "locked": version.dataset.locked_splits,
+    }
     words = ", ".join(fix.label for fix in made)
-    return add_child(version, recipe, f"{words} …")
+    return add_child(version, recipe, f"{words[: CHANGE_CHARS - 2]} …")
 
 
 def add_child(version: DatasetVersion, recipe: dict[str, Any], change: str) -> DatasetVersion:
@@ -71,7 +79,11 @@ def join_datasets(
     """
     for version in times:
         require_ready(version)
+    copies = 2 if shuffle else 1
+    require_space(sum(int(copies * each * rows_bytes(version)) for version, each in times.items()))
+    locked = {split for version in times for split in version.dataset.locked_splits}
     recipe = {
+        "locked": sorted(locked),
         "times": {str(version.pk): each for version, each in times.items()},
         "splits": {str(version.pk): split for version, split in splits.items()},
         "shuffle": shuffle,
@@ -95,6 +107,7 @@ def join_datasets(
 def bring_back(*, version: DatasetVersion) -> DatasetVersion:
     """Make what `version` holds the newest version again; nothing is lost, nothing copied."""
     require_ready(version)
+    require_unlocked(version.dataset)
     new = DatasetVersion(
         dataset=version.dataset,
         change=f"Back to v{version.number}",
@@ -110,6 +123,24 @@ def bring_back(*, version: DatasetVersion) -> DatasetVersion:
             finding.pk, finding.version = None, new
         Finding.objects.bulk_create(kept, batch_size=500)
     return new
+
+
+def rows_bytes(version: DatasetVersion) -> int:
+    return version.rows_path.stat().st_size
+
+
+def require_unlocked(dataset: Dataset) -> None:
+    """An earlier version, or the file read anew, may have other test rows than the locked ones."""
+    if dataset.is_test_locked:
+        raise NotReadyError(
+            f"The test rows of {dataset.name} are locked, and would be others.",
+            "Unlock them in the tab Splits first.",
+        )
+
+
+def require_newest_of_locked(version: DatasetVersion) -> None:
+    if version != version.dataset.newest_ready:
+        require_unlocked(version.dataset)
 
 
 def require_ready(version: DatasetVersion) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -21,7 +22,7 @@ from maxft_site.web.schema_forms import SchemaForm, form_class
 APART = ("edit_row", "assign_splits")
 """Fixes that have a place of their own: at a row, and in the tab of the splits."""
 
-ASIDE = {"codes", "v", "csrfmiddlewaretoken"}
+ASIDE = {"codes", "v", "seen", "do", "csrfmiddlewaretoken"}
 """What a form sends beside the options of the fix."""
 
 
@@ -42,11 +43,12 @@ def changes(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """GET shows what the fix will do with the options asked for; POST makes the next version."""
+    """Shows what the fix will do with the options sent; POST with `do=make` makes a version."""
     version = own_version(request, pk)
     if name not in fixes:
         raise Http404
     if not version.is_ready:
+        messages.error(request, f"v{version.number} can't be changed: it is not ready.")
         return redirect(version.dataset)
     data = request.POST if request.method == "POST" else request.GET
     codes = data.getlist("codes")
@@ -54,13 +56,19 @@ def change(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     problem: FineTuneError | None = None
     preview: ChangePreview | None = None
     try:
-        if fix is not None and request.method == "POST":
+        if fix is not None and data.get("do") == "make" and request.method == "POST":
+            require_seen(version, data.get("seen", ""))
             step = fix.model_dump(mode="json")
             return redirect(change_version(version=version, fixes=[step], codes=codes).dataset)
         if fix is not None:
             preview = preview_change(version, fix, codes)
     except FineTuneError as error:
         problem = error
+    if form.is_bound and fixes[name].needs_findings and not codes:
+        problem = FineTuneError(
+            "No finding is chosen.", "Choose the findings whose rows are meant."
+        )
+    wrong = problem is not None or (form.is_bound and fix is None)
     return render_tab(
         request,
         version,
@@ -72,8 +80,18 @@ def change(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         preview=preview,
         problem=problem,
         is_previewed=fix is not None and problem is None,
-        status=422 if request.method == "POST" else 200,
+        status=422 if wrong and request.method == "POST" else 200,
     )
+
+
+def require_seen(version: DatasetVersion, seen: str) -> None:
+    """Refuse what was decided before the newest version was there: rows have other numbers now."""
+    newest = version.dataset.newest
+    if seen and seen != str(newest.number):
+        raise FineTuneError(
+            f"v{newest.number} was made meanwhile. Your change is one of v{version.number}.",
+            f"Send it once more to make it of v{version.number} all the same, or go to the newest.",
+        )
 
 
 def flagging_codes(version: DatasetVersion) -> list[CodeCount]:

@@ -55,7 +55,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         unraw_query=urlencode(asked(request, "v", *FILTERS)),
         wanted=request.GET.get("row", ""),
         splits=splits if len(splits) > 1 else [],
-        labels=sorted(version.facts.get("labels", {}))[:SHOWN_LABELS],
+        labels=labels_on_offer(version, filters.get("label")),
         warnings=[kind for kind in code_counts(version) if kind.level == "warning" and kind.row],
     )
 
@@ -74,6 +74,12 @@ def row_edit(request: HttpRequest, pk: int) -> HttpResponse:
     written = json.dumps(row.example, ensure_ascii=False, indent=2)
     form = form_class(fixes["edit_row"])(initial={"number": row.number, "example": written})
     return render_tab(request, version, "change", fix=FixCard.of("edit_row"), form=form)
+
+
+def labels_on_offer(version: DatasetVersion, chosen: str | None) -> list[str]:
+    """The first labels, and the one that is chosen."""
+    labels = sorted(version.facts.get("labels", {}))[:SHOWN_LABELS]
+    return labels if chosen is None or chosen in labels else [chosen, *labels]
 
 
 def query_of(filters: dict[str, str]) -> RowQuery:

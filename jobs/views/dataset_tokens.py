@@ -88,7 +88,8 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
 
 
 def found(view: TokenView, choice: Choice, version: DatasetVersion) -> dict[str, Any]:
-    row = look_up(view, part_with_row(choice.row))
+    is_there = choice.row <= version.rows  # what is not there is not looked for in the queue
+    row = look_up(view, part_with_row(choice.row)) if is_there else Answer(facts={"rows": []})
     summary = look_up(view, SUMMARY)
     error = row.error or summary.error
     return {

@@ -12,7 +12,7 @@ from django.urls import reverse
 from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion
 from datasets_app.selectors import code_counts, rows_page
-from datasets_app.services import bring_back, change_version, lock_test
+from datasets_app.services import bring_back, change_version, lock_test, set_mapping
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.fixes import fixes
 from tests.conftest import FakeQueue
@@ -45,7 +45,7 @@ def test_a_finding_is_mended_in_a_click(
     assert "Of 40 rows, 10 will be left out" in shown
     assert "Make v2" in shown
     assert first.dataset.versions.count() == 1  # to look is not to do
-    alice_client.post(address(first, "drop_rows"), {"codes": "duplicate", "asked": "1"})
+    alice_client.post(address(first, "drop_rows"), {"codes": "duplicate", "do": "make"})
     second = made(first, queue)
     assert (second.status, second.rows, second.number) == ("ready", 30, 2)
     assert second.change == "Drop the rows: 10 left out"
@@ -115,7 +115,7 @@ def test_a_row_is_written_anew(upload: Importer, alice_client: Client, queue: Fa
     ).content.decode()
     assert "question 2" in page
     new = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
-    typed = {"number": "3", "example": json.dumps(new), "asked": "1"}
+    typed = {"number": "3", "example": json.dumps(new), "seen": "1", "do": "make"}
     wrong = alice_client.post(address(first, "edit_row"), typed | {"example": "{oops"})
     assert wrong.status_code == 422
     assert first.dataset.versions.count() == 1
@@ -153,7 +153,7 @@ def test_every_fix_has_a_page_that_changes_nothing(
 def test_only_the_owner_changes(upload: Importer, bob: User, bob_client: Client) -> None:
     version = upload(TWICE, "twice.jsonl")
     for answer in (
-        bob_client.post(address(version, "trim"), {"asked": "1"}),
+        bob_client.post(address(version, "trim"), {"do": "make"}),
         bob_client.post(reverse("datasets:test-lock", args=[version.dataset_id])),
         bob_client.post(reverse("datasets:version-back", args=[version.dataset_id]) + "?v=1"),
     ):
@@ -166,3 +166,48 @@ def test_options_that_make_no_sense_are_refused(upload: Importer) -> None:
     with pytest.raises(ConfigError):
         change_version(version=version, fixes=[{"name": "sample", "share": -3}])
     assert version.dataset.versions.count() == 1
+
+
+def test_what_was_decided_about_an_older_version_is_not_done_to_a_newer(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    first = upload(TWICE, "twice.jsonl")
+    change_version(version=first, fixes=[{"name": "drop_rows"}], codes=["duplicate"])
+    made(first, queue)
+    typed = {"asked": "1", "do": "make", "seen": "1"}
+    late = alice_client.post(f"{address(first, 'trim')}?v=1", typed)
+    assert late.status_code == 422
+    assert "v2 was made meanwhile" in late.content.decode()
+    assert first.dataset.versions.count() == 2
+    again = alice_client.post(f"{address(first, 'trim')}?v=1", typed | {"seen": "2"})
+    assert again.status_code == 302
+    assert list(made(first, queue).parents.all()) == [first]
+
+
+def test_no_other_way_leads_around_a_lock(upload: Importer, queue: FakeQueue) -> None:
+    rows = [{"text": f"text {i}", "split": "test" if i < 5 else "train"} for i in range(20)]
+    first = upload("".join(json.dumps(row) + "\n" for row in rows), "rows.jsonl")
+    change_version(version=first, fixes=[{"name": "replace_text", "find": "text", "replace": "x"}])
+    second = made(first, queue)
+    lock_test(dataset=first.dataset, is_locked=True)
+    for version in (first, second):
+        version.refresh_from_db()
+        version.dataset.refresh_from_db()
+    with pytest.raises(NotReadyError, match="locked"):
+        bring_back(version=first)
+    with pytest.raises(NotReadyError, match="locked"):
+        change_version(version=first, fixes=[{"name": "trim"}])
+    with pytest.raises(NotReadyError, match="locked"):
+        set_mapping(version=first, format={"name": "text", "text": "text"})
+    smuggled = {"number": 9, "example": {"text": "mine", "split": "test"}}
+    change_version(version=second, fixes=[{"name": "edit_row", **smuggled}])
+    third = made(second, queue)
+    assert third.facts["splits"] == {"test": 5, "train": 15}
+    assert rows_page(third, 8, 1)[0].example == {"text": "mine", "split": "train"}
+
+
+def test_a_text_that_would_burst_is_refused(upload: Importer, alice_client: Client) -> None:
+    version = upload(json.dumps({"text": "a" * 100_000}) + "\n", "a.jsonl")
+    typed = {"find": "a", "replace": "b" * 5_000, "do": "preview"}
+    answer = alice_client.post(address(version, "replace_text"), typed).content.decode()
+    assert "A row would have more than" in answer

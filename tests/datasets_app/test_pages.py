@@ -17,7 +17,7 @@ from datasets_app.services import ensure_samples, purge_datasets
 from datasets_app.urls import urlpatterns
 from jobs.models import Run
 from tests.conftest import FakeQueue
-from tests.datasets_app.conftest import QUESTIONS, Importer
+from tests.datasets_app.conftest import QUESTIONS, Importer, whole
 
 pytestmark = pytest.mark.usefixtures("checked_here")
 
@@ -141,7 +141,7 @@ def test_findings_leave_as_a_table_without_formulas(upload: Importer, alice_clie
     version = upload(FORMULAS + '"=HYPERLINK(""http://x"")",\n+1,\n@a,\n-b,\n"\tc",\n', "a.csv")
     response = alice_client.get(f"{version.dataset.get_absolute_url()}findings.csv")
     assert response["Content-Disposition"].startswith("attachment")
-    rows = list(csv.reader(io.StringIO(response.getvalue().decode())))
+    rows = list(csv.reader(io.StringIO(whole(response).decode())))
     assert len(rows) == 1 + version.findings.count()
     assert not [cell for row in rows for cell in row if cell.startswith(tuple("=+-@\t\r"))]
 

@@ -6,14 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.http import StreamingHttpResponse
 from django.test import Client
 
 from datasets_app.models import DatasetVersion
 from datasets_app.services import import_dataset, set_mapping
 from tests.conftest import FakeQueue
+from tests.datasets_app.conftest import whole
 
 READY = {
     "instruction/mlx_prompt_completion_train.jsonl": ("prompt_completion", 1800, 0),
@@ -54,12 +53,6 @@ def take(
         return version
 
     return do
-
-
-@async_to_sync
-async def whole(response: StreamingHttpResponse) -> bytes:
-    """What a download sends, part by part."""
-    return b"".join([part async for part in response])
 
 
 def look_at(version: DatasetVersion, client: Client) -> dict[str, object]:

@@ -8,10 +8,7 @@ from typing import NamedTuple
 
 from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.row_batch import Batch, StoredExample, chars_of
-
-BATCH_ROWS = 10_000
-BATCH_CHARS = 16 * 2**20
-"""A batch of longer rows is smaller, for it lies in memory."""
+from maxaillm.dev.finetune.row_packing import BATCH_CHARS, BATCH_ROWS
 
 
 class Gathered(NamedTuple):

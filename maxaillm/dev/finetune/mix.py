@@ -78,7 +78,9 @@ def mix(
         for place, source in enumerate(sources):
             for example in rows_of(source, f"{seed} {place}", locked):
                 taken[place] += 1
-                yield example if source.split is None else example | {"split": source.split}
+                is_locked = example.get("split", "train") in locked
+                moves = source.split is not None and not is_locked
+                yield example | {"split": source.split} if moves else example
 
     if shuffle:
         piles = min(MAX_PILES, 1 + sum(map(bytes_of, sources)) // PILE_BYTES)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
 from maxaillm.dev.finetune.fixes import Fix, StoredExample, Whole, fixes
 from maxaillm.dev.finetune.problems import problems_of
-from maxaillm.dev.finetune.row_batch import Batch
+from maxaillm.dev.finetune.row_batch import Batch, chars_of
 from maxaillm.dev.finetune.row_changes import problem_of_stored
 from maxaillm.dev.finetune.row_packing import packed
 from maxaillm.dev.finetune.row_store import RowStore
@@ -85,7 +85,8 @@ def apply(
     """Give `on_batch` (RowWriter.add) every row that is kept, numbered anew from 1.
 
     `flagged` are the numbers of rows that findings name, for the fixes that ask for them; with
-    `only_flagged` every fix touches these alone. Rows of `locked` splits stay as they are.
+    `only_flagged` every fix touches these alone. Rows of `locked` splits stay as they are, and no
+    other row gets into them.
     Raises DataError where no row would be left.
     """
     work = Work(recipe, store, Free(frozenset(flagged), only_flagged, frozenset(locked)))
@@ -105,18 +106,23 @@ def preview(
     limit: int = SHOWN_CHANGES,
     *,
     max_rows: int | None = None,
+    max_chars: int | None = None,
     flagged: Collection[int] = (),
-    only_flagged: bool = False,
     locked: Collection[str] = (),
 ) -> Preview:
-    """The first `limit` changes, and the counts over all rows, or over the first `max_rows`."""
-    work = Work(recipe, store, Free(frozenset(flagged), only_flagged, frozenset(locked)))
+    """The first `limit` changes, and the counts over all rows, or over the first `max_rows`, or
+    over those that hold the first `max_chars` of text."""
+    work = Work(
+        recipe, store, Free(frozenset(flagged), only_flagged=False, locked=frozenset(locked))
+    )
     outcome = Outcome(work.new_counts())
     shown: list[Change] = []
+    chars = 0
     for change in work.changes(outcome):
         if change.after is not change.before and len(shown) < limit:
             shown.append(change)
-        if outcome.rows == max_rows:
+        chars += chars_of(change.before)
+        if outcome.rows == max_rows or (max_chars is not None and chars > max_chars):
             break
     return Preview(shown, outcome, is_complete=outcome.rows == len(store))
 
@@ -177,7 +183,7 @@ class Work:
         self, steps: Sequence[tuple[Fix, FixCount]], number: int, example: StoredExample
     ) -> StoredExample | None:
         for fix, count in steps:
-            after = fix.mend(number, example)
+            after = self.kept_out(example, fix.mend(number, example))
             if after is None:
                 count.dropped += 1
                 return None
@@ -195,6 +201,13 @@ class Work:
         """Whether nothing can be learned from a row now; to another split it moves as it is."""
         is_same = all(after.get(name) is before[name] for name in before if name != "split")
         return not is_same and problem_of_stored(self.store.kind, after) is not None
+
+    def kept_out(self, before: StoredExample, after: StoredExample | None) -> StoredExample | None:
+        """`after` in the split of `before`, where it would get into a locked one."""
+        if after is None or after.get("split", "train") not in self.free.locked:
+            return after
+        others = {name: value for name, value in after.items() if name != "split"}
+        return others | {"split": before["split"]} if "split" in before else others
 
 
 def recipe_of(steps: Sequence[Mapping[str, Any]]) -> list[Fix]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from maxaillm.dev.finetune.formats import Example
-from maxaillm.dev.finetune.row_batch import Batch, StoredExample
+from maxaillm.dev.finetune.row_batch import Batch, StoredExample, chars_of
 
 BATCH_ROWS = 10_000
 BATCH_CHARS = 16 * 2**20
+"""A batch of longer rows is smaller, for it lies in memory."""
 
 
 def packed(kind: type[Example], examples: Iterable[StoredExample]) -> Iterator[Batch]:
@@ -18,18 +18,9 @@ def packed(kind: type[Example], examples: Iterable[StoredExample]) -> Iterator[B
     waiting: list[StoredExample] = []
     for example in examples:
         waiting.append(example)
-        chars += sum(map(chars_in, example.values()))
+        chars += chars_of(example)
         if len(waiting) == BATCH_ROWS or chars >= BATCH_CHARS:
             yield Batch(kind, range(first, first + len(waiting)), waiting)
             first, chars, waiting = first + len(waiting), 0, []
     if waiting:
         yield Batch(kind, range(first, first + len(waiting)), waiting)
-
-
-def chars_in(value: Any) -> int:
-    """How much text a field of a row holds, more or less."""
-    if isinstance(value, str):
-        return len(value)
-    if not isinstance(value, list):
-        return 0
-    return sum(len(item["content"] if isinstance(item, dict) else item) for item in value)

@@ -28,7 +28,7 @@ class RowQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     words: str = Field(
         "",
-        max_length=1_000,
+        max_length=200,
         title="Words",
         description="All of them occur, in capitals or not. What stands in double quotes "
         "occurs as it is written, blanks included.",

@@ -8,7 +8,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.fixes import Fix, StoredExample, fixes
+from maxaillm.dev.finetune.readers.records import RECORD_CHARS
 from maxaillm.dev.finetune.row_batch import Piece
 from maxaillm.dev.finetune.row_changes import with_texts
 
@@ -49,4 +51,12 @@ class ReplaceText(Fix):
     def replaced(self, piece: Piece) -> str:
         if self.only_learned and not piece.is_learned:
             return piece.text
+        found = sum(1 for _ in self.pattern.finditer(piece.text))
+        if len(piece.text) + found * (len(self.replace) - len(self.find)) > RECORD_CHARS:
+            raise DataError(
+                f"A row would have more than {RECORD_CHARS:,} characters: “{self.find[:40]}” "
+                f"stands there {found:,} times.",
+                "Replace it by something shorter.",
+                code="record_too_long",
+            )
         return self.pattern.sub(lambda _found: self.replace, piece.text)

@@ -105,6 +105,10 @@ def without_tags(text: str) -> str:
     return "".join(bare.parts) if end else text
 
 
+LOOKED_BACK = 100
+"""So many characters tell whether a line has ended: a long text is not copied for each tag."""
+
+
 class BareText:
     """What is left of a text. A line is ended only once something follows."""
 
@@ -123,5 +127,5 @@ class BareText:
     def end_line(self, *, always: bool) -> None:
         if always and self.parts:
             self.line_ends += 1
-        elif self.parts and not self.parts[-1].rstrip(" \t").endswith("\n"):
+        elif self.parts and not self.parts[-1][-LOOKED_BACK:].rstrip(" \t").endswith("\n"):
             self.line_ends = max(self.line_ends, 1)
