@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import NoneType
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -140,10 +140,19 @@ class MappingForm:
 
     @property
     def choices(self) -> list[dict[str, str]]:
-        """The formats for the page's cards, those that give the same kind of example together."""
+        """The usual formats for the page's cards, and the chosen one."""
+        return self.cards(lambda name, schema: schema.is_usual or name == self.name)
+
+    @property
+    def more_choices(self) -> list[dict[str, str]]:
+        return self.cards(lambda name, schema: not schema.is_usual and name != self.name)
+
+    def cards(self, is_shown: Callable[[str, type[DataFormat]], bool]) -> list[dict[str, str]]:
+        """Those that give the same kind of example together."""
         kinds = get_args(Example)
         ordered = sorted(formats.items(), key=lambda item: (kinds.index(item[1].gives), item[0]))
         return [
             {"value": name, "label": schema.label, "text": schema.summary}
             for name, schema in ordered
+            if is_shown(name, schema)
         ]

@@ -178,6 +178,8 @@ class DataFormat(Component, ABC):
     """One sentence with the keys, for a person who chooses between formats."""
     gives: ClassVar[type[Example]]
     """The class of its examples."""
+    is_usual: ClassVar[bool] = False
+    """Whether a page offers it among the first."""
 
     @classmethod
     @abstractmethod

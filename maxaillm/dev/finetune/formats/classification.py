@@ -36,6 +36,7 @@ class Classification(DataFormat):
     label: ClassVar[str] = "Classification"
     summary: ClassVar[str] = "text (or two that are compared) and label in each row."
     gives: ClassVar[type[Example]] = Labelled
+    is_usual: ClassVar[bool] = True
 
     name: Literal["classification"] = "classification"
     text: str = text_column("text", title="Text", description="What is to be classified.")

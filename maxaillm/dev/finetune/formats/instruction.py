@@ -39,6 +39,7 @@ class Instruction(DataFormat):
     label: ClassVar[str] = "Instruction"
     summary: ClassVar[str] = "instruction, input (may be empty) and output in each row."
     gives: ClassVar[type[Example]] = Conversation
+    is_usual: ClassVar[bool] = True
 
     name: Literal["instruction"] = "instruction"
     instruction: str = text_column(

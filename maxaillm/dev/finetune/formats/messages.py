@@ -37,6 +37,7 @@ class Messages(DataFormat):
     label: ClassVar[str] = "Chat messages"
     summary: ClassVar[str] = "messages: a list of {role, content}."
     gives: ClassVar[type[Example]] = Conversation
+    is_usual: ClassVar[bool] = True
 
     name: Literal["messages"] = "messages"
     messages: str = Field(

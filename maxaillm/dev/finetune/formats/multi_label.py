@@ -36,6 +36,7 @@ class MultiLabel(DataFormat):
     label: ClassVar[str] = "Several labels"
     summary: ClassVar[str] = "text and labels, a list that may be empty, in each row."
     gives: ClassVar[type[Example]] = MultiLabelled
+    is_usual: ClassVar[bool] = True
 
     name: Literal["multi_label"] = "multi_label"
     text: str = text_column("text", title="Text", description="What is to be classified.")

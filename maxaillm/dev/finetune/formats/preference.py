@@ -60,6 +60,7 @@ class Preferences(DataFormat):
     label: ClassVar[str] = "Preferences"
     summary: ClassVar[str] = "prompt, chosen and rejected in each row: texts or lists of messages."
     gives: ClassVar[type[Example]] = Preference
+    is_usual: ClassVar[bool] = True
 
     name: Literal["preference"] = "preference"
     chosen: str = text_column(

@@ -63,6 +63,7 @@ class PromptCompletion(DataFormat):
     label: ClassVar[str] = "Prompt and completion"
     summary: ClassVar[str] = "prompt and completion, or question and answer, in each row."
     gives: ClassVar[type[Example]] = Conversation
+    is_usual: ClassVar[bool] = True
 
     name: Literal["prompt_completion"] = "prompt_completion"
     prompt: str = text_column("prompt", title="Prompt", description="What the model is given.")

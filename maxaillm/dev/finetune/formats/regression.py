@@ -30,6 +30,7 @@ class Regression(DataFormat):
     label: ClassVar[str] = "Regression"
     summary: ClassVar[str] = "text (or two that are compared) and score, a number, in each row."
     gives: ClassVar[type[Example]] = Scored
+    is_usual: ClassVar[bool] = True
 
     name: Literal["regression"] = "regression"
     text: str = text_column("text", title="Text", description="What the number is about.")

@@ -38,6 +38,7 @@ class ShareGPT(DataFormat):
     label: ClassVar[str] = "ShareGPT"
     summary: ClassVar[str] = "conversations: a list of {from, value}, from human, gpt or system."
     gives: ClassVar[type[Example]] = Conversation
+    is_usual: ClassVar[bool] = True
 
     name: Literal["sharegpt"] = "sharegpt"
     conversations: str = Field(

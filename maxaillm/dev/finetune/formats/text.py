@@ -26,6 +26,7 @@ class PlainText(DataFormat):
     label: ClassVar[str] = "Text"
     summary: ClassVar[str] = "text in each row, or a text file."
     gives: ClassVar[type[Example]] = Text
+    is_usual: ClassVar[bool] = True
 
     name: Literal["text"] = "text"
     text: str = text_column("text", title="Text", description="The document.")

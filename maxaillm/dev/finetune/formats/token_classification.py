@@ -30,6 +30,7 @@ class TokenClassification(DataFormat):
     label: ClassVar[str] = "Tagged words"
     summary: ClassVar[str] = "tokens and tags: two lists of the same length in each row."
     gives: ClassVar[type[Example]] = Tagged
+    is_usual: ClassVar[bool] = True
 
     name: Literal["token_classification"] = "token_classification"
     tokens: str = Field("tokens", title="Words", description="A list of texts.")
