@@ -1,4 +1,4 @@
-"""One site and one browser for all journeys: the owner's, who made the first account."""
+"""A site and a browser for a module of journeys: the owner's, who made the first account."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FLAGS = [
 SECONDS = 1000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with running_site(tmp_path_factory.mktemp("site")) as site:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     names = ("chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
@@ -38,7 +38,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(site, browser):
     """The owner's browser; what its console complains of fails the test that saw it."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})

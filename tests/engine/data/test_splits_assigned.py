@@ -66,15 +66,24 @@ def test_a_source_is_never_on_both_sides(tmp_path, sources, shares, data):
     free = [row | {"text": f"source {row['label']}"} for row in labelled(*map(str, sources))]
     store = store_of(tmp_path / "rows", Labelled, rows + free)
     test, validation = shares
-    out = dealt(store, test=test, validation=validation, by="source", locked={"test"})
+    out = dealt(
+        store, test=test, validation=validation, by="source", locked={"test"} if held else set()
+    )
     places = defaultdict(set)
     for row in out:
-        places[source_of(row)].add(row["split"])
-    assert all(len(splits) == 1 for splits in places.values())
-    largest = max(Counter(map(source_of, out)).values())
-    bound = sum(row["label"] == held for row in out)
-    assert abs(sizes(out)["test"] - max(bound, test * len(out))) <= largest
-    assert "train" in sizes(out) or len(places) == 1 == bound / len(out)
+        places[source_of(row)].add(row.get("split", "train"))
+    assert all(len(splits) == 1 for source, splits in places.items() if source != source_held(held))
+    in_test = [row for row in out if row.get("split") == "test"]
+    if held:  # locked: none enters
+        assert in_test == [row for row in rows if row.get("split") == "test"]
+    else:
+        largest = max(Counter(map(source_of, out)).values())
+        assert abs(len(in_test) - test * len(out)) <= largest
+
+
+def source_held(label):
+    """The source whose rows lie in the locked test split; its other rows stay where they are."""
+    return None if label is None else source_of({"text": f"source {label}"})
 
 
 def test_the_seed_decides(tmp_path):
