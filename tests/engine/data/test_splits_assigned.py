@@ -29,7 +29,7 @@ def sizes(rows):
     return Counter(row["split"] for row in rows)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     labels=LABELS, shares=SHARES, seed=st.integers(0, 9), by=st.sampled_from(["random", "label"])
 )
@@ -47,7 +47,7 @@ def test_sizes_are_exact(tmp_path, labels, shares, seed, by):
     assert len(set(trained)) >= len(set(labels) if by == "label" else [1])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(labels=LABELS, more=LABELS, by=st.sampled_from(["random", "label", "source"]))
 def test_new_rows_do_not_move_others(tmp_path, labels, more, by):
     rows = dealt(store_of(tmp_path / "rows", Labelled, labelled(*labels)), by=by)
@@ -57,7 +57,7 @@ def test_new_rows_do_not_move_others(tmp_path, labels, more, by):
     assert again[len(added) :] == rows
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(sources=st.lists(st.integers(0, 9), min_size=1, max_size=60), shares=SHARES, data=st.data())
 def test_a_source_is_never_on_both_sides(tmp_path, sources, shares, data):
     rows = [row | {"text": f"Source, {row['label']}!"} for row in labelled(*map(str, sources))]
