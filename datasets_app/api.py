@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Body, Field, File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from ninja.pagination import paginate
 
-from datasets_app.display import storable
+from datasets_app.display import is_cut, storable
 from datasets_app.models import Dataset, DatasetVersion, Finding
-from datasets_app.selectors import findings_of, found_rows, newest_versions, require_rows
+from datasets_app.selectors import (
+    findings_of,
+    found_rows,
+    newest_versions,
+    require_rows,
+    row_numbered,
+)
 from datasets_app.services import change_version, import_dataset, set_mapping, stage_file
+from maxaillm.dev.finetune.row_batch import chars_of
 from maxaillm.dev.finetune.row_query import RowQuery
+from maxaillm.dev.finetune.row_store import StoredRow
 from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
 
 router = Router(tags=["datasets"])
 SHOWN_CHARS = 20_000
+PAGE_CHARS = 8_000_000
+USUAL, SCANT, UNCUT = (SHOWN_CHARS, sys.maxsize), (1_000, 5), (sys.maxsize, sys.maxsize)
+"""How many characters of each text, and items of each list, a page of rows has."""
 
 
 class DatasetOut(Schema):
@@ -65,6 +78,8 @@ class RowOut(Schema):
 
     row: int
     example: dict[str, Any]
+    chars: int = Field(description="How many characters the whole row has.")
+    is_cut: bool = Field(description="Whether it is not whole here; ask for the row alone then.")
 
 
 class RowsOut(Schema):
@@ -171,15 +186,35 @@ def change_rows(
 
 @router.get("/{int:dataset_id}/rows", response=RowsOut, summary="Rows that can be trained on")
 def list_rows(request: HttpRequest, dataset_id: int, page: Query[RowsIn]) -> dict[str, Any]:
-    """A page ends early where its rows have more than 8 MB together."""
+    """Each row of the page is there. Where they have more than 8 million characters together, the
+    later ones are cut to a few lines, also with `full`; `is_cut` says which rows are not whole.
+    """
     version = version_of(request, dataset_id)
     found = found_rows(require_rows(version), RowQuery(words=page.words), page.code)
-    rows = found[page.offset : page.offset + page.limit]
-    items = [
-        {"row": number, "example": example if page.full else storable(example, SHOWN_CHARS)}
-        for number, example in rows
-    ]
-    return {"items": items, "total": len(found)}
+    rows = found.page(page.offset, page.limit)
+    return {"items": list(fitting(rows, full=page.full)), "total": len(found.places)}
+
+
+def fitting(rows: Iterable[StoredRow], *, full: bool) -> Iterator[RowOut]:
+    room = PAGE_CHARS
+    for number, example in rows:
+        limits = UNCUT if full else USUAL
+        shown = example if full else storable(example, *limits)
+        if chars_of(shown) > room:
+            limits = SCANT
+            shown = storable(example, *limits)
+        room -= chars_of(shown)
+        yield RowOut(
+            row=number, example=shown, chars=chars_of(example), is_cut=is_cut(example, *limits)
+        )
+
+
+@router.get("/{int:dataset_id}/rows/{int:row}", response=RowOut, summary="One row, whole")
+def show_row(request: HttpRequest, dataset_id: int, row: int) -> RowOut:
+    found = row_numbered(version_of(request, dataset_id), row)
+    if found is None:
+        raise Http404
+    return RowOut(row=row, example=found.example, chars=chars_of(found.example), is_cut=False)
 
 
 @router.get("/{int:dataset_id}/findings", response=list[FindingOut], summary="What was found")

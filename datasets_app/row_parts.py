@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from datasets_app.display import shortened, storable
+from datasets_app.display import SHOWN_CHARS, is_cut, shortened, storable
+from maxaillm.dev.finetune.row_batch import chars_of
 from maxaillm.dev.finetune.row_store import StoredRow
 
 WORDS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
-SHOWN_WORDS = 300
+SHOWN_ITEMS = 300
+"""Of the turns of a talk, or of its words where each has a tag: a row may hold 16 MB of them."""
 
 
 class Part(NamedTuple):
@@ -59,26 +61,36 @@ class RowCard(NamedTuple):
     spans: list[Span]
     tags: list[str]
     raw: str
+    turns: int
+    """In all, also those that are not among the parts."""
+    chars: int
+    """Of the whole row."""
+    is_cut: bool
+    """Whether the row holds more than the card."""
 
 
 def row_card(row: StoredRow) -> RowCard:
-    shown = storable(row.example)
+    shown = storable(row.example, items=SHOWN_ITEMS)
     return RowCard(
         row.number,
         row.example.get("split", ""),
         parts_of(row.example),
         [shortened(row.example[name]) for name in ("text", "pair") if name in row.example],
         ways_of(row.example),
-        spans_of(shown),
+        spans_of(shown, len(row.example.get("tokens", ()))),
         tags_of(shown),
         json.dumps(shown, ensure_ascii=False, indent=2),
+        len(row.example.get("messages", ())),
+        chars_of(row.example),
+        is_cut(row.example, SHOWN_CHARS, SHOWN_ITEMS),
     )
 
 
 def parts_of(example: Mapping[str, Any]) -> list[Part]:
     """The turns of a talk, or of the prompt that two answers belong to."""
     is_learned = example.keys().isdisjoint({"chosen", "completion"})
-    return [part_of(message, is_trained=is_learned) for message in example.get("messages", ())]
+    turns = example.get("messages", [])[:SHOWN_ITEMS]
+    return [part_of(message, is_trained=is_learned) for message in turns]
 
 
 def ways_of(example: Mapping[str, Any]) -> list[Way]:
@@ -92,7 +104,8 @@ def ways_of(example: Mapping[str, Any]) -> list[Way]:
 
 def way_of(messages: Sequence[Mapping[str, Any]], verdict: Verdict) -> Way:
     is_learned = verdict.state == "ok"
-    return Way(verdict, [part_of(message, is_trained=is_learned) for message in messages])
+    turns = messages[:SHOWN_ITEMS]
+    return Way(verdict, [part_of(message, is_trained=is_learned) for message in turns])
 
 
 def part_of(message: Mapping[str, Any], *, is_trained: bool) -> Part:
@@ -110,17 +123,19 @@ def tags_of(shown: Mapping[str, Any]) -> list[str]:
     return [shown["label"]] if "label" in shown else []
 
 
-def spans_of(shown: Mapping[str, Any]) -> list[Span]:
-    """Words beside each other with the same tag as one; B- begins an entity, I- goes on."""
+def spans_of(shown: Mapping[str, Any], total: int) -> list[Span]:
+    """Words beside each other with the same tag as one; B- begins an entity, I- goes on.
+
+    `total`: how many words the row has, shown or not.
+    """
     spans: list[Span] = []
-    words = list(zip(shown.get("tokens", ()), shown.get("tags", ()), strict=True))
-    for word, tag in words[:SHOWN_WORDS]:
+    for word, tag in zip(shown.get("tokens", ()), shown.get("tags", ()), strict=True):
         kind = "" if tag == "O" else tag.removeprefix("B-").removeprefix("I-")
         goes_on = not kind or tag.startswith("I-")
         if spans and goes_on and spans[-1].tag == kind:
             spans[-1] = Span(f"{spans[-1].text} {word}", kind)
         else:
             spans.append(Span(word, kind))
-    if len(words) > SHOWN_WORDS:
-        spans.append(Span(f"… ({len(words):,} words in all)", ""))
+    if total > SHOWN_ITEMS:
+        spans.append(Span(f"… ({total:,} words in all)", ""))
     return spans

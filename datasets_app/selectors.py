@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from django.contrib.auth.models import AnonymousUser, User
@@ -24,23 +24,14 @@ if TYPE_CHECKING:
     from jobs.models import Run
 
 
-class FoundRows(Sequence[StoredRow]):
-    """Some rows of a version for Django's paginator, which asks for one slice."""
+class FoundRows(NamedTuple):
+    """Some rows of a version: pages are made of their places, and read from the store."""
 
-    def __init__(self, store: RowStore, places: NDArray[np.int64]) -> None:
-        self.store, self.places = store, places
+    store: RowStore
+    places: NDArray[np.int64]
 
-    def __len__(self) -> int:
-        return len(self.places)
-
-    @overload
-    def __getitem__(self, place: int) -> StoredRow: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[StoredRow]: ...
-    def __getitem__(self, place: int | slice) -> StoredRow | list[StoredRow]:
-        if isinstance(place, int):
-            return self.store.at([int(self.places[place])])[0]
-        return self.store.at([int(at) for at in self.places[place]])
+    def page(self, offset: int, limit: int) -> Iterator[StoredRow]:
+        return self.store.at(self.places[offset : offset + limit].tolist())
 
 
 class FixCard(NamedTuple):
@@ -98,9 +89,15 @@ def ready_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
     return ready.select_related("dataset").order_by("-created", "-pk")
 
 
-def rows_page(version: DatasetVersion, offset: int, limit: int) -> list[StoredRow]:
+def rows_page(version: DatasetVersion, offset: int, limit: int) -> Iterator[StoredRow]:
     """Rows that can be trained on, from the `offset`-th on."""
     return RowStore(require_rows(version).rows_path).page(offset, limit)
+
+
+def row_numbered(version: DatasetVersion, number: int) -> StoredRow | None:
+    """The row that was made of record `number`, if there is one."""
+    row = next(rows_page(version, offset_of_row(version, number), 1), None)
+    return row if row is not None and row.number == number else None
 
 
 def require_rows(version: DatasetVersion) -> DatasetVersion:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
+from django.conf import settings
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 from pydantic import ValidationError
 
 from datasets_app.models import DatasetVersion
 from datasets_app.row_parts import row_card
-from datasets_app.selectors import FixCard, code_counts, found_rows, offset_of_row, rows_page
+from datasets_app.selectors import (
+    FixCard,
+    code_counts,
+    found_rows,
+    offset_of_row,
+    row_numbered,
+)
 from datasets_app.views.dataset import (
     NUMBER_DIGITS,
     asked,
@@ -22,6 +31,7 @@ from datasets_app.views.dataset import (
 )
 from maxaillm.dev.finetune.fixes import fixes
 from maxaillm.dev.finetune.row_query import RowQuery
+from maxaillm.dev.finetune.row_store import StoredRow
 from maxaillm.dev.finetune.splits import EVERY_SPLIT
 from maxft_site.web.schema_forms import form_class
 
@@ -30,6 +40,8 @@ PASSING_ERRORS = {"killed", "too_slow", "too_complex", "not_written", "check_fai
 """What was the machine's fault rather than the file's, so that another check may help."""
 FILTERS = ("words", "split", "label", "code")
 SHOWN_LABELS = 200
+FORM_SHARE = 0.9
+"""How much of the largest form one row may take, encoded as forms are: it may grow in there."""
 
 
 @require_safe
@@ -41,14 +53,15 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         return render_tab(request, version, "state", may_pass=may_pass)
     filters = asked(request, *FILTERS)
     rows = found_rows(version, query_of(filters), filters.get("code", ""))
-    page = Paginator(rows, ROWS_PER_PAGE).get_page(page_number(request, version, filters))
+    every = Paginator(range(len(rows.places)), ROWS_PER_PAGE)
+    page = every.get_page(page_number(request, version, filters))
     splits = [split for split in EVERY_SPLIT if version.facts.get("splits", {}).get(split)]
     return render_tab(
         request,
         version,
         "rows",
         page=page,
-        cards=[row_card(row) for row in page],
+        cards=[row_card(row) for row in rows.page(ROWS_PER_PAGE * (page.number - 1), len(page))],
         filters=filters,
         is_raw=request.GET.get("as") == "raw",
         query=urlencode(asked(request, "v", *FILTERS, "as")),
@@ -64,16 +77,39 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
 def row_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """The row with the number `row` as JSON, to be written anew."""
     version = own_version(request, pk)
+    row = asked_row(request, version)
+    written = json.dumps(row.example, ensure_ascii=False, indent=2)
+    if len(quote_plus(written)) > FORM_SHARE * settings.MAX_BODY_BYTES:
+        messages.error(
+            request,
+            f"Row {row.number:,} is too long to be edited in a form. Download the rows, change it "
+            "there and upload the file anew.",
+        )
+        return redirect(f"{version.dataset.get_absolute_url()}?{request.GET.urlencode()}")
+    form = form_class(fixes["edit_row"])(initial={"number": row.number, "example": written})
+    return render_tab(request, version, "change", fix=FixCard.of("edit_row"), form=form)
+
+
+@require_safe
+def row_whole(request: HttpRequest, pk: int) -> HttpResponse:
+    """The row with the number `row` as JSON, however long it is."""
+    row = asked_row(request, visible_version(request, pk))
+    written = json.dumps(row.example, ensure_ascii=False, indent=2)
+    return HttpResponse(
+        written,
+        content_type="application/json; charset=utf-8",
+        headers={"X-Content-Type-Options": "nosniff"},
+    )
+
+
+def asked_row(request: HttpRequest, version: DatasetVersion) -> StoredRow:
     wanted = request.GET.get("row", "")
     if not version.is_ready or not wanted.isdecimal() or len(wanted) > NUMBER_DIGITS:
         raise Http404
-    place = offset_of_row(version, int(wanted))
-    row = next(iter(rows_page(version, place, 1)), None)
-    if row is None or row.number != int(wanted):
+    row = row_numbered(version, int(wanted))
+    if row is None:
         raise Http404
-    written = json.dumps(row.example, ensure_ascii=False, indent=2)
-    form = form_class(fixes["edit_row"])(initial={"number": row.number, "example": written})
-    return render_tab(request, version, "change", fix=FixCard.of("edit_row"), form=form)
+    return row
 
 
 def labels_on_offer(version: DatasetVersion, chosen: str | None) -> list[str]:

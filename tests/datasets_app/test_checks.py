@@ -165,9 +165,9 @@ def test_rows_are_read_by_place_and_by_number(upload: Importer) -> None:
     (row,) = rows_page(version, 24, 10)
     assert row.number == 26
     assert row.example["messages"][0] == {"role": "user", "content": "q25"}
-    assert rows_page(version, 25, 10) == []
+    assert list(rows_page(version, 25, 10)) == []
     assert offset_of_row(version, 26) == 24
-    assert RowStore(version.rows_path).page(24, 1) == [row]
+    assert list(RowStore(version.rows_path).page(24, 1)) == [row]
 
 
 def test_the_sample_is_there_for_everybody_once(bob: User, queue: FakeQueue) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAGIC = b"PAR1"
-PAGE_BYTES = 8 * 2**20
-"""A page ends early rather than hold more text than this (and one row)."""
 
 
 class StoredRow(NamedTuple):
@@ -87,25 +85,21 @@ class RowStore:
     def __len__(self) -> int:
         return self.ends[-1] if self.ends else 0
 
-    def page(self, offset: int, limit: int) -> list[StoredRow]:
+    def page(self, offset: int, limit: int) -> Iterator[StoredRow]:
         """Up to `limit` rows from the `offset`-th on (from 0)."""
-        return self.at(list(range(offset, min(offset + limit, len(self)))))
+        return self.at(range(offset, min(offset + limit, len(self))))
 
-    def at(self, places: list[int]) -> list[StoredRow]:
-        """The rows at these places, which are in order; fewer where they hold much text."""
-        page: list[StoredRow] = []
-        room = PAGE_BYTES
+    def at(self, places: Sequence[int]) -> Iterator[StoredRow]:
+        """The rows at these places, which are in order.
+
+        One by one: a row may hold 16 MB, so that who shows many cuts each before the next.
+        """
         for group, within in self.by_group(places):
             table = self.file.read_row_group(group)
             for place in within:
-                row = table.slice(place, 1)
-                room -= row.nbytes
-                if page and room < 0:
-                    return page
-                page.append(stored_row(row.to_pylist()[0]))
-        return page
+                yield stored_row(table.slice(place, 1).to_pylist()[0])
 
-    def by_group(self, places: list[int]) -> Iterator[tuple[int, list[int]]]:
+    def by_group(self, places: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
         """Each row group that holds some of them, with their places within it."""
         at = 0
         while at < len(places):

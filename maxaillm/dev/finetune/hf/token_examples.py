@@ -12,8 +12,6 @@ from maxaillm.dev.finetune.data_processor import read_raw_rows
 from maxaillm.dev.finetune.row_store import RowStore, StoredRow, holds_rows
 from maxaillm.dev.finetune.running_text import read_documents
 
-READ_AT_ONCE = 1000
-
 
 class Placed(NamedTuple):
     """An example, its place among the rows from 1, and its record's number in the source."""
@@ -51,12 +49,9 @@ class FileExamples:
             yield from (placed for placed in up_to_last if placed.place in chosen)
 
     def stored_at(self, store: RowStore, places: list[int]) -> Iterator[Placed]:
-        waiting = [place for place in places if place <= len(store)]
-        while waiting:
-            rows = store.at([place - 1 for place in waiting[:READ_AT_ONCE]])
-            for place, row in zip(waiting, rows, strict=False):
-                yield Placed(place, row.number, self.example_of(store, row))
-            waiting = waiting[len(rows) :]
+        there = [place for place in places if place <= len(store)]
+        for place, row in zip(there, store.at([place - 1 for place in there]), strict=True):
+            yield Placed(place, row.number, self.example_of(store, row))
 
     def example_of(self, store: RowStore, row: StoredRow) -> Any:
         return store.kind.model_validate(row.example)
