@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from datasets_app.child_words import limit, tell
 from datasets_app.findings_file import FindingsWriter
 from datasets_app.row_making import make_rows
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -55,11 +56,6 @@ class NoPandas(MetaPathFinder):
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
         if fullname == "pandas":
             raise ImportError("this process does without")
-
-
-def limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (value, hard))
 
 
 def check(task: dict[str, Any]) -> dict[str, Any]:
@@ -103,11 +99,6 @@ class Listener:
 def tell_error(code: str, message: str) -> None:
     hint = "Split the file into smaller ones, or free space, then check it again."
     tell("error", {"code": code, "message": message, "hint": hint})
-
-
-def tell(kind: str, content: object) -> None:
-    sys.stdout.write(json.dumps({kind: content}) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

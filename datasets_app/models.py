@@ -85,6 +85,8 @@ class DatasetVersion(models.Model):
     """The versions that it was made of, where it was."""
     recipe = models.JSONField(null=True)
     """How it was made of them."""
+    origin = models.JSONField(null=True)
+    """Where its file comes from, if from the Hub: repository, commit, subset, splits."""
     change = models.CharField(max_length=300, blank=True)
     """What is different, in a sentence."""
     file_name = models.CharField(max_length=300)
@@ -131,6 +133,11 @@ class DatasetVersion(models.Model):
     @property
     def is_checking(self) -> bool:
         return self.status == self.Status.CHECKING
+
+    @property
+    def awaits_file(self) -> bool:
+        """Whether its file is still to be fetched from the Hub."""
+        return self.origin is not None and not self.sha256
 
     @property
     def root(self) -> Path:

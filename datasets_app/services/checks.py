@@ -23,6 +23,7 @@ from datasets_app.check_process import Outcome, check_file
 from datasets_app.display import storable
 from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion, Finding
+from datasets_app.services.hub_fetch import fetch_source
 
 QUEUE = "light"
 TASK = "datasets_app.tasks.check_version"
@@ -72,17 +73,27 @@ def run_check(*, version: DatasetVersion) -> None:
     with alone(version) as is_alone:
         if not is_alone or not wanted(version).exists():
             return
+        sweep_stages(version)
         stage = version.root / f"check-{version.check_number}"
-        shutil.rmtree(stage, ignore_errors=True)
         outcome = checked(version, stage)
         if outcome is None or not record_check(
             version=version, outcome=outcome, files=kept_files(stage, outcome)
         ):
             logger.info("%s was overtaken by a newer check", job_id(version))
+        sweep_stages(version)
+
+
+def sweep_stages(version: DatasetVersion) -> None:
+    """Remove what this check and those that were killed have left half done."""
+    for stage in version.root.glob("check-*"):
         shutil.rmtree(stage, ignore_errors=True)
 
 
 def checked(version: DatasetVersion, stage: Path) -> Outcome | None:
+    if version.awaits_file:
+        fetched = fetch_source(version, stage.with_name(f"{stage.name}-hub"), wanted(version))
+        if fetched != Outcome():
+            return fetched
     try:
         task = task_of(version, stage)
     except NotReadyError as error:

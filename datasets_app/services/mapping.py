@@ -89,6 +89,7 @@ def add_version(version: DatasetVersion, chosen: dict[str, Any]) -> DatasetVersi
     new = DatasetVersion(
         dataset=version.dataset,
         folder=uuid4(),
+        origin=version.origin,
         file_name=version.file_name,
         size_bytes=version.size_bytes,
         sha256=version.sha256,

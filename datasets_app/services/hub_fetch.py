@@ -1,0 +1,118 @@
+"""The file of a version fetched from the Hub: what comes is written down step by step."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from datasets_app.blobs import keep_blob
+from datasets_app.check_process import Outcome
+from datasets_app.display import display_name
+from datasets_app.errors import UploadError
+from datasets_app.hub_process import fetch_from_hub
+from datasets_app.models import DatasetVersion
+from datasets_app.services.uploads import require_quota, require_size, require_space
+
+FETCHED = "fetched"
+SHOWN_NAMES = 5
+
+
+def fetch_source(
+    version: DatasetVersion, stage: Path, waiting: QuerySet[DatasetVersion]
+) -> Outcome | None:
+    """Get the file of `version` by way of the folder `stage`; an empty outcome: it is there.
+
+    `waiting` finds the version as long as this check of it is awaited; None: it is not any more.
+    """
+    steps = Steps(version, waiting)
+    origin = version.origin or {}
+    task = {
+        "hub": origin["hub"],
+        "revision": origin["revision"],
+        "subset": origin["subset"],
+        "splits": origin["splits"],
+        "folder": str(stage),
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+    }
+    fetched = fetch_from_hub(task, steps)
+    if fetched is None:
+        return None
+    if fetched.error is not None:
+        return Outcome(error=fetched.error)
+    if fetched.must_choose or fetched.file_name is None:
+        return steps.question()
+    try:
+        return Outcome() if steps.keep(stage / FETCHED, fetched.file_name) else None
+    except UploadError as error:
+        return Outcome(error=error.as_json())
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+class Steps:
+    """Writes down what the child process says of the version that it fetches for."""
+
+    def __init__(self, version: DatasetVersion, waiting: QuerySet[DatasetVersion]) -> None:
+        self.version, self.waiting = version, waiting
+        self.offer: list[dict[str, Any]] = []
+        self.total_bytes = 0
+
+    def listing(self, listing: Mapping[str, Any]) -> None:
+        """From now on the commit counts, wherever the branch moves."""
+        self.offer = listing["offer"]
+        self.note(revision=listing["commit"])
+
+    def plan(self, plan: Mapping[str, Any]) -> None:
+        """Raises UploadError where there is no room."""
+        self.total_bytes = plan["size_bytes"]
+        self.note(subset=plan["subset"], splits=plan["splits"])
+        self.require_room(self.total_bytes)
+        require_space(self.total_bytes)
+
+    def progress(self, fetched_bytes: int) -> bool:
+        share = fetched_bytes / max(1, self.total_bytes)
+        return self.waiting.update(progress=share, facts=self.facts(fetched_bytes)) > 0
+
+    def facts(self, fetched_bytes: int = 0) -> dict[str, Any]:
+        return {"offer": self.offer, "fetched": fetched_bytes, "to_fetch": self.total_bytes}
+
+    def note(self, **changes: Any) -> None:
+        self.version.origin = {**(self.version.origin or {}), **changes}
+        self.waiting.update(origin=self.version.origin, facts=self.facts())
+
+    def require_room(self, size_bytes: int) -> None:
+        owner = self.version.dataset.owner
+        require_size(size_bytes)
+        if owner is not None:
+            require_quota(owner, size_bytes)
+
+    def keep(self, path: Path, file_name: str) -> bool:
+        """Make the fetched file the version's own; whether it is still awaited."""
+        size_bytes = path.stat().st_size
+        self.require_room(size_bytes)
+        version = self.version
+        version.sha256, version.size_bytes = keep_blob(path), size_bytes
+        version.file_name = display_name(file_name)
+        kept = {name: getattr(version, name) for name in ("sha256", "size_bytes", "file_name")}
+        return self.waiting.update(**kept, progress=0, facts={}) > 0
+
+    def question(self) -> Outcome:
+        """What a person has to say before anything is fetched."""
+        hub, offer = self.version.origin["hub"], self.offer  # type: ignore[index]
+        if len(offer) > 1:
+            message = f"{hub} holds {len(offer):,} data sets, its subsets."
+            hint = "Choose one, and what its splits become."
+        else:
+            names = [split["name"] for split in offer[0]["splits"]]
+            more = " …" if len(names) > SHOWN_NAMES else ""
+            message = f"{hub} has splits with names of their own: {', '.join(names[:SHOWN_NAMES])}"
+            message, hint = f"{message}{more}.", "Say what each of them becomes."
+        error = {"code": "hub_choice", "message": message, "hint": hint}
+        return Outcome(
+            report={"status": "needs_mapping", "error": error, "facts": {"offer": offer}}
+        )
