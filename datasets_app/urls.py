@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("", listing.datasets, name="datasets"),
     path("new/", dataset_new.dataset_new, name="dataset-new"),
     path("join/", joining.dataset_join, name="dataset-join"),
+    path("deleted/", listing.deleted_datasets, name="deleted-datasets"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/<uuid:pk>/", uploads.upload, name="upload"),
     path("uploads/<uuid:pk>/import/", uploads.upload_import, name="upload-import"),
@@ -44,4 +45,5 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/download/", files.dataset_download, name="dataset-download"),
     path("<int:pk>/delete/", dataset.dataset_delete, name="dataset-delete"),
     path("<int:pk>/restore/", dataset.dataset_restore, name="dataset-restore"),
+    path("<int:pk>/purge/", listing.dataset_purge, name="dataset-purge"),
 ]

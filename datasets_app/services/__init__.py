@@ -1,7 +1,13 @@
 """All writes to data sets."""
 
 from datasets_app.services.checks import check_again, queue_check, record_check, run_check
-from datasets_app.services.deletion import delete_dataset, purge_datasets, restore_dataset
+from datasets_app.services.deletion import (
+    delete_dataset,
+    purge_dataset,
+    purge_datasets,
+    restore_dataset,
+)
+from datasets_app.services.hub import choose_of_hub, import_from_hub
 from datasets_app.services.imports import import_dataset, import_upload
 from datasets_app.services.mapping import set_mapping
 from datasets_app.services.samples import ensure_samples
@@ -24,13 +30,16 @@ __all__ = [
     "bring_back",
     "change_version",
     "check_again",
+    "choose_of_hub",
     "delete_dataset",
     "discard_upload",
     "ensure_samples",
     "import_dataset",
+    "import_from_hub",
     "import_upload",
     "join_datasets",
     "lock_test",
+    "purge_dataset",
     "purge_datasets",
     "queue_check",
     "record_check",

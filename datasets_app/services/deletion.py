@@ -40,17 +40,25 @@ def restore_dataset(*, dataset: Dataset) -> None:
 
 def purge_datasets() -> int:
     """Remove rows and files of what was deleted a week ago; gives the number of data sets."""
-    purged = 0
-    for dataset in Dataset.objects.filter(deleted__lt=timezone.now() - KEPT):
-        roots = [version.root for version in dataset.versions.all()]
-        try:
-            dataset.delete()
-        except ProtectedError:  # a deleted run of it is still kept
-            continue
-        purged += 1
-        for root in roots:
-            shutil.rmtree(root, ignore_errors=True)
-    return purged
+    return sum(
+        purge_dataset(dataset=dataset)
+        for dataset in Dataset.objects.filter(deleted__lt=timezone.now() - KEPT)
+    )
+
+
+def purge_dataset(*, dataset: Dataset) -> bool:
+    """Remove it for good; False where a deleted run that may come back still needs it.
+
+    Files that nothing else stands on go with the next sweep.
+    """
+    roots = [version.root for version in dataset.versions.all()]
+    try:
+        dataset.delete()
+    except ProtectedError:
+        return False
+    for root in roots:
+        shutil.rmtree(root, ignore_errors=True)
+    return True
 
 
 def orphan_folders() -> list[Path]:

@@ -12,9 +12,10 @@ from django.db import transaction
 from datasets_app.display import display_name
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion
+from datasets_app.quota import require_quota
 from datasets_app.services.checks import check_again, queue_check
 from datasets_app.services.imports import NAME_CHARS
-from datasets_app.services.uploads import require_quota, require_space
+from datasets_app.services.uploads import require_space
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hub_names import hub_source
 from maxaillm.dev.finetune.splits import EVERY_SPLIT

@@ -16,7 +16,8 @@ from datasets_app.display import display_name
 from datasets_app.errors import UploadError
 from datasets_app.hub_process import fetch_from_hub
 from datasets_app.models import DatasetVersion
-from datasets_app.services.uploads import require_quota, require_size, require_space
+from datasets_app.quota import require_quota
+from datasets_app.services.uploads import require_size, require_space
 
 FETCHED = "fetched"
 SHOWN_NAMES = 5

@@ -16,6 +16,7 @@ from rq.job import Job, JobStatus
 
 from datasets_app.blobs import remove_unused
 from datasets_app.models import DatasetVersion, Upload
+from datasets_app.quota import digests_of
 from datasets_app.services.checks import QUEUE, check_again, job_id
 from datasets_app.services.deletion import orphan_folders, purge_datasets
 from datasets_app.services.uploads import discard_upload
@@ -75,8 +76,7 @@ def sweep_uploads() -> int:
 
 def used_blobs() -> set[str]:
     """The digests of all files that a version, deleted or not, stands on."""
-    columns = ("sha256", "rows_sha256", "findings_sha256")
-    return {digest for row in DatasetVersion.objects.values_list(*columns) for digest in row}
+    return digests_of(DatasetVersion.objects.all())
 
 
 def newest_touch(path: Path, otherwise: float) -> float:

@@ -18,7 +18,6 @@ from django.contrib.auth.models import User
 from datasets_app.display import display_name
 from datasets_app.errors import (
     NoSpaceError,
-    QuotaError,
     UploadBusyError,
     UploadDamagedError,
     UploadError,
@@ -26,7 +25,8 @@ from datasets_app.errors import (
     UploadTooLargeError,
     file_errors_told,
 )
-from datasets_app.models import DatasetVersion, Upload
+from datasets_app.models import Upload
+from datasets_app.quota import require_quota
 from maxft_site.web.templatetags.ui import size as in_units
 
 READ_BYTES = 2**20
@@ -63,19 +63,6 @@ def require_size(size_bytes: int) -> None:
             f"The file has {in_units(size_bytes)}; the site takes up to "
             f"{in_units(settings.MAX_UPLOAD_BYTES)}.",
             "Split the file, or let the site's owner raise MAXFT_MAX_UPLOAD_BYTES.",
-        )
-
-
-def require_quota(owner: User, size_bytes: int) -> None:
-    """Room for the file beside what its owner has uploaded; a deleted data set counts no more."""
-    versions = DatasetVersion.objects.filter(dataset__owner=owner, dataset__deleted=None)
-    files = dict(versions.exclude(sha256="").values_list("sha256", "size_bytes"))
-    coming = sum(upload.size_bytes for upload in Upload.objects.filter(owner=owner))
-    if sum(files.values()) + coming + size_bytes > settings.DATA_QUOTA_BYTES:
-        raise QuotaError(
-            f"Your files would be more than {in_units(settings.DATA_QUOTA_BYTES)} together.",
-            "Delete data sets that you don't need, or let the site's owner raise "
-            "MAXFT_DATA_QUOTA_BYTES.",
         )
 
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from datasets_app.display import display_name
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion, Finding
+from datasets_app.quota import require_quota
 from datasets_app.services.checks import queue_check
 from datasets_app.services.imports import NAME_CHARS, next_number
 from datasets_app.services.uploads import require_space
@@ -20,8 +21,9 @@ from maxaillm.dev.finetune.splits import Split
 
 CHANGE_CHARS = 300
 CONTENT = (
-    "status", "file_name", "size_bytes", "sha256", "rows_sha256", "findings_sha256", "encoding",
-    "file_kind", "format", "columns", "sample", "rows", "bad_rows", "warnings", "facts", "checked",
+    "status", "origin", "file_name", "size_bytes", "sha256", "rows_sha256", "findings_sha256",
+    "encoding", "file_kind", "format", "columns", "sample", "rows", "bad_rows", "warnings",
+    "facts", "checked",
 )  # fmt: skip
 """The columns that say what a version holds."""
 
@@ -36,7 +38,7 @@ def change_version(
     """
     require_ready(version)
     require_newest_of_locked(version)
-    require_space(rows_bytes(version))
+    require_room(version.dataset.owner, rows_bytes(version))
     made = recipe_of(fixes)
     recipe = {
         "fixes": [fix.model_dump(mode="json") for fix in made],
@@ -79,8 +81,8 @@ def join_datasets(
     """
     for version in times:
         require_ready(version)
-    copies = 2 if shuffle else 1
-    require_space(sum(int(copies * each * rows_bytes(version)) for version, each in times.items()))
+    size_bytes = sum(int(each * rows_bytes(version)) for version, each in times.items())
+    require_room(owner, size_bytes, copies=2 if shuffle else 1)
     locked = {split for version in times for split in version.dataset.locked_splits}
     recipe = {
         "locked": sorted(locked),
@@ -108,6 +110,7 @@ def bring_back(*, version: DatasetVersion) -> DatasetVersion:
     """Make what `version` holds the newest version again; nothing is lost, nothing copied."""
     require_ready(version)
     require_unlocked(version.dataset)
+    require_quota(version.dataset.owner, 0)
     new = DatasetVersion(
         dataset=version.dataset,
         change=f"Back to v{version.number}",
@@ -123,6 +126,12 @@ def bring_back(*, version: DatasetVersion) -> DatasetVersion:
             finding.pk, finding.version = None, new
         Finding.objects.bulk_create(kept, batch_size=500)
     return new
+
+
+def require_room(owner: User | None, size_bytes: int, *, copies: int = 1) -> None:
+    """For rows of about this size, of which so many copies are needed while they are made."""
+    require_quota(owner, size_bytes)
+    require_space(copies * size_bytes)
 
 
 def rows_bytes(version: DatasetVersion) -> int:
