@@ -7,7 +7,7 @@ from datasets_app.services.deletion import (
     purge_datasets,
     restore_dataset,
 )
-from datasets_app.services.hub import choose_of_hub, import_from_hub
+from datasets_app.services.hub import choose_of_hub, import_from_hub, is_offline
 from datasets_app.services.imports import import_dataset, import_upload
 from datasets_app.services.mapping import set_mapping
 from datasets_app.services.samples import ensure_samples
@@ -37,6 +37,7 @@ __all__ = [
     "import_dataset",
     "import_from_hub",
     "import_upload",
+    "is_offline",
     "join_datasets",
     "lock_test",
     "purge_dataset",

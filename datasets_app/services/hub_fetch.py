@@ -87,10 +87,8 @@ class Steps:
         self.waiting.update(origin=self.version.origin, facts=self.facts())
 
     def require_room(self, size_bytes: int) -> None:
-        owner = self.version.dataset.owner
         require_size(size_bytes)
-        if owner is not None:
-            require_quota(owner, size_bytes)
+        require_quota(self.version.dataset.owner, size_bytes)
 
     def keep(self, path: Path, file_name: str) -> bool:
         """Make the fetched file the version's own; whether it is still awaited."""

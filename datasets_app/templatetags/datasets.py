@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from django import template
 
 from datasets_app.models import DatasetVersion
 from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.hub_names import hub_address
 from maxaillm.dev.finetune.splits import EVERY_SPLIT
+from maxft_site.web.templatetags.ui import size
 
 register = template.Library()
 
@@ -26,6 +29,8 @@ BADGES = {
 @register.inclusion_tag("datasets_app/_badge.html")
 def version_badge(version: DatasetVersion) -> dict[str, str]:
     state, word = BADGES[Status(version.status)]
+    if version.awaits_file and version.status == Status.NEEDS_MAPPING:
+        word = "Needs a choice"
     return {"state": state, "word": word}
 
 
@@ -63,6 +68,19 @@ def split_sizes(version: DatasetVersion) -> list[PartSize]:
         for name in EVERY_SPLIT
         if name and rows.get(name)
     ]
+
+
+@register.filter
+def fetched_words(version: DatasetVersion) -> str:
+    """How much of the files has come from the Hub."""
+    return f"{size(version.facts['fetched'])} of {size(version.facts['to_fetch'])}"
+
+
+@register.filter
+def hub_url(origin: Mapping[str, str]) -> str:
+    """The page of a repository as it was at the commit that its files are of."""
+    page = f"{hub_address()}/datasets/{quote(origin['hub'])}"
+    return f"{page}/tree/{quote(origin['revision'], safe='')}" if origin["revision"] else page
 
 
 @register.filter

@@ -14,7 +14,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from datasets_app.models import DatasetVersion, Upload
-from datasets_app.services import discard_upload, import_dataset, stage_file
+from datasets_app.services import (
+    discard_upload,
+    import_dataset,
+    import_from_hub,
+    is_offline,
+    stage_file,
+)
 from datasets_app.views.uploads import own_upload
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.web.errors import status_of
@@ -24,7 +30,9 @@ PASTED = "Pasted text"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def dataset_new(request: HttpRequest) -> HttpResponse:
-    """POST takes `files` (several), or `text` that was pasted, and an optional `name`."""
+    """POST takes `files` (several), `text` that was pasted, or `hub` with a `revision` or without;
+    and an optional `name`.
+    """
     problem: FineTuneError | None = None
     if request.method == "POST":
         try:
@@ -42,6 +50,9 @@ def dataset_new(request: HttpRequest) -> HttpResponse:
         "max_bytes": settings.MAX_UPLOAD_BYTES,
         "name": request.POST.get("name", ""),
         "text": request.POST.get("text", ""),
+        "hub": request.POST.get("hub", ""),
+        "revision": request.POST.get("revision", ""),
+        "is_offline": is_offline(),
     }
     status = status_of(problem) if problem else 200
     return render(request, "datasets_app/dataset_new.html", context, status=status)
@@ -51,6 +62,9 @@ def take_in(request: HttpRequest) -> list[DatasetVersion]:
     owner = cast(User, request.user)
     name = request.POST.get("name", "").strip()
     files = request.FILES.getlist("files")
+    if "hub" in request.POST:
+        hub, revision = request.POST["hub"], request.POST.get("revision", "")
+        return [import_from_hub(owner=owner, hub=hub, revision=revision)]
     if files:
         shared = name if len(files) == 1 else ""
         return [import_file(owner, shared, file) for file in files]

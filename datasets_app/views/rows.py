@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 from pydantic import ValidationError
 
+from datasets_app.hub_choice import HubChoice
 from datasets_app.models import DatasetVersion
 from datasets_app.row_parts import row_card
 from datasets_app.selectors import (
@@ -38,6 +39,8 @@ from maxft_site.web.schema_forms import form_class
 ROWS_PER_PAGE = 10
 PASSING_ERRORS = {"killed", "too_slow", "too_complex", "not_written", "check_failed"}
 """What was the machine's fault rather than the file's, so that another check may help."""
+LASTING_ERRORS = {"hub_choice", "hub_name", "hub_card", "hub_no_data", "hub_revision", "hub_subset"}
+"""What stays as it is of the commit that was named, however often it is fetched."""
 FILTERS = ("words", "split", "label", "code")
 SHOWN_LABELS = 200
 FORM_SHARE = 0.9
@@ -49,8 +52,10 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
     """The rows, ten at a time; `row` leads to the page with that record of the file."""
     version = visible_version(request, pk)
     if not version.is_ready:
-        may_pass = (version.error or {}).get("code") in PASSING_ERRORS
-        return render_tab(request, version, "state", may_pass=may_pass)
+        code = (version.error or {}).get("code")
+        may_pass = code in PASSING_ERRORS or (version.awaits_file and code not in LASTING_ERRORS)
+        choice = HubChoice.of(version, request.GET.dict())
+        return render_tab(request, version, "state", may_pass=may_pass, choice=choice)
     filters = asked(request, *FILTERS)
     rows = found_rows(version, query_of(filters), filters.get("code", ""))
     every = Paginator(range(len(rows.places)), ROWS_PER_PAGE)
