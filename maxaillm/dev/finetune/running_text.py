@@ -10,6 +10,7 @@ from maxaillm.dev.finetune.examples import read_examples
 from maxaillm.dev.finetune.formats import Example, Text
 from maxaillm.dev.finetune.readers import BadRecord, Record, open_records
 from maxaillm.dev.finetune.row_store import holds_rows
+from maxaillm.dev.finetune.splits import Split, split_of
 
 WRAPPED_CHARS = 200
 """Lines of a text that was wrapped for reading are shorter than this, all of them."""
@@ -43,14 +44,18 @@ def is_wrapped(sample: Sequence[Record | BadRecord]) -> bool:
 
 
 def joined(lines: Iterator[Record]) -> Iterator[Text]:
+    """Of several files none shares a document with another."""
     text, last = "", 0
+    split: Split | None = None
     for record in lines:
         is_paragraph = record.line > last + 1
-        if is_paragraph and len(text) >= DOCUMENT_CHARS:
-            yield Text(text=text)
+        its_split = split_of(record.row)
+        is_new_file = record.line <= last or its_split != split
+        if text and (is_new_file or (is_paragraph and len(text) >= DOCUMENT_CHARS)):
+            yield Text(text=text, split=split)
             text = ""
         separator = "\n" if is_paragraph else " "  # where a line breaks is layout, not text
         text += (separator if text else "") + record.row["text"].strip()
-        last = record.line
+        last, split = record.line, its_split
     if text:
-        yield Text(text=text)
+        yield Text(text=text, split=split)

@@ -1,8 +1,10 @@
-"""Which part of a data set a row belongs to, where the file has a column `split`."""
+"""Which part of a data set a row belongs to: by a column `split`, or by its file's name."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Literal, get_args
 
 from maxaillm.dev.finetune.cells import Row, RowProblem, is_mostly
@@ -23,12 +25,26 @@ NAMES: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
+WORD = re.compile(r"[^\W_]+")
 
 
 def split_of(row: Row) -> Split | None:
     """The split that the row names, or None where it names none that is known."""
     value = row.get(COLUMN)
     return NAMES.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def split_of_path(path: str) -> Split | None:
+    """The split that a file's name says or, where it says none, the nearest folder that does.
+
+    It is a word of its own: `data/train-00000-of-00002.parquet`, `dev/0.jsonl`. None where no
+    name says one, or one says several, such as `train_test.csv`.
+    """
+    for part in reversed(PurePosixPath(path).parts):
+        splits = {NAMES[word] for word in WORD.findall(part.lower()) if word in NAMES}
+        if splits:
+            return splits.pop() if len(splits) == 1 else None
+    return None
 
 
 class SplitColumn:

@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.readers.sources import HEAD_BYTES, Source
 CHUNK = 2**20
 TAKES = (
     "CSV, TSV, JSON, JSON Lines, plain text, XLSX, XLS, ODS, Parquet and Arrow files are taken, "
-    "also packed with gzip, bzip2, xz, Zstandard or as the only file of a ZIP archive."
+    "also packed with gzip, bzip2, xz or Zstandard, or in a ZIP archive, alone or a file a split."
 )
 MAGIC = {
     b"7z\xbc\xaf": "a 7-Zip archive",

@@ -80,7 +80,7 @@ class Unpacked(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, packing: Packing, size_bytes: int) -> None:
         self.file, self.packing = file, packing
-        self.limit = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * size_bytes))
+        self.limit = limit_of(size_bytes)
         self.taken = 0
         try:
             self.stream = packing.open(file)
@@ -121,6 +121,11 @@ class Unpacked(io.RawIOBase):
             "It may be cut off: get it once more, or unpack it and choose what was in it.",
             code="broken_archive",
         )
+
+
+def limit_of(size_bytes: int) -> int:
+    """How many bytes may come out of a packed file of this size."""
+    return min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * size_bytes))
 
 
 def too_large(limit: int) -> DataError:

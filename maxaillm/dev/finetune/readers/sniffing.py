@@ -17,7 +17,8 @@ from maxaillm.dev.finetune.readers.json_lines import read_json_lines
 from maxaillm.dev.finetune.readers.layout import Sample, guess_table
 from maxaillm.dev.finetune.readers.plain_text import COLUMNS, read_plain_text
 from maxaillm.dev.finetune.readers.records import Records
-from maxaillm.dev.finetune.readers.sources import Source, source_of
+from maxaillm.dev.finetune.readers.several_files import records_of_several
+from maxaillm.dev.finetune.readers.sources import Source, sources_of
 from maxaillm.dev.finetune.readers.spreadsheets import holds_workbook, workbook_records
 from maxaillm.dev.finetune.readers.tables import column_names, read_table
 
@@ -29,7 +30,11 @@ BRACE_ALONE = re.compile(r"\{[ \t]*[\r\n]")
 
 
 def sniff(path: Path, name: str) -> Records:
-    source = source_of(path, name)
+    sources = sources_of(path, name)
+    return records_of_several(sources, records_of) if sources[1:] else records_of(sources[0])
+
+
+def records_of(source: Source) -> Records:
     head = source.head()
     if columnar := columnar_kind(head):
         records = columnar_records(source, *columnar)

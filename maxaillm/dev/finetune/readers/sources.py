@@ -11,6 +11,7 @@ from typing import BinaryIO
 from maxaillm.dev.finetune.readers import zip_archives
 from maxaillm.dev.finetune.readers.packing import PACKINGS, ZIP_MAGIC, Packing, Unpacked
 from maxaillm.dev.finetune.readers.records import Note
+from maxaillm.dev.finetune.splits import Split
 
 HEAD_BYTES = 2**16
 BUFFER_BYTES = 2**18
@@ -29,8 +30,14 @@ class Source:
     """What its owner calls the data, or the archive that it is packed in."""
     packing: Packing | None = None
     notes: tuple[Note, ...] = ()
+    split: Split | None = None
+    """Of one of several files in an archive: what its name says."""
+    size_bytes: int | None = None
+    """Unpacked, where it is known before."""
     file: BinaryIO | None = field(default=None, init=False, repr=False)
     """As last opened, before unpacking."""
+    stream: Unpacked | None = field(default=None, init=False, repr=False)
+    """What came out of it."""
 
     @property
     def suffix(self) -> str:
@@ -40,8 +47,8 @@ class Source:
         self.file = file = self.path.open("rb")
         if self.packing is None:
             return file
-        stream = Unpacked(file, self.packing, self.path.stat().st_size)
-        return io.BufferedReader(stream, BUFFER_BYTES)
+        self.stream = Unpacked(file, self.packing, self.path.stat().st_size)
+        return io.BufferedReader(self.stream, BUFFER_BYTES)
 
     def open_seekable(self) -> BinaryIO:
         """For formats that are read from their end; what is packed needs room on the disk."""
@@ -69,20 +76,25 @@ class Source:
             return file.read(size)
 
     def progress(self) -> float:
-        """The share of the file that is read, as it lies on the disk."""
+        """The share of the data that is read: as it lies on the disk, where its size is unknown."""
         if self.file is None or self.file.closed:
             return 0.0
+        if self.size_bytes is not None and self.stream is not None:
+            return self.stream.taken / max(1, self.size_bytes)
         return self.file.tell() / max(1, self.path.stat().st_size)
 
 
-def source_of(path: Path, name: str) -> Source:
-    """Find out by its first bytes whether the file at `path` is packed. Raises DataError."""
+def sources_of(path: Path, name: str) -> list[Source]:
+    """The file at `path` or, by its first bytes, what is packed in it. Raises DataError.
+
+    Only an archive may give several: the files of its splits, in the order of reading.
+    """
     with path.open("rb") as file:
         head = file.read(16)
     if ZIP_MAGIC.match(head):
-        member = zip_archives.data_member(path)
-        return Source(path, *member) if member else Source(path, name)
+        members = zip_archives.data_members(path)
+        return [Source(path, *member) for member in members] or [Source(path, name)]
     packing = next((one for one in PACKINGS if one.magic.match(head)), None)
     if packing is not None and PurePath(name).suffix.lower() in packing.suffixes:
         name = PurePath(name).stem
-    return Source(path, name, packing)
+    return [Source(path, name, packing)]
