@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,19 @@ from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.events import Event, read_journal
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
+from maxaillm.dev.finetune.warm import IMPORTED_AHEAD
 from tests import tiny
 
 Train = Callable[..., list[Event]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def libraries() -> None:
+    """A Trainer collects garbage: among all the libraries' objects it would seek half a second."""
+    for name in (*IMPORTED_AHEAD, "trl"):
+        import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

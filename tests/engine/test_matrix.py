@@ -5,8 +5,6 @@ The whole product takes a quarter of an hour: pytest -m slow tests/engine/test_m
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -41,10 +39,8 @@ TELLS = {
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    gc.freeze()  # a Trainer collects garbage: among all modules it would seek a third of a second
-    yield Workshop(tmp_path_factory.mktemp("matrix"))
-    gc.unfreeze()
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("matrix"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

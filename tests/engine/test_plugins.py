@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -128,6 +128,22 @@ class Counting(MaxFineTuningBase):
 '''
 
 
+MARK = "-- next --"
+RUN_EACH = f"""
+import sys
+from pathlib import Path
+from maxaillm.dev.finetune.__main__ import main
+
+root = Path(sys.argv[1])
+with (root / "statuses").open("w") as statuses:
+    for name in sys.argv[2:]:
+        run = f"{{root}}/{{name}}"
+        status = main(["train", f"{{run}}.json", "--folder", f"{{run}}-run", "--json"])
+        print(status, file=statuses)
+        print("{MARK}", file=sys.stderr)
+"""
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: Any) -> dict[str, str]:
     """Where the package is installed, by pip, without a network."""
@@ -154,55 +170,80 @@ def python(environment: dict[str, str], *arguments: str) -> subprocess.Completed
     )
 
 
-def train(environment: dict[str, str], folder: Path, config: dict[str, Any]) -> list[Event]:
-    """The journal of a run that the command carried out."""
-    file = folder / "run.json"
-    file.write_text(json.dumps(config))
-    command = ["-m", "maxaillm.dev.finetune", "train", str(file), "--folder", str(folder / "run")]
-    done = python(environment, *command)
+class Run(NamedTuple):
+    """A run that the command carried out: its exit status, what it complained of, its folder."""
+
+    status: int
+    complaints: str
+    folder: Path
+
+    @property
+    def events(self) -> list[Event]:
+        assert self.status == 0, self.complaints
+        return list(JournalReader(self.folder / "events.jsonl").read())
+
+
+@pytest.fixture(scope="module")
+def runs(environment: dict[str, str], tmp_path_factory: Any) -> dict[str, Run]:
+    """All runs in one process, for most of a short run is the import of the libraries."""
+    root = tmp_path_factory.mktemp("runs")
+    model = tiny.make_llama(root / "model")
+    chats = tiny.write_lines(root / "chats.jsonl", tiny.conversations(12))
+    rows = [{"question": f"What {n}?", "reply": f"It is {n}."} for n in range(12)]
+    questions = {
+        "data": {"processor": "questions", "validation_share": 0.25},
+        "evaluation": {"metrics": ["loudness", "perplexity"]},
+    }
+    asked = tiny.write_lines(root / "questions.jsonl", rows)
+    tripled = {"max_steps": 1, "loss": {"name": "doubled", "factor": 3}}
+    configs = {
+        "hugging_face": tiny.run_config(model, chats, training={"max_steps": 1}),
+        "counting": tiny.run_config(model, chats, provider="counting", training={"max_steps": 1}),
+        "tripled": tiny.run_config(model, asked, **questions, training=tripled),
+        "plain": tiny.run_config(model, asked, **questions, training={"max_steps": 1}),
+        "fails": tiny.run_config(model, chats, data={"processor": "questions"}),
+    }
+    for name, config in configs.items():
+        (root / f"{name}.json").write_text(json.dumps(config))
+    done = python(environment, "-c", RUN_EACH, str(root), *configs)
     assert done.returncode == 0, done.stderr
-    return list(JournalReader(folder / "run/events.jsonl").read())
+    complaints = done.stderr.split(MARK)
+    statuses = (root / "statuses").read_text().split()
+    return {
+        name: Run(int(status), words, root / f"{name}-run")
+        for name, status, words in zip(configs, statuses, complaints, strict=False)
+    }
 
 
 @pytest.mark.parametrize("provider", ["hugging_face", "counting"])
-def test_every_provider_keeps_the_same_journal(
-    provider: str, environment: dict[str, str], tmp_path: Path
-) -> None:
-    model = tiny.make_llama(tmp_path / "model")
-    data = tiny.write_lines(tmp_path / "data.jsonl", tiny.conversations(12))
-    config = tiny.run_config(model, data, provider=provider, training={"max_steps": 1})
-    events = train(environment, tmp_path, config)
+def test_every_provider_keeps_the_same_journal(provider: str, runs: dict[str, Run]) -> None:
+    events = runs[provider].events
     stages = [str(event.data["name"]) for event in events if event.kind == "stage"]
     assert stages[0] == "load"
     assert stages.index("train") < stages.index("save")
     assert [event.kind for event in events][-2:] == ["saved", "succeeded"]
     assert any(event.kind == "log" for event in events)
     saved = next(event.data["folder"] for event in events if event.kind == "saved")
-    assert any((tmp_path / "run" / str(saved)).iterdir())
+    assert any((runs[provider].folder / str(saved)).iterdir())
 
 
-def test_a_loss_a_metric_and_a_processor_of_the_package_are_used(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    model = tiny.make_llama(tmp_path / "model")
-    rows = [{"question": f"What {n}?", "reply": f"It is {n}."} for n in range(12)]
-    config = tiny.run_config(
-        model,
-        tiny.write_lines(tmp_path / "data.jsonl", rows),
-        data={"processor": "questions", "validation_share": 0.25},
-        training={"max_steps": 1, "loss": {"name": "doubled", "factor": 3}},
-        evaluation={"metrics": ["loudness", "perplexity"]},
-    )
-    tripled = train(environment, tmp_path, config)
-    config["training"]["loss"] = {"name": "cross_entropy"}
-    (tmp_path / "plain").mkdir()
-    plain = train(environment, tmp_path / "plain", config)
+def test_a_loss_a_metric_and_a_processor_of_the_package_are_used(runs: dict[str, Run]) -> None:
     first, second = (
-        next(event.data["loss"] for event in events if event.kind == "log")
-        for events in (tripled, plain)
+        next(event.data["loss"] for event in runs[name].events if event.kind == "log")
+        for name in ("tripled", "plain")
     )
     assert first == pytest.approx(3 * float(str(second)), rel=1e-5)
-    assert any("perplexity" in event.data for event in tripled if event.kind == "eval")
+    told = runs["tripled"].events
+    assert any("perplexity" in event.data for event in told if event.kind == "eval")
+    # the processor's rows are plain texts: nothing can be asked of the model
+    warned = [str(event.data["message"]) for event in told if event.kind == "warning"]
+    assert any("loudness" in message for message in warned)
+
+
+def test_a_processor_that_fails_is_named(runs: dict[str, Run]) -> None:
+    assert runs["fails"].status == 3
+    assert "Questions failed" in runs["fails"].complaints
+    assert "messages" in runs["fails"].complaints
 
 
 def test_form_and_api_offer_what_the_package_brings(environment: dict[str, str]) -> None:
@@ -229,23 +270,3 @@ def test_form_and_api_offer_what_the_package_brings(environment: dict[str, str])
     for name in ("counting", "questions", "loudness", "doubled"):
         assert name in json.dumps(seen["schema"])
     assert not seen["heavy"]
-
-
-def test_a_processor_that_fails_is_named(environment: dict[str, str], tmp_path: Path) -> None:
-    model = tiny.make_llama(tmp_path / "model")
-    data = tiny.write_lines(tmp_path / "data.jsonl", tiny.conversations(4))
-    file = tmp_path / "run.json"
-    file.write_text(json.dumps(tiny.run_config(model, data, data={"processor": "questions"})))
-    done = python(
-        environment,
-        "-m",
-        "maxaillm.dev.finetune",
-        "train",
-        str(file),
-        "--folder",
-        str(tmp_path / "run"),
-        "--json",
-    )
-    assert done.returncode == 3
-    assert "Questions failed" in done.stderr
-    assert "messages" in done.stderr

@@ -191,6 +191,11 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.attempt.tell("stage", name="evaluate")
         model, self.judge.intervals = trainer.model, True
         self.final_scores = self.judge.scores(model) | self.judge.answer_scores(model)
+        if missing := [name for name in self.judge.names if name not in self.final_scores]:
+            self.attempt.warn(
+                f"No held-out row gives what is measured by {', '.join(missing)}.",
+                "Hold out rows with questions, or leave the metric out.",
+            )
         self.attempt.tell("eval", self.callback.step_of_model, **self.final_scores)
         return self.final_scores
 

@@ -1,0 +1,10 @@
+"""Tests of data train nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def libraries() -> None:
+    """None of the libraries that a run needs are loaded here."""
