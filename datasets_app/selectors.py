@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from numpy.typing import NDArray
 
 from datasets_app.errors import NotReadyError
@@ -62,12 +62,26 @@ class CodeCount(NamedTuple):
 
 def newest_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
     """The newest version of every data set that `user` sees, newest first."""
-    newer = DatasetVersion.objects.filter(
-        dataset=OuterRef("dataset"), number__gt=OuterRef("number")
-    )
+    return newest_of(DatasetVersion.objects.all(), user)
+
+
+def newest_of(
+    versions: QuerySet[DatasetVersion], user: User | AnonymousUser
+) -> QuerySet[DatasetVersion]:
+    """Of every data set that `user` sees the newest that is among `versions`."""
+    newer = versions.filter(dataset=OuterRef("dataset"), number__gt=OuterRef("number"))
     visible = Dataset.objects.visible_to(user)
-    versions = DatasetVersion.objects.filter(~Exists(newer), dataset__in=visible)
-    return versions.select_related("dataset").order_by(F("created").desc(), "-pk")
+    newest = versions.filter(~Exists(newer), dataset__in=visible)
+    return newest.select_related("dataset").order_by(F("created").desc(), "-pk")
+
+
+def newest_ready_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
+    """Of every data set that `user` sees the newest version that is ready, where there is one.
+
+    `newest_number` is that of the newest version, ready or not.
+    """
+    ready = DatasetVersion.objects.filter(status=DatasetVersion.Status.READY)
+    return newest_of(ready, user).annotate(newest_number=Max("dataset__versions__number"))
 
 
 def search_versions(

@@ -2,88 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
-from typing import cast, get_args
+from typing import NamedTuple, cast, get_args
 
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from datasets_app.models import DatasetVersion
-from datasets_app.selectors import newest_versions
+from datasets_app.models import Dataset, DatasetVersion
+from datasets_app.selectors import newest_ready_versions
 from datasets_app.services import join_datasets
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.mix import MAX_TIMES
 from maxaillm.dev.finetune.splits import Split
 from maxft_site.web.errors import status_of
 
-SHOWN = 200
+PER_PAGE = 25
+ID_DIGITS = 15
+
+
+class Choice(NamedTuple):
+    """A data set on the page, and what is typed beside it."""
+
+    version: DatasetVersion
+    times: str
+    split: Split | None
+
+    @classmethod
+    def of(cls, data: QueryDict, version: DatasetVersion) -> Choice:
+        chosen = data.get(f"split-{version.dataset_id}")
+        split = next((split for split in get_args(Split) if split == chosen), None)
+        return cls(version, data.get(f"times-{version.dataset_id}", "").strip(), split)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def dataset_join(request: HttpRequest) -> HttpResponse:
-    """POST takes `times-<data set>`, and `split-<data set>`, for each that is to be part."""
-    versions = list(
-        newest_versions(request.user).filter(status=DatasetVersion.Status.READY)[:SHOWN]
-    )
+    """`times-<data set>` and `split-<data set>` for each that is to be part; POST joins them.
+
+    GET searches by `q` and leafs by `page`; what is chosen comes along in the address.
+    """
+    data = request.POST if request.method == "POST" else request.GET
+    on_offer = newest_ready_versions(request.user)
+    chosen = [Choice.of(data, version) for version in on_offer.filter(dataset__in=named(data))]
     problem: FineTuneError | None = None
     if request.method == "POST":
         try:
-            times = chosen_times(request.POST, versions)
-            new = join_datasets(
-                owner=cast(User, request.user),
-                name=request.POST.get("name", "").strip() or "Joined",
-                times=times,
-                splits={each: split for each in times if (split := split_for(request.POST, each))},
-                shuffle="shuffle" in request.POST,
-            )
-            return redirect(new.dataset)
+            return redirect(joined(request, chosen).dataset)
         except FineTuneError as error:
             problem = error
+    words = data.get("q", "").strip()[:200]
+    others = on_offer.exclude(pk__in=[each.version.pk for each in chosen])
+    found = others.filter(dataset__name__icontains=words) if words else others
+    page = Paginator(found, PER_PAGE).get_page(data.get("page"))
+    visible = Dataset.objects.visible_to(request.user)
     context = {
-        "choices": [
-            (each, request.POST.get(field_of(each), ""), split_for(request.POST, each))
-            for each in versions
-        ],
+        "choices": [*chosen, *(Choice.of(data, version) for version in page)],
+        "page": page,
+        "words": words,
+        "is_searched": bool(words) or page.paginator.num_pages > 1,
+        "unready": visible.exclude(versions__status=DatasetVersion.Status.READY).count(),
         "splits": get_args(Split),
         "problem": problem,
-        "name": request.POST.get("name", ""),
-        "is_shuffled": request.method != "POST" or "shuffle" in request.POST,
+        "name": data.get("name", ""),
+        "is_shuffled": "asked" not in data or "shuffle" in data,
         "max_times": MAX_TIMES,
     }
     status = status_of(problem) if problem else 200
     return render(request, "datasets_app/dataset_join.html", context, status=status)
 
 
-def field_of(version: DatasetVersion) -> str:
-    return f"times-{version.dataset_id}"
+def named(data: QueryDict) -> list[int]:
+    """The data sets beside which something is typed."""
+    typed = [name.removeprefix("times-") for name in data if data.get(name, "").strip()]
+    return [int(each) for each in typed if each.isdecimal() and len(each) <= ID_DIGITS]
 
 
-def split_for(data: QueryDict, version: DatasetVersion) -> Split | None:
-    """Where its rows are to go, if that was said."""
-    chosen = data.get(f"split-{version.dataset_id}")
-    return next((split for split in get_args(Split) if split == chosen), None)
-
-
-def chosen_times(data: QueryDict, versions: list[DatasetVersion]) -> dict[DatasetVersion, float]:
-    """How often the rows of each data set are taken; raises FineTuneError for what is no number."""
-    times = {}
-    for version in versions:
-        typed = data.get(field_of(version), "").strip()
-        if not typed:
-            continue
-        try:
-            number = float(typed.replace(",", "."))
-        except ValueError:
-            number = -1.0
-        if not isfinite(number) or not 0 <= number <= MAX_TIMES:
-            raise FineTuneError(
-                f"{version.dataset.name}: {typed!r:.40} is no number from 0 to {MAX_TIMES}.",
-                "1 takes each row once, 0.5 half of them, 2 each row twice.",
-            )
-        if number:
-            times[version] = number
-    if not times:
+def joined(request: HttpRequest, chosen: Iterable[Choice]) -> DatasetVersion:
+    times = {each.version: times_of(each) for each in chosen}
+    taken = {version: number for version, number in times.items() if number}
+    if not taken:
         raise FineTuneError("No dataset is chosen.", "Say how often each one's rows are taken.")
-    return times
+    return join_datasets(
+        owner=cast(User, request.user),
+        name=request.POST.get("name", "").strip() or "Joined",
+        times=taken,
+        splits={each.version: each.split for each in chosen if each.split},
+        shuffle="shuffle" in request.POST,
+    )
+
+
+def times_of(choice: Choice) -> float:
+    """How often the rows are taken; raises FineTuneError for what is no number."""
+    try:
+        number = float(choice.times.replace(",", "."))
+    except ValueError:
+        number = -1.0
+    if not isfinite(number) or not 0 <= number <= MAX_TIMES:
+        raise FineTuneError(
+            f"{choice.version.dataset.name}: {choice.times!r:.40} is no number from 0 to "
+            f"{MAX_TIMES}.",
+            "1 takes each row once, 0.5 half of them, 2 each row twice.",
+        )
+    return number

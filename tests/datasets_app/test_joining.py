@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+from django.contrib.auth.models import User
 from django.test import Client
 
-from datasets_app.models import Dataset
+from datasets_app.models import Dataset, DatasetVersion
+from datasets_app.services import change_version
 from tests.conftest import FakeQueue
 from tests.datasets_app.conftest import Importer
 
@@ -71,3 +73,37 @@ def test_rows_are_searched_and_filtered(upload: Importer, alice_client: Client) 
     assert "No row is like that" in alice_client.get(url, {"words": "green"}).content.decode()
     for odd in ({"split": "x"}, {"label": "\0"}, {"words": "(" * 2000}, {"code": "no such"}):
         assert alice_client.get(url, odd).status_code == 200
+
+
+def test_every_dataset_with_a_ready_version_is_on_offer(
+    upload: Importer, alice: User, alice_client: Client, queue: FakeQueue
+) -> None:
+    url, first = "/datasets/join/", upload(rows("red", 10), "first.jsonl")
+    change_version(version=first, fixes=[{"name": "trim"}])
+    for number in range(30):
+        dataset = Dataset.objects.create(owner=alice, name=f"set {number:02}")
+        status = "invalid" if number in {3, 4} else "ready"
+        DatasetVersion.objects.create(
+            dataset=dataset, status=status, rows=1, rows_sha256=first.rows_sha256
+        )
+    page = alice_client.get(url).content.decode()
+    assert "2 datasets are not shown: no version of them is ready." in page
+    assert "1 to 25 of 29 datasets" in page
+    assert 'for="times-' in page
+    assert ">first<" not in page
+    last = alice_client.get(url, {"page": "2"}).content.decode()
+    assert all(f">{name}<" in last for name in ("first", "set 00", "set 01", "set 02"))
+    assert "v1, the newest that is ready" in last
+    chosen = {f"times-{first.dataset_id}": "0,5", f"split-{first.dataset_id}": "test", "asked": "1"}
+    found = alice_client.get(url, chosen | {"q": "SET 29", "name": "N"}).content.decode()
+    assert all(f">{name}<" in found for name in ("first", "set 29"))
+    assert ">set 28<" not in found
+    assert 'value="0,5"' in found
+    assert '<option value="test" selected>' in found
+    assert 'value="N"' in found
+    assert "checked" not in found
+    other = Dataset.objects.get(name="set 29")
+    both = chosen | {f"times-{other.pk}": "1", "name": "N"}
+    assert alice_client.post(url, both).status_code == 302
+    parents = Dataset.objects.get(name="N").newest.parents.all()
+    assert set(parents) == {first, other.newest}
