@@ -145,7 +145,8 @@ class Check:
     def warn(
         self, row: int | None, line: int | None, code: str, message: str, *, fix: str = ""
     ) -> None:
-        self.tell(Finding(row=row, line=line, code=code, message=message, fix=fix, level="warning"))
+        words = shown(message, 400)
+        self.tell(Finding(row=row, line=line, code=code, message=words, fix=fix, level="warning"))
 
     def tell_bad(self, line: int, code: str, message: str, content: object, fix: str) -> None:
         self.bad_rows += 1
