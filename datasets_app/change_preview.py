@@ -47,11 +47,13 @@ class ChangePreview(NamedTuple):
     """Whether every row was looked at."""
     is_locked: bool
     """Whether test rows stay as they are, being locked."""
+    why_left_out: str
 
     @property
     def says(self) -> str:
         done = ((self.changed, "will be changed"), (self.dropped, "will be left out"))
-        return " and ".join(f"{count:,} {words}" for count, words in done if count)
+        says = " and ".join(f"{count:,} {words}" for count, words in done if count)
+        return f"{says}: {self.why_left_out}" if self.dropped and self.why_left_out else says
 
     @property
     def is_idle(self) -> bool:
@@ -91,4 +93,5 @@ def preview_change(
         dict(told.splits),
         found.is_complete,
         bool(locked),
+        fix.why_left_out,
     )

@@ -211,3 +211,20 @@ def test_a_text_that_would_burst_is_refused(upload: Importer, alice_client: Clie
     typed = {"find": "a", "replace": "b" * 5_000, "do": "preview"}
     answer = alice_client.post(address(version, "replace_text"), typed).content.decode()
     assert "A row would have more than" in answer
+
+
+def test_rows_beside_locked_ones_are_left_out_and_said_to_be(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    rows = [{"text": f"text {i}", "split": "test" if i < 5 else "train"} for i in range(20)]
+    rows += [{"text": f"Text {i}!", "split": "train"} for i in range(3)]
+    first = upload("".join(json.dumps(row) + "\n" for row in rows), "rows.jsonl")
+    lock_test(dataset=first.dataset, is_locked=True)
+    options = {"by": "source", "test": "0", "validation": "0", "seed": "0", "keep_assigned": "on"}
+    url = address(first, "assign_splits")
+    shown = alice_client.post(url, options | {"do": "preview"}).content.decode()
+    assert "Of 23 rows, 3 will be left out: their source is in a locked split." in shown
+    alice_client.post(url, options | {"do": "make"})
+    second = made(first, queue)
+    assert second.facts["splits"] == {"test": 5, "train": 15}
+    assert "3 left out: their source is in a locked split" in second.change

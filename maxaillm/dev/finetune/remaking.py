@@ -37,5 +37,6 @@ def in_words(outcome: Outcome) -> str:
     for count in outcome.fixes:
         done = [f"{count.changed:,} changed"] if count.changed or not count.dropped else []
         done += [f"{count.dropped:,} left out"] if count.dropped else []
-        told.append(f"{fixes[count.name].label}: {', '.join(done)}")
+        why = fixes[count.name].why_left_out if count.dropped else ""
+        told.append(": ".join(filter(None, (fixes[count.name].label, ", ".join(done), why))))
     return "; ".join(told)

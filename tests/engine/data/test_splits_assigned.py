@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from maxaillm.dev.finetune.fixes.assign_splits import source_of
 from maxaillm.dev.finetune.formats import Labelled, formats
 from maxaillm.dev.finetune.recipe import apply, recipe_of
+from maxaillm.dev.finetune.remaking import in_words
 from tests.engine.data.files import NASTY, REAL, needs_real_data
 from tests.engine.data.stored_rows import labelled, real_store, store_of
 
@@ -72,18 +73,33 @@ def test_a_source_is_never_on_both_sides(tmp_path, sources, shares, data):
     places = defaultdict(set)
     for row in out:
         places[source_of(row)].add(row.get("split", "train"))
-    assert all(len(splits) == 1 for source, splits in places.items() if source != source_held(held))
+    assert all(len(splits) == 1 for splits in places.values())
     in_test = [row for row in out if row.get("split") == "test"]
-    if held:  # locked: none enters
+    if held:  # locked: none enters, none leaves, and what shares their source is on neither side
         assert in_test == [row for row in rows if row.get("split") == "test"]
+        shared = [row for row in free if row["label"] == held]
+        assert len(out) == len(rows) + len(free) - len(shared)
     else:
         largest = max(Counter(map(source_of, out)).values())
         assert abs(len(in_test) - test * len(out)) <= largest
 
 
-def source_held(label):
-    """The source whose rows lie in the locked test split; its other rows stay where they are."""
-    return None if label is None else source_of({"text": f"source {label}"})
+def test_rows_beside_locked_ones_count_in_no_share(tmp_path):
+    """Also where they name a split: the lock is stronger than what was assigned."""
+    locked = [row | {"text": "Held!", "split": "test"} for row in labelled("a")]
+    beside = [
+        row | {"text": "held"} | split
+        for row in labelled("a")
+        for split in ({}, {"split": "train"}, {"split": "validation"})
+    ]
+    others = [row | {"text": f"other {place}"} for place, row in enumerate(labelled(*"a" * 19))]
+    store = store_of(tmp_path / "rows", Labelled, [*beside, *locked, *others])
+    batches = []
+    recipe = recipe_of([{"name": "assign_splits", "by": "source", "test": 0, "validation": 0.5}])
+    outcome = apply(recipe, store, batches.append, locked={"test"})
+    assert outcome.splits == {"test": 1, "validation": 10, "train": 9}
+    told = "3 left out: their source is in a locked split"
+    assert in_words(outcome).endswith(told)
 
 
 def test_the_seed_decides(tmp_path):

@@ -33,6 +33,8 @@ class Fix(Component, ABC):
     """What it does, in a sentence."""
     needs_findings: ClassVar[bool] = False
     """Whether it only touches rows that findings name: it must be told which findings."""
+    why_left_out: ClassVar[str] = ""
+    """The reason, where it leaves rows out that nobody would expect."""
     looks_ahead: ClassVar[bool] = False
     """Whether it must see every row before it mends the first: that takes one more pass."""
 

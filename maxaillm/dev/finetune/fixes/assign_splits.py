@@ -28,6 +28,10 @@ def new_hashes() -> dict[str, array[int]]:
     return defaultdict(lambda: array("Q"))
 
 
+def hashes_by_split() -> dict[Split, array[int]]:
+    return defaultdict(lambda: array("Q"))
+
+
 @fixes.register
 class AssignSplits(Fix):
     """Draws which rows measure the model; the same seed and rows give the same splits."""
@@ -35,6 +39,7 @@ class AssignSplits(Fix):
     label: ClassVar[str] = "Split into train, validation and test"
     summary: ClassVar[str] = "Puts each row into the train, validation or test split."
     looks_ahead: ClassVar[bool] = True
+    why_left_out: ClassVar[str] = "their source is in a locked split"
 
     name: Literal["assign_splits"] = "assign_splits"
     validation: float = Field(
@@ -55,7 +60,8 @@ class AssignSplits(Fix):
         "random",
         title="How",
         description="random: any row. label: each class has the same share in every split. "
-        "source: rows with the same question or text stay together, capitals and marks aside.",
+        "source: rows with the same question or text stay together, capitals and marks aside; "
+        "those that share it with a locked row are left out.",
     )
     keep_assigned: bool = Field(
         True,
@@ -67,6 +73,10 @@ class AssignSplits(Fix):
     )
     _fixed: dict[str, Counter[Split]] = PrivateAttr(default_factory=new_counts)
     _hashes: dict[str, array[int]] = PrivateAttr(default_factory=new_hashes)
+    _kept: dict[Split, array[int]] = PrivateAttr(default_factory=hashes_by_split)
+    """By split the sources of the rows that name it and stay."""
+    _barred: set[int] = PrivateAttr(default_factory=set)
+    """The sources of locked rows: no other row of theirs may be on either side."""
     _groups: dict[int, Split] = PrivateAttr(default_factory=dict)
     _cuts: dict[str, list[Cut]] = PrivateAttr(default_factory=dict)
 
@@ -83,10 +93,16 @@ class AssignSplits(Fix):
             self._hashes[stratum].append(number)
             return
         self._fixed[stratum][split] += 1
-        if self.by == "source" and self._groups.get(number) != "test":
-            self._groups[number] = split
+        if self.by == "source" and is_locked:
+            self._barred.add(number)
+        elif self.by == "source":
+            self._kept[split].append(number)
+            if self._groups.get(number) != "test":
+                self._groups[number] = split
 
     def begin(self, whole: Whole) -> None:
+        if self._barred:
+            self.forget_barred()
         sizes = {
             stratum: len(self._hashes[stratum]) + self._fixed[stratum].total()
             for stratum in {*self._hashes, *self._fixed}
@@ -107,6 +123,18 @@ class AssignSplits(Fix):
         else:
             self.choose_rows(missing)
         self._hashes.clear()
+        self._kept.clear()
+
+    def forget_barred(self) -> None:
+        """What is left out counts in no share."""
+        import numpy as np
+
+        barred = np.fromiter(self._barred, np.uint64, len(self._barred))
+        free = np.frombuffer(self._hashes[""], np.uint64)
+        self._hashes[""] = array("Q", free[~np.isin(free, barred)].tobytes())
+        for split, numbers in self._kept.items():
+            left_out = np.isin(np.frombuffer(numbers, np.uint64), barred)
+            self._fixed[""][split] -= int(left_out.sum())
 
     def choose_rows(self, missing: dict[str, list[int]]) -> None:
         import numpy as np
@@ -129,6 +157,8 @@ class AssignSplits(Fix):
                 del groups[group]
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+        if self._barred and self.hash_of(example) in self._barred:
+            return None
         if self.is_kept(example):
             return example
         split = self.split_of(example)
