@@ -75,7 +75,7 @@ LINES = as_json_lines(rows_of("train", 3))
 def test_each_file_is_a_split(tmp_path, write, names):
     splits = {name: str(split_of_path(name)) for name in names}
     members = {name: write(rows_of(split, SIZES[split])) for name, split in splits.items()}
-    beside = {"README.md": b"x", "dataset_info.json": b"{}", "__MACOSX/._train.csv": b"x"}
+    beside = {"README.md": b"x", "dataset_info.json": b"{}", "__MACOSX/._a.csv": b"x", ".": b"x"}
     checked = check(zipped(tmp_path / "set.zip", members | beside))
     assert (checked.report.status, checked.report.splits) == ("ready", SIZES)
     assert [example.split for example in checked.examples] == [

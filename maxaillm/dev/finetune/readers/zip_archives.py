@@ -87,10 +87,10 @@ def refuse_document(names: set[str]) -> None:
 
 
 def is_shown(member: ZipInfo) -> bool:
-    """Whether people see it: no folder, and nothing that a system leaves behind."""
+    """Whether people see it: no folder, nothing that a system leaves behind, and with a name."""
     parts = PurePosixPath(member.filename).parts
     is_hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not (member.is_dir() or is_hidden or parts[-1].lower() in LITTER)
+    return not (not parts or is_hidden or member.is_dir() or parts[-1].lower() in LITTER)
 
 
 def is_paper(member: ZipInfo) -> bool:
