@@ -58,6 +58,10 @@ class DatasetOut(Schema):
     progress: float
     findings: dict[str, int] = Field(alias="facts.findings", default_factory=dict)
     splits: dict[str, int] = Field(alias="facts.splits", default_factory=dict)
+    origin: dict[str, Any] | None = Field(description="Repository and commit, if from the Hub.")
+    offer: list[dict[str, Any]] = Field(
+        alias="facts.offer", default_factory=list, description="Subsets of the Hub to choose from."
+    )
     error: dict[str, Any] | None
     created: datetime
     checked: datetime | None

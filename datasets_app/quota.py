@@ -26,7 +26,8 @@ class DataUse(NamedTuple):
     deleted: int
     """Of that what only deleted data sets still stand on."""
     coming: int
-    """Announced by unfinished uploads, and expected of changes that wait or are being made."""
+    """Announced by unfinished uploads and by the Hub, and expected of changes that wait or are
+    being made."""
     quota: int
 
     @property
@@ -41,9 +42,12 @@ def data_use(owner: User) -> DataUse:
     needed = digests_of(versions.filter(dataset__deleted=None))
     deleted = sum(size for digest, size in sizes.items() if digest not in needed)
     coming = sum(Upload.objects.filter(owner=owner).values_list("size_bytes", flat=True))
-    waiting = versions.filter(status=DatasetVersion.Status.CHECKING, recipe__isnull=False)
+    checking = versions.filter(status=DatasetVersion.Status.CHECKING)
+    waiting = checking.filter(recipe__isnull=False)
     for version in waiting.filter(dataset__deleted=None).prefetch_related("parents"):
         coming += made_bytes(version.parents.all(), (version.recipe or {}).get("times", {}))
+    for facts in checking.filter(sha256="", origin__isnull=False).values_list("facts", flat=True):
+        coming += facts.get("to_fetch", 0)
     return DataUse(sum(sizes.values()), deleted, coming, settings.DATA_QUOTA_BYTES)
 
 

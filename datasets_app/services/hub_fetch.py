@@ -70,10 +70,13 @@ class Steps:
 
     def plan(self, plan: Mapping[str, Any]) -> None:
         """Raises UploadError where there is no room."""
-        self.total_bytes = plan["size_bytes"]
+        size_bytes = plan["size_bytes"]
         self.note(subset=plan["subset"], splits=plan["splits"])
-        self.require_room(self.total_bytes)
-        require_space(self.total_bytes)
+        require_size(size_bytes)
+        require_quota(self.version.dataset.owner, size_bytes)
+        require_space(size_bytes)
+        self.total_bytes = size_bytes
+        self.note()  # from now on it counts as coming
 
     def progress(self, fetched_bytes: int) -> bool:
         share = fetched_bytes / max(1, self.total_bytes)
@@ -86,14 +89,14 @@ class Steps:
         self.version.origin = {**(self.version.origin or {}), **changes}
         self.waiting.update(origin=self.version.origin, facts=self.facts())
 
-    def require_room(self, size_bytes: int) -> None:
-        require_size(size_bytes)
-        require_quota(self.version.dataset.owner, size_bytes)
-
     def keep(self, path: Path, file_name: str) -> bool:
-        """Make the fetched file the version's own; whether it is still awaited."""
+        """Make the fetched file the version's own; whether it is still awaited.
+
+        Raises UploadError where it became, unpacked, larger than there is room for.
+        """
         size_bytes = path.stat().st_size
-        self.require_room(size_bytes)
+        require_size(size_bytes)
+        require_quota(self.version.dataset.owner, size_bytes - self.total_bytes)
         version = self.version
         version.sha256, version.size_bytes = keep_blob(path), size_bytes
         version.file_name = display_name(file_name)

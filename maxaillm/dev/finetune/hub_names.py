@@ -62,10 +62,10 @@ def is_link(text: str) -> bool:
 
 def parts_of_link(link: str) -> tuple[str, str]:
     """Name and revision of the page of a data set. Nothing is ever opened at the link itself."""
-    parts = urlsplit(link if "://" in link else f"https://{link}")
+    host, _, page = re.sub(r"^https?://", "", re.split(r"[?#]", link)[0]).partition("/")
     hosts = HOSTS | {urlsplit(hub_address()).netloc}
-    kind, *path = parts.path.strip("/").split("/")
-    if parts.scheme not in {"http", "https"} or parts.netloc not in hosts or kind != "datasets":
+    kind, *path = page.strip("/").split("/")
+    if host not in hosts or kind != "datasets":
         raise DataError(
             f"{link!r:.120} is not the page of a data set on the Hub.", HOW_TO_NAME, code="hub_name"
         )
