@@ -133,8 +133,8 @@ def test_the_rows_are_those_of_the_files_one_by_one(tmp_path, parts, written, di
 @pytest.mark.parametrize(
     ("members", "code", "words"),
     [
-        ({"train.csv": CSV, "more.csv": CSV, "test.csv": CSV}, "not_one_file", "of 'more.csv'."),
-        ({"train.csv": CSV, "train_test.csv": CSV}, "not_one_file", "of 'train_test.csv'."),
+        ({"train.csv": CSV, "more.csv": CSV, "test.csv": CSV}, "not_one_file", "'more.csv' doesn't."),
+        ({"train.csv": CSV, "train_test.csv": CSV}, "not_one_file", "'train_test.csv' doesn't."),
         ({"train.csv": CSV, "test.jsonl": LINES}, "mixed_kinds", "'test.jsonl' is jsonl"),
         ({"train.csv": CSV, "test.csv.gz": b"\x1f\x8b\x08"}, "nested_archive", "'test.csv.gz'"),
         ({"train.csv": CSV, "test.csv": b""}, "empty_file", "In 'test.csv': The file is empty."),

@@ -74,7 +74,7 @@ class SeveralFiles:
             f"{split}: {listed([source.name for source in sources])}"
             for split, sources in groupby(self.sources, key=lambda source: source.split)
         )
-        message = f"Files are read one after the other, lines are counted in each. {read}."
+        message = f"Files are read one after the other, each with lines of its own. {read}."
         first_said: dict[Note, Source] = {}
         for source, part in zip(self.sources, self.parts, strict=True):
             for note in part.notes:

@@ -106,13 +106,14 @@ def refuse_unclear(data: list[ZipInfo], splits: list[Split | None]) -> None:
     rule = "It must be exactly one."
     hint = "Unpack it and choose the data file."
     if len(data) > MAX_MEMBERS:
-        rule = f"Up to {MAX_MEMBERS:,} are read as one data set."
+        rule = f"Up to {MAX_MEMBERS:,} are read as one dataset."
         hint = "Join them into fewer files."
     elif data:
         unclear = [name for name, split in zip(names_of(data), splits, strict=True) if not split]
-        others = f"; it isn't so of {listed(unclear)}" if len(unclear) < len(data) else ""
+        verb = "doesn't" if len(unclear) == 1 else "don't"
+        others = f": {listed(unclear)} {verb}" if len(unclear) < len(data) else ""
         rule = (
-            "Several are read as one data set where each name says one of train, validation and "
+            "Several are read as one dataset where each name says one of train, validation and "
             f"test{others}."
         )
         hint = "Name them like train.csv and test.csv, or unpack the archive and choose one."
