@@ -133,7 +133,7 @@ def test_the_rows_are_those_of_the_files_one_by_one(tmp_path, parts, written, di
 @pytest.mark.parametrize(
     ("members", "code", "words"),
     [
-        ({"train.csv": CSV, "more.csv": CSV, "test.csv": CSV}, "not_one_file", "'more.csv' doesn't."),
+        ({"train.csv": CSV, "more.csv": CSV}, "not_one_file", "'more.csv' doesn't."),
         ({"train.csv": CSV, "train_test.csv": CSV}, "not_one_file", "'train_test.csv' doesn't."),
         ({"train.csv": CSV, "test.jsonl": LINES}, "mixed_kinds", "'test.jsonl' is jsonl"),
         ({"train.csv": CSV, "test.csv.gz": b"\x1f\x8b\x08"}, "nested_archive", "'test.csv.gz'"),
