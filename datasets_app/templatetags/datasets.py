@@ -9,6 +9,7 @@ from urllib.parse import quote
 from django import template
 
 from datasets_app.models import DatasetVersion
+from maxaillm.dev.finetune.checks import label_of
 from maxaillm.dev.finetune.formats import formats
 from maxaillm.dev.finetune.hub_names import hub_address
 from maxaillm.dev.finetune.splits import EVERY_SPLIT
@@ -85,5 +86,5 @@ def hub_url(origin: Mapping[str, str]) -> str:
 
 @register.filter
 def code_words(code: str) -> str:
-    """empty_answer → Empty answer."""
-    return code.replace("_", " ").capitalize()
+    """near_duplicate → Near duplicates."""
+    return label_of(code)

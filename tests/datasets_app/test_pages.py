@@ -129,7 +129,7 @@ def test_findings_are_grouped_filtered_and_paged(upload: Importer, alice_client:
     version = upload(QUESTIONS * 3 + "{oops\n" * 2, "a.jsonl")
     url = f"{version.dataset.get_absolute_url()}findings/"
     body = alice_client.get(url).content.decode()
-    assert "Duplicate: 50 rows" in body
+    assert "Duplicates: 50 rows" in body
     assert "1 to 50 of 52 findings" in body
     bad = version.findings.filter(level="bad").first()
     assert bad is not None

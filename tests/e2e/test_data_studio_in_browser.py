@@ -53,13 +53,13 @@ def test_every_row_is_counted_and_faults_are_named(page, dataset):
     expect(facts).to_contain_text("150 rows")
     expect(facts).to_contain_text("1 left out")
     page.get_by_role("link", name="Findings").first.click()
-    expect(page.get_by_role("heading", name="Duplicate: 30 rows")).to_be_visible()
+    expect(page.get_by_role("heading", name="Duplicates: 30 rows")).to_be_visible()
     assert page.complaints == []
 
 
 def test_a_click_mends_and_the_next_brings_it_back(page, dataset):
     page.goto(f"{dataset}findings/?code=duplicate")
-    finding = page.locator(".finding").filter(has_text="Duplicate: 30 rows")
+    finding = page.locator(".finding").filter(has_text="Duplicates: 30 rows")
     finding.get_by_role("link", name="Drop the rows…").click()
     expect(page.get_by_text("Of 150 rows, 30 will be left out")).to_be_visible()
     make(page, 2)

@@ -54,4 +54,9 @@ def check_of(code: str) -> type[Check] | None:
     return next((check for check in checks.values() if code in check.codes), None)
 
 
+def label_of(code: str) -> str:
+    """What findings of this code are called: as their check, else by the words of the code."""
+    return checks[code].label if code in checks else code.replace("_", " ").capitalize()
+
+
 checks: Registry[Check] = Registry("data check", package=__name__)
