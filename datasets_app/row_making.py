@@ -153,5 +153,5 @@ def join_parts(
 
 def fields_of(report: Report) -> dict[str, Any]:
     included = {"status", "error", "rows", "bad_rows", "columns", "sample", "encoding"}
-    facts = {"labels": report.labels, "splits": report.splits}
+    facts = report.model_dump(include={"labels", "splits", "statistics"})
     return {**report.model_dump(include=included), "facts": facts}

@@ -13,6 +13,7 @@ from datasets_app.views import (
     mapping,
     rows,
     splits,
+    statistics,
     uploads,
     versions,
 )
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/rows/edit/", rows.row_edit, name="row-edit"),
     path("<int:pk>/rows/whole/", rows.row_whole, name="row-whole"),
     path("<int:pk>/rows.jsonl", files.rows_jsonl, name="rows-jsonl"),
+    path("<int:pk>/statistics/", statistics.statistics, name="statistics"),
     path("<int:pk>/splits/", splits.splits, name="splits"),
     path("<int:pk>/splits/lock/", splits.test_lock, name="test-lock"),
     path("<int:pk>/versions/", versions.versions, name="versions"),

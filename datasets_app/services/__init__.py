@@ -1,6 +1,12 @@
 """All writes to data sets."""
 
-from datasets_app.services.checks import check_again, queue_check, record_check, run_check
+from datasets_app.services.checks import (
+    check_again,
+    may_check_again,
+    queue_check,
+    record_check,
+    run_check,
+)
 from datasets_app.services.deletion import (
     delete_dataset,
     purge_dataset,
@@ -40,6 +46,7 @@ __all__ = [
     "is_offline",
     "join_datasets",
     "lock_test",
+    "may_check_again",
     "purge_dataset",
     "purge_datasets",
     "queue_check",

@@ -60,6 +60,8 @@ class Report(BaseModel):
     """Classes and how many rows each has; only of labelled data."""
     splits: dict[str, int] = {}
     """Rows that can be trained on, by the part of the data set that the file puts them in."""
+    statistics: dict[str, Any] = {}
+    """What these rows look like in numbers: see `row_statistics.RowStatistics`."""
     kind: str = ""
     encoding: str = ""
     delimiter: str | None = None

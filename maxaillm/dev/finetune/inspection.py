@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from maxaillm.dev.finetune.checks import Check, Suspicion, checks
 from maxaillm.dev.finetune.findings import Finding, Report, ReportError, shown
 from maxaillm.dev.finetune.row_batch import Batch
+from maxaillm.dev.finetune.row_statistics import RowStatistics
 
 COUNTED_CLASSES = 10_000
 
@@ -25,6 +26,7 @@ class Inspection:
         self.splits: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
         self.labels: dict[str, int] = {}
+        self.statistics = RowStatistics()
         self.numbers, self.lines = array("Q"), array("Q")
 
     def see(self, batch: Batch, lines: Sequence[int] = ()) -> None:
@@ -36,6 +38,7 @@ class Inspection:
             for label in labels:
                 if label in self.labels or len(self.labels) < COUNTED_CLASSES:
                     self.labels[label] = self.labels.get(label, 0) + 1
+        self.statistics.add(batch)
         self.on_batch(batch)
         for check in self.checks:
             self.tell(check, check.see(batch))
@@ -60,6 +63,7 @@ class Inspection:
             codes=dict(self.codes),
             labels=self.labels,
             splits=dict(self.splits),
+            statistics=self.statistics.as_json(),
         )
 
     def tell(self, check: Check, found: Iterable[Suspicion]) -> None:

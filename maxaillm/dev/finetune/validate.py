@@ -53,8 +53,8 @@ def validate(
         return report
     rows.finish()
     codes = Counter(report.codes) + rows.codes
-    seen = {"codes": dict(codes), "labels": rows.labels, "splits": dict(rows.splits)}
-    return report.model_copy(update=seen)
+    seen = rows.report().model_dump(include={"labels", "splits", "statistics"})
+    return report.model_copy(update=seen | {"codes": dict(codes)})
 
 
 def read_rows(
