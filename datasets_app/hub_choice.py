@@ -50,8 +50,8 @@ class HubChoice:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the request chose for the splits of this very subset."""
-        return self.data.get("of") == self.subset
+        """Whether the request chose for the splits of this very subset, not only the subset."""
+        return self.data.get("of") == self.subset and "show" not in self.data
 
     @property
     def subsets(self) -> list[SubsetOption]:

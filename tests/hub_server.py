@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,7 +44,7 @@ class Hub:
         self.tokens: set[str] = set()
         self.url = ""
 
-    def add(self, name: str, files: dict[str, bytes | str], **how: Any) -> Repository:
+    def add(self, name: str, files: Mapping[str, bytes | str], **how: Any) -> Repository:
         """Make a repository, or the next commit of one."""
         content = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
         repository = Repository(content, **how)
@@ -52,9 +52,7 @@ class Hub:
         return repository
 
     def find(self, name: str, revision: str) -> Repository | None:
-        return (
-            self.heads.get(name) if revision == "main" else self.commits.get((name, revision))
-        )
+        return self.heads.get(name) if revision == "main" else self.commits.get((name, revision))
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -84,7 +82,7 @@ class Answer(BaseHTTPRequestHandler):
         repository = self.hub.find(name, revision)
         if repository is None:
             known = name in self.hub.heads
-            return self.refuse(404 if known else 401, "RevisionNotFound" if known else "RepoNotFound")
+            return self.refuse(404, "RevisionNotFound" if known else "RepoNotFound")
         files = [
             {"rfilename": file, "size": repository.sizes.get(file, len(content)), "blobId": "0"}
             for file, content in repository.files.items()
@@ -131,7 +129,11 @@ class Answer(BaseHTTPRequestHandler):
         self.send(status, b"", {"X-Error-Code": code, "X-Error-Message": code})
 
     def send(
-        self, status: int, body: bytes, headers: dict[str, str] | None = None, cut: int | None = None
+        self,
+        status: int,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        cut: int | None = None,
     ) -> None:
         self.send_response(status)
         for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():

@@ -107,7 +107,7 @@ class Steps:
         """What a person has to say before anything is fetched."""
         hub, offer = self.version.origin["hub"], self.offer  # type: ignore[index]
         if len(offer) > 1:
-            message = f"{hub} holds {len(offer):,} data sets, its subsets."
+            message = f"{hub} has {len(offer):,} subsets."
             hint = "Choose one, and what its splits become."
         else:
             names = [split["name"] for split in offer[0]["splits"]]
