@@ -9,7 +9,7 @@ from datasets_app.findings_file import flagged_rows
 from datasets_app.models import DatasetVersion
 from datasets_app.row_parts import RowCard, row_card
 from maxaillm.dev.finetune.fixes import Fix
-from maxaillm.dev.finetune.recipe import preview
+from maxaillm.dev.finetune.recipe import Change, preview
 from maxaillm.dev.finetune.row_store import RowStore, StoredRow
 
 SHOWN_CHANGES = 5
@@ -25,15 +25,17 @@ class RowChange(NamedTuple):
 
     before: RowCard
     after: RowCard | None
+    is_moved: bool
+    """Whether nothing but its split is different, also in what the cards don't show."""
 
-    @property
-    def is_moved(self) -> bool:
-        """Whether nothing but its split is different."""
-        return self.after is not None and shown_of(self.before) == shown_of(self.after)
-
-
-def shown_of(card: RowCard) -> RowCard:
-    return card._replace(raw="", split="")
+    @classmethod
+    def of(cls, change: Change) -> RowChange:
+        number, before, after = change
+        card = row_card(StoredRow(number, before))
+        if after is None:
+            return cls(card, None, is_moved=False)
+        is_moved = {**before, "split": None} == {**after, "split": None}
+        return cls(card, row_card(StoredRow(number, after)), is_moved)
 
 
 class ChangePreview(NamedTuple):
@@ -77,16 +79,9 @@ def preview_change(
         flagged=flagged_rows(version.findings_path, codes) if codes else (),
         locked=locked,
     )
-    changes = [
-        RowChange(
-            row_card(StoredRow(change.number, change.before)),
-            None if change.after is None else row_card(StoredRow(change.number, change.after)),
-        )
-        for change in found.changes
-    ]
     told = found.outcome
     return ChangePreview(
-        changes,
+        list(map(RowChange.of, found.changes)),
         told.rows,
         told.changed,
         told.dropped,

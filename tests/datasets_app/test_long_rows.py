@@ -8,7 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from datasets_app.change_preview import preview_change
 from datasets_app.models import Dataset, DatasetVersion
+from maxaillm.dev.finetune.fixes import fixes
 from tests.stored_rows import stored_rows
 
 CHARS = 2 * 2**20
@@ -73,3 +75,15 @@ def test_a_row_of_many_turns_is_cut(
     assert "turn 300" not in page
     (row,) = alice_client.get(f"/api/v1/datasets/{version.dataset_id}/rows").json()["items"]
     assert json.dumps(row["example"]["messages"]) == json.dumps(turns)
+
+
+def test_a_change_behind_what_is_shown_is_a_change(version: DatasetVersion) -> None:
+    other = {"text": f"Row 1 {'x' * (CHARS - 7)}y"}
+    preview = preview_change(
+        version, fixes["edit_row"].model_validate({"number": 1, "example": other})
+    )
+    assert preview is not None
+    (change,) = preview.changes
+    assert change.after is not None
+    assert change.before.texts == change.after.texts
+    assert not change.is_moved
