@@ -203,14 +203,16 @@ def test_no_connection_then_check_again(
 def test_what_is_on_its_way_counts_towards_the_quota(
     alice: User, settings: Any, queue: FakeQueue
 ) -> None:
-    version = import_from_hub(owner=alice, hub="ada/talks")
-    waiting = DatasetVersion.objects.filter(pk=version.pk)
+    first, second = (
+        Steps(version, DatasetVersion.objects.filter(pk=version.pk))
+        for version in [import_from_hub(owner=alice, hub="ada/talks") for _ in range(2)]
+    )
     plan = {"size_bytes": 5_000, "subset": "default", "splits": {}}
-    Steps(version, waiting).plan(plan)
+    first.plan(plan)
     assert data_use(alice).coming == 5_000
     settings.DATA_QUOTA_BYTES = 8_000
     with pytest.raises(QuotaError):
-        Steps(import_from_hub(owner=alice, hub="ada/talks"), waiting).plan(plan)
+        second.plan(plan)
 
 
 def test_one_that_was_overtaken_writes_nothing(
