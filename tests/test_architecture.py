@@ -55,6 +55,14 @@ def test_file_is_a_room_not_a_hall(path):
     assert len(path.read_text().splitlines()) <= 300
 
 
+def test_tests_of_real_processes_lie_where_they_are_looked_for():
+    listed = re.search('REAL_PROCESSES="(.*)"', (ROOT / "maxft").read_text()).group(1).split()
+    marked = re.compile(r"\.mark\.(faults|browser)\b")
+    for path in (ROOT / "tests").rglob("*.py"):
+        if marked.search(path.read_text()):
+            assert any(path.is_relative_to(ROOT / folder) for folder in listed), path
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_components_get_explicit_arguments(path):
     includes = re.findall(r"{%\s*include[^%]*components/[^%]*%}", path.read_text())

@@ -14,6 +14,7 @@ MODEL = TEST_DATA / "models" / "stories260k"
 TALES = TEST_DATA / "data" / "text" / "grimms_fairy_tales.txt"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (MODEL.is_dir() and TALES.is_file()), reason="needs the test data")
 @pytest.mark.parametrize(
     ("method", "learning_rate", "target"), [("full", 1e-3, 11.0), ("lora", 3e-3, 15.0)]

@@ -1,25 +1,19 @@
-"""Each task goes on bit for bit in the middle of an epoch, also after a kill within a save."""
+"""Each task goes on bit for bit in the middle of an epoch."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from maxaillm.dev.finetune.attempt import Attempt
-from maxaillm.dev.finetune.checkpoints import Checkpoint, newest_verified
+from maxaillm.dev.finetune.checkpoints import Checkpoint
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.events import Event, RunFolder, read_journal
+from maxaillm.dev.finetune.events import Event, read_journal
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from tests import tiny
-from tests.engine.conftest import Train, losses
+from tests.engine.conftest import losses
 from tests.engine.matrix import HOMES, Workshop
 
 STEPS: dict[str, Any] = {
@@ -73,52 +67,3 @@ def test_resumes_bit_for_bit(
     adapter = Path("model") / "adapter_model.safetensors"
     saved = [(tmp_path / name / adapter).read_bytes() for name in ("whole", "resumed")]
     assert saved[0] == saved[1]
-
-
-KILLED = """
-import os, signal, sys
-from maxaillm.dev.finetune import __main__, checkpoints
-from maxaillm.dev.finetune.hf import trainer
-
-calls = 0
-
-def deadly(real):
-    def call(*args, **kwargs):
-        global calls
-        calls += 1
-        if calls == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
-    return call
-
-owner, name = {"optimizer": (trainer.StepTrainer, "_save_optimizer_and_scheduler"),
-               "manifest": (checkpoints, "write_atomically")}[sys.argv.pop(1)]
-setattr(owner, name, deadly(getattr(owner, name)))
-sys.exit(__main__.main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("within", ["optimizer", "manifest"])
-def test_a_kill_within_a_save_costs_the_steps_since_the_last(
-    llama: Path, chats: Path, tmp_path: Path, within: str, train: Train
-) -> None:
-    sections: dict[str, Any] = {"training": STEPS, "tuning": {"name": "full"}}
-    unbroken = train(llama, "unbroken", **sections)
-    file = tmp_path / "run.json"
-    file.write_text(json.dumps(tiny.run_config(llama, chats, **sections)))
-    folder = RunFolder(tmp_path / "killed")
-    command = [sys.executable, "-c", KILLED, within, "train", str(file), "--folder"]
-    killed = subprocess.run(
-        [*command, str(folder.root), "--json"],
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},  # as `train` has
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    checkpoint, damaged = newest_verified([folder.checkpoints])
-    assert checkpoint is not None
-    assert checkpoint.step == 5
-    assert not damaged
-    resumed = train(llama, "resumed", checkpoint, **sections)
-    assert losses(resumed) == {step: losses(unbroken)[step] for step in range(6, 11)}

@@ -21,7 +21,6 @@ from maxaillm.dev.finetune.events import Event, RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
 
-pytestmark = pytest.mark.faults
 PROGRAM = [sys.executable, "-m", "maxaillm.dev.finetune", "train"]
 ROWS = 27
 """Odd, and the last step of an epoch leaves one of two processes without a row."""

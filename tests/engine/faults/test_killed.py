@@ -1,0 +1,152 @@
+"""A run of a real process that was killed goes on from its newest whole checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from maxaillm.dev.finetune.checkpoints import newest_verified
+from maxaillm.dev.finetune.events import RunFolder, read_journal
+from tests import tiny
+from tests.engine.conftest import Train, losses
+
+PROGRAM = [sys.executable, "-m", "maxaillm.dev.finetune", "train"]
+STEPS = {"max_steps": 30, "save_steps": 4, "eval_steps": 5, "gradient_accumulation_steps": 2}
+TEN_STEPS: dict[str, Any] = {
+    "max_steps": 10,
+    "save_steps": 5,
+    "save_total_limit": 9,
+    "per_device_train_batch_size": 1,
+    "gradient_accumulation_steps": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "packing"),
+    [
+        ("lora", True),
+        ("full", False),
+        pytest.param("lora", False, marks=pytest.mark.slow),
+        pytest.param("full", True, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_run_goes_on_bit_for_bit(
+    llama: Path, chats: Path, tmp_path: Path, method: str, packing: bool, train: Train
+) -> None:
+    sections: dict[str, Any] = {
+        "tuning": {"name": method},
+        "training": STEPS,
+        "data": {"packing": packing},
+    }
+    unbroken = train(llama, "unbroken", **sections)
+
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(tiny.run_config(llama, chats, **sections)))
+    killed = RunFolder(tmp_path / "killed")
+    kill_at_step(file, killed, 14)
+    checkpoint, damaged = newest_verified([killed.checkpoints])
+    assert checkpoint is not None
+    assert not damaged
+    assert 8 <= checkpoint.step < 30
+
+    resumed = train(llama, "resumed", checkpoint, **sections)
+    first, second = losses(unbroken), losses(resumed)
+    assert list(second) == list(range(checkpoint.step + 1, 31))
+    assert second == {step: first[step] for step in second}
+    before = losses(list(read_journal(killed.journal)))
+    assert {step: first[step] for step in before} == before
+    assert resumed[-1].data["metrics"]["eval_loss"] == unbroken[-1].data["metrics"]["eval_loss"]  # type: ignore[call-overload, index]
+
+
+def kill_at_step(config: Path, folder: RunFolder, step: int) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
+    command = [*PROGRAM, str(config), "--folder", str(folder.root), "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            event = json.loads(line)
+            if event["kind"] == "log" and event["step"] >= step:
+                child.send_signal(signal.SIGKILL)
+                break
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_sigterm_saves_a_checkpoint_and_ends_in_order(
+    llama: Path, chats: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "run.json"
+    config = tiny.run_config(llama, chats, training={"max_steps": 5000, "save_steps": 1000})
+    file.write_text(json.dumps(config))
+    folder = RunFolder(tmp_path / "run")
+    command = [*PROGRAM, str(file), "--folder", str(folder.root), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if json.loads(line)["kind"] == "log":
+                child.terminate()
+                break
+        rest = [json.loads(line) for line in child.stdout]
+    assert child.returncode == 0
+    assert rest[-1]["kind"] == "stopped"
+    assert rest[-1]["data"] == {"action": "release", "saved": True}
+    checkpoint, _ = newest_verified([folder.checkpoints])
+    assert checkpoint is not None
+    assert checkpoint.step == rest[-1]["step"]
+
+
+KILLED = """
+import os, signal, sys
+from maxaillm.dev.finetune import __main__, checkpoints
+from maxaillm.dev.finetune.hf import trainer
+
+calls = 0
+
+def deadly(real):
+    def call(*args, **kwargs):
+        global calls
+        calls += 1
+        if calls == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **kwargs)
+    return call
+
+owner, name = {"optimizer": (trainer.StepTrainer, "_save_optimizer_and_scheduler"),
+               "manifest": (checkpoints, "write_atomically")}[sys.argv.pop(1)]
+setattr(owner, name, deadly(getattr(owner, name)))
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("within", ["optimizer", "manifest"])
+def test_a_kill_within_a_save_costs_the_steps_since_the_last(
+    llama: Path, chats: Path, tmp_path: Path, within: str, train: Train
+) -> None:
+    sections: dict[str, Any] = {"training": TEN_STEPS, "tuning": {"name": "full"}}
+    unbroken = train(llama, "unbroken", **sections)
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(tiny.run_config(llama, chats, **sections)))
+    folder = RunFolder(tmp_path / "killed")
+    command = [sys.executable, "-c", KILLED, within, "train", str(file), "--folder"]
+    killed = subprocess.run(
+        [*command, str(folder.root), "--json"],
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},  # as `train` has
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    checkpoint, damaged = newest_verified([folder.checkpoints])
+    assert checkpoint is not None
+    assert checkpoint.step == 5
+    assert not damaged
+    resumed = train(llama, "resumed", checkpoint, **sections)
+    assert losses(resumed) == {step: losses(unbroken)[step] for step in range(6, 11)}
