@@ -35,6 +35,8 @@ ASIDE = re.compile(
 )
 """Names of files that lie beside the data."""
 SHARD = re.compile(r"data/(?P<split>\w+(\.\w+)*)-\d{5}-of-\d{5}[^/]*\.[^/]*")
+COPY = re.compile(r"(?P<subset>[^/]+)/(partial-)?(?P<split>\w+?)(-part\d+)?/\d{4,}\.parquet")
+"""How the Hub names the files of its own copies as Parquet, of which no card speaks."""
 SPLIT_NAME = re.compile(r"\w+(\.\w+)*")
 WHOLE = "default"
 MAX_NAME_CHARS = 200
@@ -78,6 +80,8 @@ def subsets_of(repository: str, files: Sequence[HubFile], configs: object = None
     data = {file.name: file for file in files if kind_of(file.name)}
     if not data:
         raise DataError(*nothing_to_read(repository, files), code="hub_no_data")
+    if copies := subsets_of_copy(data):
+        return copies
     card = configs if isinstance(configs, list) else []
     found, problems = [], []
     for config in [each for each in card if isinstance(each, Mapping)] or [{}]:
@@ -89,6 +93,24 @@ def subsets_of(repository: str, files: Sequence[HubFile], configs: object = None
         raise problems[0]
     is_only = len(found) == 1
     return [one._replace(is_default=is_only or one.is_default) for one in found]
+
+
+def subsets_of_copy(data: Mapping[str, HubFile]) -> list[Subset]:
+    """The subsets of refs/convert/parquet; none where any file is named in another way."""
+    found: dict[str, dict[str, list[HubFile]]] = {}
+    for name in sorted(data):
+        match = COPY.fullmatch(name)
+        if match is None:
+            return []
+        found.setdefault(match["subset"], {}).setdefault(match["split"], []).append(data[name])
+    return [
+        Subset(
+            name,
+            tuple(HubSplit(split, tuple(files)) for split, files in splits.items()),
+            is_default=name == WHOLE or len(found) == 1,
+        )
+        for name, splits in found.items()
+    ]
 
 
 def subset_of(config: Mapping[str, Any], data: Mapping[str, HubFile]) -> Subset:

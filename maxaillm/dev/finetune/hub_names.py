@@ -26,8 +26,8 @@ class HubSource(NamedTuple):
 
 
 def hub_address() -> str:
-    """Where the Hub is, as its own library is told."""
-    return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+    """Where people find the Hub: the address that its library is told, without a password."""
+    return re.sub(r"//[^/]*@", "//", os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
 
 def hub_source(text: str, revision: str = "") -> HubSource:

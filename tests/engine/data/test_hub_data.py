@@ -104,6 +104,14 @@ def test_a_card_says_it(config: dict[str, Any], splits: dict[str, Names]) -> Non
     assert found(FILES, [{"config_name": "one", **config}]) == {"one": splits}
 
 
+def test_the_copy_that_the_hub_makes() -> None:
+    names = ["de/train/0000.parquet", "de/partial-test/0000.parquet", "en/train-part1/0003.parquet"]
+    assert found(names, [{"config_name": "of another branch", "data_files": "rows.csv"}]) == {
+        "de": {"test": [names[1]], "train": [names[0]]},
+        "en": {"train": [names[2]]},
+    }
+
+
 def test_subsets_and_their_default() -> None:
     card = [
         {"config_name": "de", "data_files": "data/b.csv", "default": True},
