@@ -177,13 +177,14 @@ class FlagField(SchemaField):
 
 
 class ChoiceField(SchemaField):
-    """One of a few values."""
+    """One of a few values, each under the label that the schema's `labels` give it, if any."""
 
     def __init__(self, name: str, info: FieldInfo, values: Sequence[Any]) -> None:
         self.values = {str(value): value for value in values}
-        super().__init__(name, info, forms.Select(choices=[(key, key) for key in self.values]))
-        if self.optional:
-            self.offer([("", "–"), *((key, key) for key in self.values)])
+        labels = {"": "–"} | extra_of(info).get("labels", {})
+        keys = ["", *self.values] if accepts_none(info.annotation) else list(self.values)
+        choices = [(key, labels.get(key, key)) for key in keys]
+        super().__init__(name, info, forms.Select(choices=choices))
 
     def to_python(self, value: Any) -> Any:
         typed = super().to_python(value)

@@ -14,9 +14,10 @@ from pydantic.fields import FieldInfo
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import Problem
+from maxaillm.dev.finetune.fixes import fixes
 from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
-from maxft_site.web.schema_fields import FlagField
+from maxft_site.web.schema_fields import ChoiceField, FlagField
 from maxft_site.web.schema_forms import SchemaForm, form_class, schemas_in
 from maxft_site.web.schema_info import accepts_none, bare_type, bounds_of, is_hidden
 
@@ -245,3 +246,11 @@ def test_a_type_that_no_form_can_show_is_refused_at_once():
 
     with pytest.raises(TypeError, match="table"):
         form_class(Odd)
+
+
+@pytest.mark.parametrize("name", fixes)
+def test_what_can_be_chosen_for_a_fix_is_said_in_words(name: str) -> None:
+    for field in form_class(fixes[name])().everything():
+        if isinstance(field.field, ChoiceField):
+            words = [word for _, word in field.field.widget.choices]
+            assert all(word[:1].isupper() for word in words), words

@@ -120,7 +120,8 @@ class DataSection(Section):
     train_on: Literal["answers", "all"] = Field(
         "answers",
         title="Learn from",
-        description="answers: only what the assistant says counts. all: every token does.",
+        description="What counts: only what the assistant says (answers), or every token (all).",
+        json_schema_extra={"labels": {"answers": "The answers", "all": "Every token"}},
     )
     dataloader_num_workers: int = Field(
         0,

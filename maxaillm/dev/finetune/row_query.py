@@ -37,12 +37,33 @@ class RowQuery(BaseModel):
         None,
         title="Where",
         description="Look only at this part of a row: what it says and how long it is.",
+        json_schema_extra={
+            "labels": {
+                "": "Anywhere",
+                "system": "System prompt",
+                "user": "Prompt",
+                "assistant": "Answer",
+                "tool": "Answer of a tool",
+                "text": "Text",
+                "pair": "Second text",
+            }
+        },
     )
     label: str | None = Field(
         None, title="Label", description="The row is of this class, or has this tag."
     )
     split: Split | None = Field(
-        None, title="Split", description="A row that names none belongs to train."
+        None,
+        title="Split",
+        description="A row that names none belongs to train.",
+        json_schema_extra={
+            "labels": {
+                "": "Every split",
+                "train": "Train",
+                "validation": "Validation",
+                "test": "Test",
+            }
+        },
     )
     min_chars: int | None = Field(
         None,

@@ -59,9 +59,12 @@ class AssignSplits(Fix):
     by: Literal["random", "label", "source"] = Field(
         "random",
         title="How",
-        description="random: any row. label: each class has the same share in every split. "
-        "source: rows with the same question or text stay together, capitals and marks aside; "
-        "those that share it with a locked row are left out.",
+        description="By label, each class has the same share in every split. By source, rows with "
+        "the same question or text stay together, capitals and marks aside; those that share it "
+        "with a locked row are left out.",
+        json_schema_extra={
+            "labels": {"random": "At random", "label": "By label", "source": "By source"}
+        },
     )
     keep_assigned: bool = Field(
         True,

@@ -19,7 +19,10 @@ class FilterRows(Fix):
 
     name: Literal["filter_rows"] = "filter_rows"
     action: Literal["keep", "drop"] = Field(
-        "drop", title="What to do", description="Keep what is found, or drop it."
+        "drop",
+        title="What to do",
+        description="With the rows that meet all the conditions below.",
+        json_schema_extra={"labels": {"keep": "Keep only them", "drop": "Leave them out"}},
     )
     query: RowQuery = Field(
         default_factory=RowQuery, title="Rows", description="The conditions that a row meets."
