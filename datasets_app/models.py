@@ -165,10 +165,14 @@ class DatasetVersion(models.Model):
         return int(self.facts.get("splits", {}).get("train", self.rows))
 
     @property
+    def is_whole_text(self) -> bool:
+        """Whether it is a plain text, whose lines go together in training."""
+        return bool(self.facts.get("is_plain_text", False) and not self.bad_rows)
+
+    @property
     def training_path(self) -> Path:
         """What the engine reads: the rows; of a plain text the file, whose lines go together."""
-        is_whole_text = self.facts.get("is_plain_text", False) and not self.bad_rows
-        return self.source_path if is_whole_text else self.rows_path
+        return self.source_path if self.is_whole_text else self.rows_path
 
 
 class Finding(models.Model):

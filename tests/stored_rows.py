@@ -13,12 +13,13 @@ from maxaillm.dev.finetune.row_batch import Batch
 from maxaillm.dev.finetune.row_store import RowWriter
 
 
-def stored_rows(examples: Sequence[Mapping[str, Any]]) -> str:
+def stored_rows(examples: Sequence[Mapping[str, Any]], numbers: Sequence[int] | None = None) -> str:
     """Put the examples where rows lie; gives the SHA-256 that names them."""
+    numbers = numbers or range(1, len(examples) + 1)
     kind = stored_format(examples)
     assert kind is not None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows")
         with RowWriter(path) as rows:
-            rows.add(Batch(kind.gives, range(1, len(examples) + 1), list(map(dict, examples))))
+            rows.add(Batch(kind.gives, numbers, list(map(dict, examples))))
         return keep_blob(path)

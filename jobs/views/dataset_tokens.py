@@ -18,13 +18,16 @@ from jobs.preview import source_of, with_files
 from jobs.services.fit import kind_of
 from jobs.services.token_views import SUMMARY, Answer, TokenView, look_up, part_with_row
 from jobs.token_page import findings_of, lengths_figure, shown_streams, span_of
+from jobs.token_places import Places
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import DataSection, RunConfig
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.formats import Conversation
+from maxft_site.web.schema_info import extra_of
 
 NUMBER_DIGITS = 12
-TRAIN_ON = {"answers": "the answers", "all": "every token"}
+TRAIN_ON: dict[str, str] = extra_of(DataSection.model_fields["train_on"])["labels"]
+NO_ROW = Answer(facts={"rows": []})
 
 
 class Choice(NamedTuple):
@@ -34,9 +37,10 @@ class Choice(NamedTuple):
     max_length: str
     train_on: str
     row: int
+    """Its number, as the tab Rows has it."""
 
     @classmethod
-    def of(cls, request: Request, models: list[LanguageModel]) -> Choice:
+    def of(cls, request: Request, models: list[LanguageModel], first: int) -> Choice:
         get = request.GET
         row = get.get("row", "")
         default = next((model.name for model in models), "")
@@ -44,7 +48,7 @@ class Choice(NamedTuple):
             get.get("model", "") or default,
             get.get("max_length", "") or str(DataSection().max_length),
             get.get("train_on", "") or "answers",
-            max(1, int(row)) if row.isdecimal() and len(row) < NUMBER_DIGITS else 1,
+            int(row) if row.isdecimal() and len(row) < NUMBER_DIGITS and int(row) else first,
         )
 
     def config(self, request: Request, version: DatasetVersion) -> RunConfig:
@@ -68,10 +72,11 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
     if not version.is_ready:
         return redirect(version.dataset)
     models = [model for model in models_on_offer(request.user) if model.kind != "adapter"]
-    choice = Choice.of(request, models)
+    places = Places.of(version)
+    choice = Choice.of(request, models, next(iter(places.numbers_of([1])), 1))
     try:
         view = TokenView.of(version, choice.config(request, version))
-        context = found(view, choice, version)
+        context = found(view, choice, version, places)
     except ConfigError as error:
         context = {"problems": error.problems}
     context |= {
@@ -87,17 +92,29 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
     )
 
 
-def found(view: TokenView, choice: Choice, version: DatasetVersion) -> dict[str, Any]:
-    is_there = choice.row <= version.rows  # what is not there is not looked for in the queue
-    row = look_up(view, part_with_row(choice.row)) if is_there else Answer(facts={"rows": []})
+def found(
+    view: TokenView, choice: Choice, version: DatasetVersion, places: Places
+) -> dict[str, Any]:
+    place = places.place_of(choice.row)
+    # what is not there is not looked for in the queue
+    is_there = place is not None and place <= version.rows
+    row = look_up(view, part_with_row(place)) if place and is_there else NO_ROW
     summary = look_up(view, SUMMARY)
     error = row.error or summary.error
     return {
         "problems": [error] if error else [],
         "is_pending": not error and (row.is_pending or summary.is_pending),
-        **row_context(row, choice, version, rows_in(version, summary)),
-        **summary_context(summary, choice, version),
+        "place": place,
+        "rows_url": rows_url(choice, version) if places.store is not None and is_there else "",
+        **row_context(row, choice, version, places, rows_in(version, summary)),
+        **summary_context(summary, choice, version, places),
     }
+
+
+def rows_url(choice: Choice, version: DatasetVersion) -> str:
+    """The same row in the tab Rows."""
+    query = urlencode({"row": choice.row, "v": version.number})
+    return f"{version.dataset.get_absolute_url()}?{query}#row-{choice.row}"
 
 
 def rows_in(version: DatasetVersion, summary: Answer) -> int | None:
@@ -108,23 +125,28 @@ def rows_in(version: DatasetVersion, summary: Answer) -> int | None:
 
 
 def row_context(
-    answer: Answer, choice: Choice, version: DatasetVersion, last: int | None
+    answer: Answer, choice: Choice, version: DatasetVersion, places: Places, last: int | None
 ) -> dict[str, Any]:
     if answer.facts is None:
         return {"row": None, "last": last}
-    row = next((row for row in answer.facts["rows"] if row["row"] == choice.row), None)
+    place = places.place_of(choice.row)
+    row = next((row for row in answer.facts["rows"] if row["row"] == place), None)
+    before = places.numbers_of([place - 1]) if place and place > 1 else []
+    after = places.numbers_of([place + 1]) if place and last and place < last else []
     return {
         "last": last,
         "row": row,
         "is_missing": row is None,
         "streams": shown_streams(row) if row else [],
         "pieces": len(row["streams"]) if row else 0,
-        "before": choice.query(version, row=choice.row - 1) if choice.row > 1 else "",
-        "after": choice.query(version, row=choice.row + 1) if last and choice.row < last else "",
+        "before": choice.query(version, row=before[0]) if before else "",
+        "after": choice.query(version, row=after[0]) if after else "",
     }
 
 
-def summary_context(answer: Answer, choice: Choice, version: DatasetVersion) -> dict[str, Any]:
+def summary_context(
+    answer: Answer, choice: Choice, version: DatasetVersion, places: Places
+) -> dict[str, Any]:
     facts = answer.facts
     if facts is None:
         return {"facts": None, "progress": answer.progress}
@@ -134,7 +156,10 @@ def summary_context(answer: Answer, choice: Choice, version: DatasetVersion) -> 
             {
                 "finding": finding,
                 "url": choice.query(version, max_length=finding.tokens) if finding.tokens else "",
-                "rows": [(place, choice.query(version, row=place)) for place in finding.places],
+                "rows": [
+                    (number, choice.query(version, row=number))
+                    for number in places.numbers_of(sorted(finding.places))
+                ],
             }
             for finding in findings_of(facts)
         ],

@@ -92,6 +92,37 @@ def test_cut_tokens_are_struck_and_hidden_characters_written_out(
     assert "There is no such row" in shown(row=99)
 
 
+@pytest.mark.usefixtures("engine_here")
+def test_a_row_has_the_number_that_the_tab_rows_has(
+    alice_client: Client, alice: User, base: LanguageModel, queue: FakeQueue
+) -> None:
+    talks = tiny.conversations(24)
+    talks[1]["messages"][1]["content"] = ANSWER
+    digest = stored_rows(talks, numbers=range(3, 51, 2))
+    version = make_dataset(alice, rows=24, rows_sha256=digest, format={"name": "messages"})
+    own = f"/datasets/{version.dataset_id}/"
+    alice_client.get(address(version, base))
+    queue.work()
+
+    first = alice_client.get(address(version, base)).context
+    second = alice_client.get(address(version, base, row=5)).context
+    assert (first["choice"].row, first["before"]) == (3, "")
+    assert "row=5&" in first["after"] and "row=3&" in second["before"]
+    assert (second["place"], second["row"]["number"]) == (2, 5)
+    assert [number for number, _ in second["findings"][0]["rows"]] == [5]
+    assert (
+        "There is no such row" in alice_client.get(address(version, base, row=4)).content.decode()
+    )
+    assert f'href="{own}?row=5&amp;v=1#row-5"' in text_of(
+        alice_client, address(version, base, row=5)
+    )
+    assert f'href="{own}tokens/?row=5"' in text_of(alice_client, own)
+
+
+def text_of(client: Client, page: str) -> str:
+    return client.get(page).content.decode()
+
+
 def test_nobody_else_sees_it(
     bob_client: Client, client: Client, version: DatasetVersion, base: LanguageModel
 ) -> None:

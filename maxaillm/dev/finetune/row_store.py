@@ -99,6 +99,14 @@ class RowStore:
             for place in within:
                 yield stored_row(table.slice(place, 1).to_pylist()[0])
 
+    def numbers_at(self, places: Sequence[int]) -> list[int]:
+        """The numbers of the records at these places, which are in order."""
+        found: list[int] = []
+        for group, within in self.by_group(places):
+            numbers = self.file.read_row_group(group, columns=[NUMBER])[NUMBER]
+            found += numbers.take(within).to_pylist()
+        return found
+
     def by_group(self, places: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
         """Each row group that holds some of them, with their places within it."""
         at = 0
