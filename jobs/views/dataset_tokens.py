@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -58,10 +59,18 @@ class Choice(NamedTuple):
             "data": {"max_length": self.max_length, "train_on": self.train_on},
         }
         config = RunConfig.parse(chosen)
-        return with_files(config, source_of(self.model, request.user), version)
+        return with_files(config, tokenizer_of(self.model, request.user), version)
 
     def query(self, version: DatasetVersion, **changes: object) -> str:
         return "?" + urlencode(self._asdict() | {"v": version.number} | changes)
+
+
+def tokenizer_of(name: str, user: User) -> str:
+    """What the engine opens for the tokens of a model: an adapter reads as its base does."""
+    known = LanguageModel.objects.visible_to(user).filter(name=name).first()
+    while known is not None and known.kind == LanguageModel.Kind.ADAPTER and known.base:
+        known = known.base
+    return known.source if known is not None else source_of(name, user)
 
 
 @require_GET
@@ -71,7 +80,7 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
     version = visible_version(request, pk)
     if not version.is_ready:
         return redirect(version.dataset)
-    models = [model for model in models_on_offer(request.user) if model.kind != "adapter"]
+    models = models_on_offer(request.user)
     places = Places.of(version)
     choice = Choice.of(request, models, next(iter(places.numbers_of([1])), 1))
     try:

@@ -123,6 +123,28 @@ def text_of(client: Client, page: str) -> str:
     return client.get(page).content.decode()
 
 
+@pytest.mark.usefixtures("engine_here")
+def test_an_adapter_reads_as_its_base(
+    alice_client: Client,
+    alice: User,
+    bob: User,
+    version: DatasetVersion,
+    base: LanguageModel,
+    queue: FakeQueue,
+) -> None:
+    mine, theirs = (
+        LanguageModel.objects.create(owner=owner, name=f"{owner} #1", kind="adapter", base=base)
+        for owner in (alice, bob)
+    )
+    page = address(version, mine).replace("#", "%23")
+    assert theirs.name not in dict(alice_client.get(page).context["offered"])
+    queue.work()
+    shown = alice_client.get(page)
+    assert mine.name in dict(shown.context["offered"])
+    assert shown.context["row"]["streams"]
+    assert not alice_client.get(address(version, theirs).replace("#", "%23")).context.get("row")
+
+
 def test_nobody_else_sees_it(
     bob_client: Client, client: Client, version: DatasetVersion, base: LanguageModel
 ) -> None:
