@@ -18,6 +18,7 @@ from datasets_app.hub_process import fetch_from_hub
 from datasets_app.models import DatasetVersion
 from datasets_app.quota import require_quota
 from datasets_app.services.uploads import require_size, require_space
+from maxaillm.dev.finetune.splits import NAMES
 
 FETCHED = "fetched"
 SHOWN_NAMES = 5
@@ -105,15 +106,17 @@ class Steps:
 
     def question(self) -> Outcome:
         """What a person has to say before anything is fetched."""
-        hub, offer = self.version.origin["hub"], self.offer  # type: ignore[index]
+        hub, offer = (self.version.origin or {})["hub"], self.offer
         if len(offer) > 1:
             message = f"{hub} has {len(offer):,} subsets."
             hint = "Choose one, and what its splits become."
         else:
             names = [split["name"] for split in offer[0]["splits"]]
-            more = " …" if len(names) > SHOWN_NAMES else ""
-            message = f"{hub} has splits with names of their own: {', '.join(names[:SHOWN_NAMES])}"
-            message, hint = f"{message}{more}.", "Say what each of them becomes."
+            listed = ", ".join(names[:SHOWN_NAMES]) + " …" * (len(names) > SHOWN_NAMES)
+            message = f"{hub} has splits with names of their own: {listed}."
+            if NAMES.keys() >= {name.lower() for name in names}:
+                message = f"None of the splits of {hub} is for training: {listed}."
+            hint = "Say what each of them becomes."
         error = {"code": "hub_choice", "message": message, "hint": hint}
         return Outcome(
             report={"status": "needs_mapping", "error": error, "facts": {"offer": offer}}
