@@ -13,12 +13,13 @@ from django.db.models import QuerySet
 from datasets_app.blobs import keep_blob
 from datasets_app.check_process import Outcome
 from datasets_app.display import display_name
-from datasets_app.errors import UploadError
+from datasets_app.errors import UploadError, UploadTooLargeError
 from datasets_app.hub_process import fetch_from_hub
 from datasets_app.models import DatasetVersion
 from datasets_app.quota import require_quota
-from datasets_app.services.uploads import require_size, require_space
+from datasets_app.services.uploads import require_space
 from maxaillm.dev.finetune.splits import NAMES
+from maxft_site.web.templatetags.ui import size as in_units
 
 FETCHED = "fetched"
 SHOWN_NAMES = 5
@@ -73,7 +74,7 @@ class Steps:
         """Raises UploadError where there is no room."""
         size_bytes = plan["size_bytes"]
         self.note(subset=plan["subset"], splits=plan["splits"])
-        require_size(size_bytes)
+        self.require_size(size_bytes)
         require_quota(self.version.dataset.owner, size_bytes)
         require_space(size_bytes)
         self.total_bytes = size_bytes
@@ -90,13 +91,22 @@ class Steps:
         self.version.origin = {**(self.version.origin or {}), **changes}
         self.waiting.update(origin=self.version.origin, facts=self.facts())
 
+    def require_size(self, size_bytes: int) -> None:
+        if size_bytes > settings.MAX_UPLOAD_BYTES:
+            raise UploadTooLargeError(
+                f"There are {in_units(size_bytes)} to fetch; the site takes up to "
+                f"{in_units(settings.MAX_UPLOAD_BYTES)}.",
+                "Choose a smaller subset or leave splits out, or let the site's owner raise "
+                "MAXFT_MAX_UPLOAD_BYTES.",
+            )
+
     def keep(self, path: Path, file_name: str) -> bool:
         """Make the fetched file the version's own; whether it is still awaited.
 
         Raises UploadError where it became, unpacked, larger than there is room for.
         """
         size_bytes = path.stat().st_size
-        require_size(size_bytes)
+        self.require_size(size_bytes)
         require_quota(self.version.dataset.owner, size_bytes - self.total_bytes)
         version = self.version
         version.sha256, version.size_bytes = keep_blob(path), size_bytes
