@@ -113,6 +113,9 @@ def cause_of_death(status: int, cpu_seconds: int) -> dict[str, Any]:
             "message": f"The file could not be read within {cpu_seconds} seconds of work.",
             "hint": hint,
         }
+    if -status == signal.SIGABRT:  # what the readers' compiled parts do where memory is refused
+        message = "The file needs more memory to be read than a check may take."
+        return {"code": "too_complex", "message": message, "hint": hint}
     if -status == signal.SIGKILL:
         message = "The check was ended from outside: the machine ran short of memory or time."
         return {"code": "killed", "message": message, "hint": "Check it again. " + hint}

@@ -130,7 +130,7 @@ RQ_QUEUES = {
         "DEFAULT_RESULT_TTL": 3600,
         "SERIALIZER": "json",
     }
-    for name in ("training", "light")
+    for name in ("training", "light", "fetch")
 }
 RQ = {"JOB_CLASS": "jobs.worker.AllowedJob"}
 CHANNEL_LAYERS = {

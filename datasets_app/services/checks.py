@@ -25,7 +25,8 @@ from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion, Finding
 from datasets_app.services.hub_fetch import fetch_source
 
-QUEUE = "light"
+QUEUE, FETCHING = "light", "fetch"
+"""Where a check waits; what has to be fetched first keeps nobody else's check waiting."""
 TASK = "datasets_app.tasks.check_version"
 Status = DatasetVersion.Status
 logger = logging.getLogger(__name__)
@@ -39,8 +40,9 @@ def queue_check(version: DatasetVersion) -> None:
     """Ring for a worker after the commit. A bell that is not heard is rung again by the sweep."""
 
     def ring() -> None:
+        queue = django_rq.get_queue(FETCHING if version.awaits_file else QUEUE)
         try:
-            django_rq.get_queue(QUEUE).enqueue(
+            queue.enqueue(
                 TASK, version.pk, version.check_number, job_id=job_id(version), unique=True
             )
         except DuplicateJobError:

@@ -41,6 +41,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def fetched(owner: User, queue: FakeQueue, name: str, **how: Any) -> DatasetVersion:
     version = import_from_hub(owner=owner, hub=name, **how)
     assert version.is_checking
+    assert [job.queue for job in queue.jobs] == ["fetch"]  # nobody else's check waits for it
     queue.work()
     version.refresh_from_db()
     assert [path.name for path in version.root.iterdir()] == ["check.lock"]  # nothing half-done

@@ -108,7 +108,8 @@ def programs(host: str, port: int, workers: int) -> Iterator[Program]:
     for number in range(1, workers + 1):
         name, argv = f"worker-training-{number}", [*MANAGE, "worker", "training"]
         yield Program(name, argv, leave_seconds=TRAININGS_SECONDS)
-    yield Program("worker-light", [*MANAGE, "worker", "light"])
+    for queue in ("light", "fetch"):
+        yield Program(f"worker-{queue}", [*MANAGE, "worker", queue])
     yield Program("infer", [*MANAGE, "infer"])
     yield Program("keeper", [*MANAGE, "keeper"])
     yield Program("web", [*MANAGE, "serve", "--host", host, "--port", str(port)], serves)
