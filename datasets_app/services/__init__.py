@@ -2,7 +2,6 @@
 
 from datasets_app.services.checks import (
     check_again,
-    may_check_again,
     queue_check,
     record_check,
     run_check,
@@ -46,7 +45,6 @@ __all__ = [
     "is_offline",
     "join_datasets",
     "lock_test",
-    "may_check_again",
     "purge_dataset",
     "purge_datasets",
     "queue_check",

@@ -70,27 +70,6 @@ def check_again(version: DatasetVersion, **changes: Any) -> bool:
     return True
 
 
-def may_check_again(version: DatasetVersion) -> bool:
-    """Whether another check may find more: after a failure, or where an older release checked.
-
-    A ready version is left alone where what it was made of is gone.
-    """
-    if version.status in {Status.INVALID, Status.NEEDS_MAPPING}:
-        return True
-    return version.is_ready and "statistics" not in version.facts and has_sources(version)
-
-
-def has_sources(version: DatasetVersion) -> bool:
-    if version.recipe is None:
-        return version.source_path.is_file()
-    return version.parents.count() >= parents_of(version.recipe)
-
-
-def parents_of(recipe: Mapping[str, Any]) -> int:
-    """How many versions the rows come from."""
-    return len(recipe.get("times", ("the one",)))
-
-
 def run_check(*, version: DatasetVersion) -> None:
     """Read the file and record what was found, unless a newer check has begun meanwhile."""
     with alone(version) as is_alone:
@@ -138,7 +117,7 @@ def task_of(version: DatasetVersion, stage: Path) -> dict[str, Any]:
             }
             for parent in version.parents.order_by("pk")
         ]
-        if len(parts) < parents_of(version.recipe):
+        if len(parts) < len(version.recipe.get("times", ("the one",))):
             raise NotReadyError(
                 "A data set that this one was made of has been deleted since.",
                 "Join the others anew.",

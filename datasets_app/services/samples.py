@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 from datasets_app.models import Dataset, DatasetVersion
-from datasets_app.services.checks import check_again, may_check_again, run_check
+from datasets_app.services.checks import run_check
 from datasets_app.services.imports import import_dataset
 from maxaillm.starter import SAMPLE, SAMPLE_NAME
 
@@ -27,8 +27,6 @@ def ensure_samples() -> DatasetVersion:
         version = import_sample(sample)
     else:
         version = sample.newest
-    if may_check_again(version):  # an older release checked it, and nobody owns it to ask for more
-        check_again(version)
     if version.is_checking:
         run_check(version=version)
         version.refresh_from_db()

@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.selectors import code_counts, findings_of, runs_on
-from datasets_app.services import check_again, delete_dataset, may_check_again, restore_dataset
+from datasets_app.services import check_again, delete_dataset, restore_dataset
 
 FINDINGS_PER_PAGE = 50
 NUMBER_DIGITS = 9
@@ -100,7 +100,7 @@ def dataset_runs(request: HttpRequest, pk: int) -> HttpResponse:
 def dataset_check(request: HttpRequest, pk: int) -> HttpResponse:
     """Check once more, such as after a worker was short of memory."""
     version = own_version(request, pk)
-    if may_check_again(version):
+    if version.status in {DatasetVersion.Status.INVALID, DatasetVersion.Status.NEEDS_MAPPING}:
         check_again(version)
     query = urlencode(asked(request, "v"))
     return redirect(f"{version.dataset.get_absolute_url()}{query and '?'}{query}")

@@ -7,7 +7,6 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from datasets_app.selectors import code_counts
-from datasets_app.services.checks import may_check_again
 from datasets_app.statistics_page import histograms, tables
 from datasets_app.views.dataset import render_tab, visible_version
 from maxaillm.dev.finetune.checks import label_of
@@ -20,7 +19,7 @@ def statistics(request: HttpRequest, pk: int) -> HttpResponse:
     if not version.is_ready:
         return redirect(version.dataset)
     if "statistics" not in version.facts:
-        return render_tab(request, version, "statistics", may_check=may_check_again(version))
+        return render_tab(request, version, "statistics")
     findings = {kind.code: label_of(kind.code) for kind in code_counts(version)}
     return render_tab(
         request,

@@ -11,7 +11,9 @@ from jobs.worker import QUEUES, make_worker
 
 
 class Command(BaseCommand):
-    help = "Takes jobs from a queue: trainings, light ones such as checks of data, or fetching from the Hub."
+    help = (
+        "Takes jobs from a queue: trainings, light ones such as checks, or fetching from the Hub."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("queue", choices=QUEUES)
