@@ -99,10 +99,35 @@ def test_what_the_model_will_see_is_shown_and_trained_on(page, dataset):
     assert page.complaints == []
 
 
+def test_tokens_of_a_row_and_lengths_of_all(page, site):
+    """The row and the plot come without a reload; a shorter maximum length strikes tokens."""
+    page.goto(f"{site.url}/datasets/")
+    page.get_by_role("link", name="MaxFT guide").first.click()
+    page.get_by_role("link", name="Tokens", exact=True).click()
+    token = page.locator(".tok[data-kind=trained]").nth(5)
+    expect(token).to_be_visible(timeout=90 * SECONDS)
+    plot = page.locator("#tokens .js-plotly-plot .main-svg").first
+    expect(plot).to_be_visible(timeout=90 * SECONDS)
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("columnheader", name="Tokens")).to_be_visible()
+    page.get_by_role("link", name="Row after").click()
+    expect(page.get_by_role("heading", name="Row 2")).to_be_visible()
+    expect(token).to_be_visible()
+    page.get_by_label("Maximum length").fill("24")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator(".tok[data-kind=cut]").nth(1)).to_be_visible(timeout=90 * SECONDS)
+    expect(page.get_by_text("are cut")).to_be_visible(timeout=90 * SECONDS)
+    assert page.complaints == []
+
+
+PARTS = (
+    "", "findings/", "statistics/", "tokens/", "splits/", "versions/", "change/",
+    "change/trim/?asked=1",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize(
-    "part", ["", "findings/", "tokens/", "splits/", "versions/", "change/", "change/trim/?asked=1"]
-)
+@pytest.mark.parametrize("part", PARTS)
 def test_no_page_of_a_data_set_scrolls_sideways(page, dataset, part, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{dataset}{part}")

@@ -167,7 +167,7 @@ def test_rows_that_lose_their_answer_are_counted_and_a_run_refused(configured: A
     summary: Any = TokenView(configured("causal_lm", 16)).summary()
     assert summary["lost_rows"] == summary["rows"] == 9
     assert summary["trained_tokens"] == summary["sequences"] == 0
-    assert "No row of causal_lm.jsonl can be learned from" in summary["refusal"]["message"]
+    assert "None of the rows can be learned from" in summary["refusal"]["message"]
 
 
 def test_pieces_add_up_to_the_text(configured: Any, tmp_path: Path) -> None:

@@ -74,11 +74,11 @@ class RunData:
         Raises DataError where nothing can be learned.
         """
         data, source = self.config.data, Path(str(self.config.data.train_file))
-        found = self.tokenise(source, {None, "train"})
+        found = self.tokenise(source, {None, "train"}, "training rows")
         if data.validation_file:
-            return found, found.rows, self.tokenise(Path(data.validation_file)).rows
+            return found, found.rows, self.held_out(Path(data.validation_file))
         if has_split(source, "validation"):
-            return found, found.rows, self.tokenise(source, {"validation"}).rows
+            return found, found.rows, self.held_out(source, {"validation"})
         if data.validation_share and len(found.rows) > 1:
             rows, held = found.rows.hold_out(data.validation_share, self.config.training.seed)
             return found, rows, held
@@ -88,18 +88,27 @@ class RunData:
         )
         return found, found.rows, None
 
-    def tokenise(self, path: Path, splits: Container[Split | None] = EVERY_SPLIT) -> Tokenised:
-        """The rows of a file that it puts into one of `splits`; None: into no split by name."""
+    def held_out(self, path: Path, splits: Container[Split | None] = EVERY_SPLIT) -> Rows:
+        return self.tokenise(path, splits, "validation rows").rows
+
+    def tokenise(
+        self, path: Path, splits: Container[Split | None] = EVERY_SPLIT, words: str = ""
+    ) -> Tokenised:
+        """The rows of a file that it puts into one of `splits`; None: into no split by name.
+
+        `words` is what they are called; a file may have a name that tells nobody anything.
+        """
         found = self.encode(path, splits)
-        require_rows(found, path.name)
+        words = words or f"rows of {path.name}"
+        require_rows(found, words)
         if found.cut:
             self.attempt.warn(
-                f"{found.cut} of {found.seen} rows of {path.name} were cut to {self.width} tokens.",
+                f"{found.cut:,} of {found.seen:,} {words} were cut to {self.width:,} tokens.",
                 "Raise data.max_length to keep them whole.",
             )
         for reason, count in found.dropped.most_common(3):
             self.attempt.warn(
-                f"{count} of {found.seen} rows of {path.name} were left out: {reason}",
+                f"{count:,} of {found.seen:,} {words} were left out: {reason}",
                 "Look at these rows; raise data.max_length where they are too long.",
             )
         return found

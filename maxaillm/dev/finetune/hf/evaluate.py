@@ -103,7 +103,7 @@ def evaluate_file(
     serve the task. Of a file with splits on `split`, else on what is not for training."""
     examples = (example for example in read_documents(path) if example.split in wanted(path, split))
     found = task.encoder(tokenizer, width).encode(examples)
-    require_rows(found, path.name)
+    require_rows(found, f"rows of {path.name}")
     packed = task.packs and keeps_rows_apart(model)
     sequences = Sequences(found.rows, packed=packed, width=width)
     judge = Judge(task, tokenizer, sequences, serving(task.name, names), intervals=True)

@@ -78,7 +78,7 @@ def rows_of_file(path: Path, encoder: Encoder) -> Rows:
     splits = wanted(path, None)
     examples = (example for example in read_documents(path) if example.split in splits)
     found = encoder.encode(examples)
-    require_rows(found, path.name)
+    require_rows(found, f"rows of {path.name}")
     return found.rows
 
 

@@ -72,13 +72,13 @@ class Summary:
         if not made.rows:
             self.lost.add(place)
 
-    def as_json(self, source: str, *, packed: bool) -> dict[str, JsonValue]:
-        """All figures of the sample; `source` names the file to the reader."""
+    def as_json(self, *, packed: bool) -> dict[str, JsonValue]:
+        """All figures of the sample."""
         rows, width = self.found.rows, self.twofold.width
         sequences = Sequences(rows, packed=packed, width=width)
         learns_tokens = self.twofold.task.learns_tokens
         tokens = int(rows.lengths.sum()) if learns_tokens else len(rows.tokens.values)
-        refusal = refusal_of(self.found, source)
+        refusal = refusal_of(self.found)
         return {
             **self.found.facts,
             "tokens": tokens,
@@ -109,10 +109,10 @@ class Summary:
         return 0 if unknown is None else sum(int((ids == unknown).sum()) for ids in seen)
 
 
-def refusal_of(found: Tokenised, source: str) -> DataError | None:
+def refusal_of(found: Tokenised) -> DataError | None:
     """Why a run would be refused: nothing can be learned."""
     try:
-        require_rows(found, source)
+        require_rows(found, "rows")
     except DataError as error:
         return error
     return None

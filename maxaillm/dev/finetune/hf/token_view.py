@@ -81,7 +81,7 @@ class TokenView:
             "visible_length": self.width,
             "context_length": self.context,
             "warnings": list(self.warnings),
-            **found.as_json(Path(str(data.train_file)).name, packed=packed),
+            **found.as_json(packed=packed),
         }
 
     def rows(self, places: Sequence[int]) -> list[dict[str, JsonValue]]:

@@ -91,15 +91,18 @@ class Encoder(ABC):
             self.drop("Nothing to learn is left in the row.")
 
 
-def require_rows(tokenised: Tokenised, source: str) -> None:
-    """Raises DataError where nothing can be learned, with the reason that most rows share."""
+def require_rows(tokenised: Tokenised, words: str) -> None:
+    """Raises DataError where nothing can be learned, with the reason that most rows share.
+
+    `words` is what the rows are called.
+    """
     if len(tokenised.rows):
         return
     if not tokenised.seen:
-        raise DataError(f"{source} has no rows.", "Choose a file with rows in it.")
+        raise DataError(f"There are no {words}.", "Choose a file with rows in it.")
     reason, count = tokenised.dropped.most_common(1)[0]
     raise DataError(
-        f"No row of {source} can be learned from. In {count} of {tokenised.seen}: {reason}",
+        f"None of the {words} can be learned from. In {count:,} of {tokenised.seen:,}: {reason}",
         "Raise data.max_length where rows are cut before the answer; check that answers are "
         "not empty and their weight is not 0.",
     )
