@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 from maxaillm.dev.finetune.cells import Row, RowProblem, cell_of, text_columns, text_problem
@@ -27,6 +26,8 @@ PAIRS = (
 """As GLUE and the sets after it call them; the last is how they are stored here."""
 LABEL_CHARS = 80
 """Longer values are answers, not labels."""
+MAX_NUMBER = 1e38
+"""Larger ones are infinite in the 32 bits that training reckons with."""
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 WHOLE = re.compile(r"[-+]?\d+\.0+")
 DECIMAL_COMMA = re.compile(r"\s*[-+]?(?![1-9]\d{0,2},\d{3}\s*$)\d+,\d+\s*")
@@ -53,7 +54,7 @@ def texts_in(row: Row, text: str, pair: str | None) -> dict[str, Any]:
 
 
 def number_of(value: Any) -> float | None:
-    """The number that `value` is or writes; None where it is none, or no finite one."""
+    """The number that `value` is or writes; None where it is none, or too large."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
@@ -62,7 +63,7 @@ def number_of(value: Any) -> float | None:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if isfinite(number) else None
+    return number if abs(number) < MAX_NUMBER else None
 
 
 def are_numbers(sample: Sequence[Row], column: str) -> bool:

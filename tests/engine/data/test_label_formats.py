@@ -67,6 +67,7 @@ TAGGED = {"tokens": ["Ann", "sleeps"], "tags": ["B-PER", "O"]}
         ("regression", {"text": "a", "score": "high"}, "no_number"),
         ("regression", {"text": "a", "score": float("nan")}, "no_number"),
         ("regression", {"text": "a", "score": "inf"}, "no_number"),
+        ("regression", {"text": "a", "score": "1e308"}, "no_number"),  # two make the mean infinite
         ("regression", {"text": "a", "score": 10**400}, "wrong_type"),
         ("regression", {"text": "a", "score": None}, "no_score"),
         ("regression", {"text": "a", "score": ""}, "no_score"),

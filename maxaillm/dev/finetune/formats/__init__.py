@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maxaillm.dev.finetune.cells import Role, Row, RowProblem, Turn
 from maxaillm.dev.finetune.column_templates import columns_in
+from maxaillm.dev.finetune.judged_texts import MAX_NUMBER
 from maxaillm.dev.finetune.registry import Component, Registry
 from maxaillm.dev.finetune.splits import Split
 
@@ -107,7 +108,7 @@ class Scored(Part):
     """A text and the number that it is worth; `pair` as in `Labelled`."""
 
     text: str
-    score: FiniteFloat
+    score: float = Field(gt=-MAX_NUMBER, lt=MAX_NUMBER)
     pair: str | None = None
 
 
