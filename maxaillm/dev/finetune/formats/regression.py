@@ -66,7 +66,9 @@ class Regression(DataFormat):
             fix = "Fill it in or remove the row."
             return RowProblem("no_score", f"{self.score!r} is empty.", fix)
         if isinstance(value, str | float):
-            message = f"{self.score!r} is {str(value)!r:.60}, which is no number of up to 38 digits."
+            message = (
+                f"{self.score!r} is {str(value)!r:.60}, which is no number of up to 38 digits."
+            )
             return RowProblem("no_number", message, "Write a number such as 3.5.")
         return wrong_type(self.score, value, "a number")
 
