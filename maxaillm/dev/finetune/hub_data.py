@@ -91,8 +91,8 @@ def subsets_of(repository: str, files: Sequence[HubFile], configs: object = None
             problems.append(error)
     if not found:
         raise problems[0]
-    is_only = len(found) == 1
-    return [one._replace(is_default=is_only or one.is_default) for one in found]
+    named = {one.name: one for one in found}  # of a name that is there twice the last counts
+    return [one._replace(is_default=len(named) == 1 or one.is_default) for one in named.values()]
 
 
 def subsets_of_copy(data: Mapping[str, HubFile]) -> list[Subset]:
@@ -147,7 +147,7 @@ def patterns_of(meant: object) -> dict[str, list[object]]:
     for each in meant:
         entry = each if isinstance(each, Mapping) else {"split": "train", "path": each}
         split, path = entry.get("split"), entry.get("path")
-        if not isinstance(split, str) or not SPLIT_NAME.fullmatch(split[:MAX_NAME_CHARS]):
+        if not isinstance(split, str) or not is_split_name(split):
             raise DataError(
                 f"The card has a split named {split!r:.120}.",
                 "Take another revision, or tell the authors of the data set.",
@@ -155,6 +155,10 @@ def patterns_of(meant: object) -> dict[str, list[object]]:
             )
         found.setdefault(split, []).extend(path if isinstance(path, list) else [path])
     return found
+
+
+def is_split_name(text: str) -> bool:
+    return len(text) <= MAX_NAME_CHARS and bool(SPLIT_NAME.fullmatch(text))
 
 
 def splits_by_name(names: Iterable[str], folder: str) -> dict[str, list[str]]:

@@ -122,6 +122,19 @@ def test_subsets_and_their_default() -> None:
     assert [(one.name, one.is_default) for one in subsets] == [("de", True), ("en", False)]
 
 
+def test_of_a_name_that_is_there_twice_the_last_counts() -> None:
+    card = [{"config_name": "de", "data_files": name} for name in ("a.csv", "b.csv")]
+    assert found(["a.csv", "b.csv"], card) == {"de": {"train": ["b.csv"]}}
+    (subset,) = subsets_of("ada/talks", [HubFile("a.csv", SIZE), HubFile("b.csv", SIZE)], card)
+    assert subset.is_default
+
+
+def test_a_split_has_a_name_to_its_end() -> None:
+    meant = [{"split": "a" * 200 + "\n../b", "path": "a.csv"}]
+    with pytest.raises(DataError, match="a split named"):
+        found(["a.csv"], [{"data_files": meant}])
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
