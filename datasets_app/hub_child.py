@@ -29,7 +29,8 @@ from maxaillm.dev.finetune.splits import split_of_path
 ANSWER_SECONDS = 30
 GO = "go"
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
-MAX_OFFERED = 2_000
+MAX_OFFERED = 10_000
+"""Splits of all subsets together: they are stored with the version, and shown."""
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def fetch(task: Mapping[str, Any]) -> None:
     )
     commit = commit_of(info)
     subsets = subsets_of(task["hub"], files_of(info), configs_of(info))
-    tell("listing", {"commit": commit, "offer": [offered(one) for one in subsets[:MAX_OFFERED]]})
+    tell("listing", {"commit": commit, "offer": offer_of(task["hub"], subsets)})
     chosen = chosen_of(task, subsets)
     if chosen is None:
         tell("must_choose", True)
@@ -112,6 +113,18 @@ def chosen_of(
     if splits is None or splits.keys() != {split.name for split in subset.splits}:
         return None
     return subset, splits
+
+
+def offer_of(hub: str, subsets: list[Subset]) -> list[dict[str, Any]]:
+    splits = sum(len(subset.splits) for subset in subsets)
+    if splits > MAX_OFFERED:
+        raise DataError(
+            f"{hub} has {len(subsets):,} subsets with {splits:,} splits in all; up to "
+            f"{MAX_OFFERED:,} splits can be chosen from.",
+            "Download the files that you need elsewhere and upload them.",
+            code="hub_too_many",
+        )
+    return [offered(subset) for subset in subsets]
 
 
 def offered(subset: Subset) -> dict[str, Any]:

@@ -21,13 +21,12 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hub_data import HubFile, Subset, ending_of
 from maxaillm.dev.finetune.readers.packing import PACKINGS
 from maxaillm.dev.finetune.readers.sources import Source
+from maxaillm.dev.finetune.readers.zip_archives import MAX_MEMBERS
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FETCHED, PART = "fetched", "part"
-MAX_FILES = 1_000
-"""What an archive may hold to be read."""
 TELL_SECONDS = 0.5
 COPY_BYTES = 2**20
 HEAD_BYTES = 16
@@ -41,9 +40,9 @@ def wanted_files(subset: Subset, splits: Mapping[str, str]) -> list[tuple[str, H
         if splits[split.name]
         for file in split.files
     ]
-    if len(files) > MAX_FILES:
+    if len(files) > MAX_MEMBERS:
         raise DataError(
-            f"The subset {subset.name!r} has {len(files):,} files; up to {MAX_FILES:,} are taken.",
+            f"The subset {subset.name!r} has {len(files):,} files; up to {MAX_MEMBERS:,} are taken.",
             "Take another subset, or join the files elsewhere and upload them.",
             code="too_many_files",
         )
@@ -93,7 +92,10 @@ class Fetching:
         packing = next((one for one in PACKINGS if one.magic.match(head)), None)
         if packing and name.endswith(packing.suffixes):
             name = name.rsplit(".", 1)[0]
-        with Source(path, name, packing).open() as rows, archive.open(name, "w") as target:
+        with (
+            Source(path, name, packing).open() as rows,
+            archive.open(name, "w", force_zip64=True) as target,  # else 2 GiB are the end
+        ):
             while piece := rows.read(COPY_BYTES):
                 self.max_bytes -= len(piece)
                 if self.max_bytes < 0:

@@ -139,8 +139,7 @@ def listen(
             clock.stop()
             clock.allow(WALL_SECONDS + content["size_bytes"] / BYTES_A_SECOND)
             with suppress(BrokenPipeError):  # it has just died: the loop ends
-                child.stdin.write("go\n")
-                child.stdin.flush()
+                os.write(child.stdin.fileno(), b"go\n")  # nothing is left for `close` to write
         elif kind == "listing":
             listener.listing(content)
         elif kind != "progress":

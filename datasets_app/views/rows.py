@@ -39,7 +39,10 @@ from maxft_site.web.schema_forms import form_class
 ROWS_PER_PAGE = 10
 PASSING_ERRORS = {"killed", "too_slow", "too_complex", "not_written", "check_failed"}
 """What was the machine's fault rather than the file's, so that another check may help."""
-LASTING_ERRORS = {"hub_choice", "hub_name", "hub_card", "hub_no_data", "hub_revision", "hub_subset"}
+LASTING_ERRORS = {
+    "hub_choice", "hub_name", "hub_card", "hub_no_data", "hub_revision", "hub_subset",
+    "hub_too_many", "too_many_files",
+}  # fmt: skip
 """What stays as it is of the commit that was named, however often it is fetched."""
 FILTERS = ("words", "split", "label", "code")
 SHOWN_LABELS = 200

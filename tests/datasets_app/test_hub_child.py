@@ -1,0 +1,76 @@
+"""What the process that fetches from the Hub can't be brought to do: burst, hang its worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from datasets_app import hub_process
+from datasets_app.hub_child import MAX_OFFERED, offer_of
+from datasets_app.hub_files import Fetching
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.hub_data import HubSplit, Subset
+
+DIES_WITH_A_PLAN = """
+import sys
+sys.stdin.readline()
+print('{"plan": {"size_bytes": 1}}', flush=True)
+"""
+
+
+def test_a_file_may_be_larger_than_old_archives_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1_000)  # as it is, 2 GiB
+    part, whole = tmp_path / "part", tmp_path / "whole.zip"
+    part.write_bytes(b"a row\n" * 1_000)
+    with zipfile.ZipFile(whole, "w") as archive:
+        Fetching("ada/talks", "0" * 40, tmp_path, 10_000).add_part(archive, part, "train/0.txt")
+    with zipfile.ZipFile(whole) as archive:
+        assert archive.read("train/0.txt") == part.read_bytes()
+
+
+def test_more_splits_than_can_be_shown_are_refused() -> None:
+    splits = tuple(HubSplit(f"s{number}", ()) for number in range(MAX_OFFERED // 2 + 1))
+    assert len(offer_of("ada/talks", [Subset("one", splits)])) == 1
+    with pytest.raises(DataError, match="2 subsets"):
+        offer_of("ada/talks", [Subset("one", splits), Subset("two", splits)])
+
+
+class Patient:
+    """Goes on once the child is dead."""
+
+    child: subprocess.Popen[str]
+
+    def listing(self, _: object) -> None: ...
+
+    def plan(self, _: object) -> None:
+        self.child.wait()
+
+    def progress(self, _: int) -> bool:
+        return True
+
+
+def test_a_child_that_dies_with_its_plan_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = Patient()
+
+    def start(complaints: IO[str]) -> subprocess.Popen[str]:
+        patient.child = subprocess.Popen(
+            [sys.executable, "-c", DIES_WITH_A_PLAN],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+        )
+        return patient.child
+
+    monkeypatch.setattr(hub_process, "start_child", start)
+    task: dict[str, Any] = {"hub": "ada/talks", "max_bytes": 1}
+    fetched = hub_process.fetch_from_hub(task, patient)
+    assert fetched is not None and fetched.error is not None
+    assert fetched.error["code"] == "hub_killed"
