@@ -42,7 +42,7 @@ def wanted_files(subset: Subset, splits: Mapping[str, str]) -> list[tuple[str, H
     ]
     if len(files) > MAX_MEMBERS:
         raise DataError(
-            f"The subset {subset.name!r} has {len(files):,} files; up to {MAX_MEMBERS:,} are taken.",
+            f"The subset {subset.name!r} has {len(files):,} files; {MAX_MEMBERS:,} may be taken.",
             "Take another subset, or join the files elsewhere and upload them.",
             code="too_many_files",
         )
