@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, cast
 
+import orjson
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
@@ -33,7 +34,7 @@ from maxft_site.web.idempotency import idempotent
 
 router = Router(tags=["datasets"])
 SHOWN_CHARS = 20_000
-PAGE_CHARS = 8_000_000
+PAGE_BYTES = 8_000_000
 USUAL, SCANT, UNCUT = (SHOWN_CHARS, sys.maxsize), (1_000, 5), (sys.maxsize, sys.maxsize)
 """How many characters of each text, and items of each list, a page of rows has."""
 
@@ -190,8 +191,8 @@ def change_rows(
 
 @router.get("/{int:dataset_id}/rows", response=RowsOut, summary="Rows that can be trained on")
 def list_rows(request: HttpRequest, dataset_id: int, page: Query[RowsIn]) -> dict[str, Any]:
-    """Each row of the page is there. Where they have more than 8 million characters together, the
-    later ones are cut to a few lines, also with `full`; `is_cut` says which rows are not whole.
+    """Each row of the page is there. Where they would be more than 8 MB of JSON together,
+    some are cut to a few lines, also with `full`; `is_cut` says which rows are not whole.
     """
     version = version_of(request, dataset_id)
     found = found_rows(require_rows(version), RowQuery(words=page.words), page.code)
@@ -200,14 +201,15 @@ def list_rows(request: HttpRequest, dataset_id: int, page: Query[RowsIn]) -> dic
 
 
 def fitting(rows: Iterable[StoredRow], *, full: bool) -> Iterator[RowOut]:
-    room = PAGE_CHARS
+    room = PAGE_BYTES
     for number, example in rows:
         limits = UNCUT if full else USUAL
         shown = example if full else storable(example, *limits)
-        if chars_of(shown) > room:
+        if (size_bytes := len(orjson.dumps(shown))) > room:
             limits = SCANT
             shown = storable(example, *limits)
-        room -= chars_of(shown)
+            size_bytes = len(orjson.dumps(shown))
+        room -= size_bytes
         yield RowOut(
             row=number, example=shown, chars=chars_of(example), is_cut=is_cut(example, *limits)
         )

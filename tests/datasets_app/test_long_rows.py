@@ -77,6 +77,19 @@ def test_a_row_of_many_turns_is_cut(
     assert json.dumps(row["example"]["messages"]) == json.dumps(turns)
 
 
+def test_many_small_turns_are_no_large_page(
+    alice: User, alice_client: Client, version: DatasetVersion
+) -> None:
+    """An answer is as large as its JSON, not as its texts."""
+    turns = [{"role": "assistant", "content": ""}] * 40_000
+    version.rows_sha256 = stored_rows([{"messages": turns}] * 7)
+    version.save()
+    answer = alice_client.get(f"/api/v1/datasets/{version.dataset_id}/rows", {"full": True})
+    cut = [item["is_cut"] for item in answer.json()["items"]]
+    assert (len(cut), cut[0], cut[-1]) == (7, False, True)
+    assert len(answer.content) < 9_000_000
+
+
 def test_a_change_behind_what_is_shown_is_a_change(version: DatasetVersion) -> None:
     other = {"text": f"Row 1 {'x' * (CHARS - 7)}y"}
     preview = preview_change(
