@@ -59,6 +59,8 @@ def numbered(check_folder: Path) -> Iterator[tuple[int, StoredExample]]:
         for line in rows:
             _, number = ENTRY.unpack(index.read(ENTRY.size))
             yield number, json.loads(line)
+        if index.read(1):
+            raise ValueError("the last rows are missing")
 
 
 def convert_findings(found: Iterable[Mapping[str, Any]], path: Path) -> None:
