@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from datasets_app.display import display_name
+from datasets_app.display import display_name, storable
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.quota import require_quota
@@ -60,8 +60,8 @@ def import_from_hub(
         "hub": source.name,
         "asked": source.revision,
         "revision": source.revision,
-        "subset": subset,
-        "splits": dict(splits or {}),
+        "subset": storable(subset),
+        "splits": storable(splits or {}),
     }
     with transaction.atomic():
         dataset = Dataset.objects.create(owner=owner, name=display_name(name or shown, NAME_CHARS))

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from datasets_app import hub_process
 from datasets_app.hub_child import MAX_OFFERED, offer_of
 from datasets_app.hub_files import Fetching
+from datasets_app.services import import_from_hub
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hub_data import HubSplit, Subset
+from tests.conftest import FakeQueue
 
 DIES_WITH_A_PLAN = """
 import sys
@@ -40,6 +43,15 @@ def test_more_splits_than_can_be_shown_are_refused() -> None:
     assert len(offer_of("ada/talks", [Subset("one", splits)])) == 1
     with pytest.raises(DataError, match="2 subsets"):
         offer_of("ada/talks", [Subset("one", splits), Subset("two", splits)])
+
+
+def test_what_databases_refuse_is_not_stored(
+    alice: User, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    asked: dict[str, Any] = {"subset": "a\0", "splits": {"b\0": "train"}}
+    origin = import_from_hub(owner=alice, hub="ada/talks", **asked).origin or {}
+    assert (origin["subset"], origin["splits"]) == ("a␀", {"b␀": "train"})
 
 
 class Patient:
