@@ -20,7 +20,7 @@ from tests import tiny
 Train = Callable[..., list[Event]]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def libraries() -> None:
     """A Trainer collects garbage: among all the libraries' objects it would seek half a second."""
     for name in (*IMPORTED_AHEAD, "trl"):

@@ -226,7 +226,7 @@ def test_what_is_cut_or_left_out_is_said(tune: Any) -> None:
     said = [str(event.data["message"]) for event in events if event.kind == "warning"]
     assert facts["cut_rows"] > 0
     assert facts["dropped_rows"] > 0
-    assert any(f"{facts['cut_rows']} of 48 rows" in message for message in said)
+    assert any(f"{facts['cut_rows']} of 48 training rows" in message for message in said)
     assert any("left out: " in message for message in said)
 
 
