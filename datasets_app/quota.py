@@ -43,9 +43,8 @@ def data_use(owner: User) -> DataUse:
     needed = digests_of(versions.filter(dataset__deleted=None))
     deleted = sum(size for digest, size in sizes.items() if digest not in needed)
     coming = sum(Upload.objects.filter(owner=owner).values_list("size_bytes", flat=True))
-    checking = versions.filter(status=DatasetVersion.Status.CHECKING)
-    waiting = checking.filter(recipe__isnull=False)
-    for version in waiting.filter(dataset__deleted=None).prefetch_related("parents"):
+    checking = versions.filter(status=DatasetVersion.Status.CHECKING, dataset__deleted=None)
+    for version in checking.filter(recipe__isnull=False).prefetch_related("parents"):
         coming += made_bytes(version.parents.all(), (version.recipe or {}).get("times", {}))
     for facts in checking.filter(sha256="", origin__isnull=False).values_list("facts", flat=True):
         coming += facts.get("to_fetch", 0)

@@ -22,7 +22,7 @@ from datasets_app.check_child import FINDINGS, ROWS
 from datasets_app.check_process import Outcome, check_file
 from datasets_app.display import storable
 from datasets_app.errors import NotReadyError
-from datasets_app.models import DatasetVersion, Finding
+from datasets_app.models import Dataset, DatasetVersion, Finding
 from datasets_app.services.hub_fetch import fetch_source
 
 QUEUE, FETCHING = "light", "fetch"
@@ -143,9 +143,12 @@ def kept_files(stage: Path, outcome: Outcome) -> dict[str, str]:
 
 
 def wanted(version: DatasetVersion) -> QuerySet[DatasetVersion]:
-    """The version, as long as exactly this check of it is awaited."""
+    """The version, as long as exactly this check of it is awaited: not once it is deleted."""
     return DatasetVersion.objects.filter(
-        pk=version.pk, check_number=version.check_number, status=Status.CHECKING
+        pk=version.pk,
+        check_number=version.check_number,
+        status=Status.CHECKING,
+        dataset__in=Dataset.objects.filter(deleted=None),
     )
 
 

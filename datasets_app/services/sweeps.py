@@ -28,8 +28,12 @@ logger = logging.getLogger(__name__)
 
 
 def requeue_lost_checks() -> int:
-    """Queue the checks again that no job stands for any more; gives their number."""
-    waiting = DatasetVersion.objects.filter(status=DatasetVersion.Status.CHECKING)
+    """Queue the checks again that no job stands for any more; gives their number.
+
+    One whose data set is deleted ends; if that is taken back, it is queued here.
+    """
+    checking = DatasetVersion.objects.filter(status=DatasetVersion.Status.CHECKING)
+    waiting = checking.filter(dataset__deleted=None)
     try:
         return sum(check_again(version) for version in waiting if not has_job(version))
     except RedisError as error:

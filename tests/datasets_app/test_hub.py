@@ -18,7 +18,14 @@ from django.test import Client
 from datasets_app.errors import QuotaError
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.quota import data_use
-from datasets_app.services import check_again, import_from_hub
+from datasets_app.services import (
+    check_again,
+    delete_dataset,
+    import_from_hub,
+    requeue_lost_checks,
+    restore_dataset,
+    sweeps,
+)
 from datasets_app.services.hub_fetch import Steps
 from datasets_app.tasks import check_version
 from tests.conftest import FakeQueue
@@ -231,6 +238,32 @@ def test_one_that_was_overtaken_writes_nothing(
     check_version(version.pk, 1)
     version.refresh_from_db()
     assert (version.status, version.check_number, version.sha256) == ("checking", 2, "")
+
+
+def test_deleting_ends_the_fetching_and_taking_back_begins_anew(
+    hub: Hub, alice: User, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add("ada/talks", {"rows.csv": CSV})
+    version = import_from_hub(owner=alice, hub="ada/talks")
+    plan = Steps.plan
+
+    def deleted(steps: Steps, content: Any) -> None:
+        plan(steps, content)
+        delete_dataset(dataset=version.dataset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Steps, "plan", deleted)
+        queue.work()
+    version.refresh_from_db()
+    assert (version.status, version.sha256, data_use(alice).total) == ("checking", "", 0)
+    monkeypatch.setattr(sweeps, "has_job", lambda _: False)
+    assert requeue_lost_checks() == 0
+
+    restore_dataset(dataset=version.dataset)
+    assert requeue_lost_checks() == 1
+    queue.work()
+    version.refresh_from_db()
+    assert (version.status, version.rows) == ("ready", 30)
 
 
 def test_the_page_and_the_api(
