@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from json import JSONDecodeError
 from typing import Any
 
 from httpx2 import HTTPError, HTTPStatusError
@@ -16,7 +17,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-TOLD = (HTTPError, HFValidationError, OSError, MemoryError)
+TOLD = (HTTPError, HFValidationError, JSONDecodeError, OSError, MemoryError)
 LATER = "Check again in a while; it begins anew."
 OFFLINE = (
     "This site does not go to the network (HF_HUB_OFFLINE).",
@@ -60,6 +61,12 @@ SENTENCES: list[tuple[type[Exception], str, str, str]] = [
         "Write owner/name, as it stands above the data set's page.",
     ),
     (OfflineModeIsEnabled, "hub_offline", *OFFLINE),
+    (
+        JSONDecodeError,
+        "hub_unreachable",
+        "Something else than the Hub answered.",
+        "Check the network and the proxy of the site, then check again.",
+    ),
     (
         MemoryError,
         "too_complex",

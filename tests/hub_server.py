@@ -25,6 +25,8 @@ class Repository:
     """Files that are answered with 500."""
     cuts: set[str] = field(default_factory=set)
     """Files whose first answer ends in the middle."""
+    portal: bytes = b""
+    """What a network that wants a login first answers in the Hub's place."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Sizes that are told though they are not true."""
 
@@ -83,6 +85,8 @@ class Answer(BaseHTTPRequestHandler):
         if repository is None:
             known = name in self.hub.heads
             return self.refuse(404, "RevisionNotFound" if known else "RepoNotFound")
+        if repository.portal:
+            return self.send(200, repository.portal, {"Content-Type": "text/html"})
         files = [
             {"rfilename": file, "size": repository.sizes.get(file, len(content)), "blobId": "0"}
             for file, content in repository.files.items()

@@ -167,6 +167,7 @@ HOSTILE = {"configs": [{"config_name": "default", "data_files": "/etc/passwd"}]}
         ("ada/broken", {}, "hub_failed", 2),
         ("ada/large", {}, "too_large", 1),
         ("ada/liar", {}, "hub_failed", 3),
+        ("ada/portal", {}, "hub_unreachable", 1),
     ],
 )
 def test_what_goes_wrong_is_said(
@@ -179,6 +180,7 @@ def test_what_goes_wrong_is_said(
         "ada/broken": {"fails": {"rows.csv"}},
         "ada/large": {"sizes": {"rows.csv": 10**12}},
         "ada/liar": {"sizes": {"rows.csv": 9}},
+        "ada/portal": {"portal": b"<h1>Log in</h1>"},
     }
     for each, fault in faults.items():
         hub.add(each, {"rows.csv": CSV}, **fault)
