@@ -64,7 +64,7 @@ def take_in(request: HttpRequest) -> list[DatasetVersion]:
     files = request.FILES.getlist("files")
     if "hub" in request.POST:
         hub, revision = request.POST["hub"], request.POST.get("revision", "")
-        return [import_from_hub(owner=owner, hub=hub, revision=revision)]
+        return [import_from_hub(owner=owner, hub=hub, revision=revision, name=name)]
     if files:
         shared = name if len(files) == 1 else ""
         return [import_file(owner, shared, file) for file in files]

@@ -275,8 +275,8 @@ def test_the_page_and_the_api(
     answer = alice_client.post("/datasets/new/", {"hub": "https://example.com/a", "revision": "v1"})
     assert answer.status_code == 400
     assert b'value="https://example.com/a"' in answer.content
-    made = alice_client.post("/datasets/new/", {"hub": "ada/talks", "revision": ""})
-    assert made.status_code == 302
+    made = alice_client.post("/datasets/new/", {"hub": "ada/talks", "revision": "", "name": "N"})
+    assert (made.status_code, Dataset.objects.get().name) == (302, "N")
     body = {"hub": "ada/talks", "revision": "v1", "subset": "en", "splits": {"train_sft": "train"}}
     headers = {"Authorization": f"Bearer {api_token}"}
     sent = Client().post("/api/v1/datasets/hub", body, "application/json", headers=headers)
