@@ -84,7 +84,7 @@ def require_quota(owner: User | None, size_bytes: int) -> None:
     if use.total + size_bytes <= use.quota:
         return
     trash = Dataset.objects.deleted_by(owner).count()
-    purge = f" For good, for deleted ones count for seven days: {in_units(use.deleted)} now."
+    purge = f" Do it for good: deleted ones count for seven days, {in_units(use.deleted)} now."
     raise QuotaError(
         f"Your data would take {in_units(use.total + size_bytes)} of the disk, more than your "
         f"{in_units(use.quota)}.",
