@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from maxaillm.dev.finetune.formats import Example
-from maxaillm.dev.finetune.row_batch import Batch, StoredExample, chars_of
+from maxaillm.dev.finetune.row_batch import Batch, StoredExample, weight_of
 from maxaillm.dev.finetune.row_packing import BATCH_CHARS, BATCH_ROWS
 
 
@@ -28,15 +28,15 @@ class Gathering:
     def begin(self) -> None:
         self.examples: list[StoredExample] = []
         self.numbers, self.lines = array("Q"), array("Q")
-        self.chars = 0
+        self.weight = 0
 
     def add(self, number: int, example: StoredExample, line: int) -> None:
         """The next row; its number is greater than the last one's."""
         self.examples.append(example)
         self.numbers.append(number)
         self.lines.append(line)
-        self.chars += chars_of(example)
-        if len(self.examples) == BATCH_ROWS or self.chars > BATCH_CHARS:
+        self.weight += weight_of(example)
+        if len(self.examples) == BATCH_ROWS or self.weight > BATCH_CHARS:
             self.pass_on()
 
     def pass_on(self) -> None:

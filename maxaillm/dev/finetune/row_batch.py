@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 StoredExample = dict[str, Any]
 """An example's fields without those that are None."""
+ITEM_CHARS = 32
+"""So many characters of text take about as much memory as what each turn or word has besides."""
 
 
 class Piece(NamedTuple):
@@ -162,6 +164,15 @@ def chars_of(example: StoredExample) -> int:
             for item in value:
                 chars += len(item if isinstance(item, str) else item["content"])
     return chars
+
+
+def weight_of(example: StoredExample) -> int:
+    """What the row takes in memory, in characters; a turn or word of a letter is more than one."""
+    weight = chars_of(example)
+    for value in example.values():
+        if isinstance(value, list):
+            weight += ITEM_CHARS * len(value)
+    return weight
 
 
 def stored(example: Example) -> StoredExample:

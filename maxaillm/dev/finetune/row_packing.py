@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from maxaillm.dev.finetune.formats import Example
-from maxaillm.dev.finetune.row_batch import Batch, StoredExample, chars_of
+from maxaillm.dev.finetune.row_batch import Batch, StoredExample, weight_of
 
 BATCH_ROWS = 10_000
 BATCH_CHARS = 16 * 2**20
@@ -14,13 +14,13 @@ BATCH_CHARS = 16 * 2**20
 
 def packed(kind: type[Example], examples: Iterable[StoredExample]) -> Iterator[Batch]:
     """The examples, numbered from 1, up to 10,000 or some 16 MB of text (and one row) at once."""
-    first, chars = 1, 0
+    first, weight = 1, 0
     waiting: list[StoredExample] = []
     for example in examples:
         waiting.append(example)
-        chars += chars_of(example)
-        if len(waiting) == BATCH_ROWS or chars >= BATCH_CHARS:
+        weight += weight_of(example)
+        if len(waiting) == BATCH_ROWS or weight >= BATCH_CHARS:
             yield Batch(kind, range(first, first + len(waiting)), waiting)
-            first, chars, waiting = first + len(waiting), 0, []
+            first, weight, waiting = first + len(waiting), 0, []
     if waiting:
         yield Batch(kind, range(first, first + len(waiting)), waiting)

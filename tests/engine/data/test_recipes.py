@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from maxaillm.dev.finetune.errors import ConfigError, DataError, UnknownComponentError
-from maxaillm.dev.finetune.formats import Labelled, MultiLabelled, Text, formats
+from maxaillm.dev.finetune.formats import Conversation, Labelled, MultiLabelled, Text, formats
 from maxaillm.dev.finetune.recipe import apply, preview, recipe_of
 from maxaillm.dev.finetune.row_packing import packed
 from maxaillm.dev.finetune.row_store import RowStore, RowWriter
@@ -134,6 +134,13 @@ def test_batches_are_neither_too_long_nor_too_heavy(monkeypatch):
     monkeypatch.setattr("maxaillm.dev.finetune.row_packing.BATCH_CHARS", 10)
     rows = [{"text": text} for text in ("a", "b", "c", "d", "e" * 30, "f" * 6, "g" * 6, "h")]
     assert [list(batch.numbers) for batch in packed(Text, rows)] == [[1, 2, 3], [4, 5], [6, 7], [8]]
+
+
+def test_many_small_turns_are_heavy(monkeypatch):
+    """They were passed on in batches, and read by pages, of a gigabyte."""
+    monkeypatch.setattr("maxaillm.dev.finetune.row_packing.BATCH_CHARS", 1_000)
+    rows = [{"messages": [{"role": "user", "content": "a"}] * 20}] * 5
+    assert [len(batch) for batch in packed(Conversation, rows)] == [2, 2, 1]
 
 
 def test_mistakes_have_a_path():
