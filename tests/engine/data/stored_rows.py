@@ -54,7 +54,7 @@ FIELDS: dict[type[Example], dict[str, st.SearchStrategy[Any]]] = {
     Text: {"text": TEXT},
     Labelled: {"text": TEXT, "label": LABEL, "pair": PAIR},
     MultiLabelled: {"text": TEXT, "labels": st.lists(LABEL, unique=True, max_size=3), "pair": PAIR},
-    Scored: {"text": TEXT, "score": st.floats(allow_nan=False, allow_infinity=False), "pair": PAIR},
+    Scored: {"text": TEXT, "score": st.floats(-9e37, 9e37), "pair": PAIR},
     Tagged: {"tokens": st.lists(TEXT, min_size=2, max_size=2), "tags": st.tuples(LABEL, LABEL)},
     Preference: {"messages": PROMPT, "chosen": ANSWER, "rejected": ANSWER},
     Judged: {"messages": PROMPT, "completion": ANSWER, "desirable": st.booleans()},

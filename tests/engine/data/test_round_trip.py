@@ -22,7 +22,7 @@ from maxaillm.dev.finetune.formats import (
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(
     lambda text: not is_blank(text)
 )
-NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+NUMBER = st.floats(-9e37, 9e37)
 LABEL = TEXT | st.integers() | NUMBER.map(str)
 
 
