@@ -30,6 +30,7 @@ OF_KIND = {
     },
 }
 SHOWN_SHARES = 30
+SMALLEST_PERCENT = 0.1
 HEIGHT = 40
 """Of the drawing, which is 100 wide; it is stretched to its card."""
 
@@ -166,4 +167,9 @@ def with_urls(
 
 
 def percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.3g}" if whole else "0"
+    """With a decimal, and never a bound that it does not reach."""
+    share = 100 * part / max(1, whole)
+    if 0 < share < SMALLEST_PERCENT:
+        return f"< {SMALLEST_PERCENT}"
+    shown = share if part == whole else min(share, 100 - SMALLEST_PERCENT)
+    return f"{shown:.1f}".removesuffix(".0")

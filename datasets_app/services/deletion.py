@@ -47,14 +47,17 @@ def purge_datasets() -> int:
 
 
 def purge_dataset(*, dataset: Dataset) -> bool:
-    """Remove it for good; False where a deleted run that may come back still needs it.
+    """Remove it for good; False where a deleted run that may come back still needs it, and where
+    it was taken back meanwhile.
 
     Files that nothing else stands on go with the next sweep.
     """
     roots = [version.root for version in dataset.versions.all()]
     try:
-        dataset.delete()
+        removed, _ = Dataset.objects.filter(pk=dataset.pk).exclude(deleted=None).delete()
     except ProtectedError:
+        return False
+    if not removed:
         return False
     for root in roots:
         shutil.rmtree(root, ignore_errors=True)

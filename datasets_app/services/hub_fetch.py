@@ -82,14 +82,12 @@ class Steps:
 
     def progress(self, fetched_bytes: int) -> bool:
         share = fetched_bytes / max(1, self.total_bytes)
-        return self.waiting.update(progress=share, facts=self.facts(fetched_bytes)) > 0
-
-    def facts(self, fetched_bytes: int = 0) -> dict[str, Any]:
-        return {"offer": self.offer, "fetched": fetched_bytes, "to_fetch": self.total_bytes}
+        return self.waiting.update(progress=share) > 0
 
     def note(self, **changes: Any) -> None:
         self.version.origin = {**(self.version.origin or {}), **changes}
-        self.waiting.update(origin=self.version.origin, facts=self.facts())
+        facts = {"offer": self.offer, "to_fetch": self.total_bytes}
+        self.waiting.update(origin=self.version.origin, facts=facts)
 
     def require_size(self, size_bytes: int) -> None:
         if size_bytes > settings.MAX_UPLOAD_BYTES:
@@ -116,12 +114,14 @@ class Steps:
 
     def question(self) -> Outcome:
         """What a person has to say before anything is fetched."""
-        hub, offer = (self.version.origin or {})["hub"], self.offer
-        if len(offer) > 1:
+        origin, offer = self.version.origin or {}, self.offer
+        hub = origin["hub"]
+        named = [one for one in offer if one["name"] == origin["subset"] or len(offer) == 1]
+        if not named:
             message = f"{hub} has {len(offer):,} subsets."
             hint = "Choose one, and what its splits become."
         else:
-            names = [split["name"] for split in offer[0]["splits"]]
+            names = [split["name"] for split in named[0]["splits"]]
             listed = ", ".join(names[:SHOWN_NAMES]) + " …" * (len(names) > SHOWN_NAMES)
             message = f"{hub} has splits with names of their own: {listed}."
             if NAMES.keys() >= {name.lower() for name in names}:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from django import template
 
 from datasets_app.models import DatasetVersion
+from datasets_app.statistics_page import percent
 from maxaillm.dev.finetune.checks import label_of
 from maxaillm.dev.finetune.formats import formats
 from maxaillm.dev.finetune.hub_names import hub_address
@@ -55,9 +56,7 @@ def label_sizes(version: DatasetVersion) -> list[PartSize]:
     """The classes of a version, the largest first."""
     rows: dict[str, int] = version.facts.get("labels", {})
     ordered = sorted(rows, key=lambda name: (-rows[name], name))
-    return [
-        PartSize(name, rows[name], f"{100 * rows[name] / version.rows:.3g}") for name in ordered
-    ]
+    return [PartSize(name, rows[name], percent(rows[name], version.rows)) for name in ordered]
 
 
 @register.filter
@@ -65,7 +64,7 @@ def split_sizes(version: DatasetVersion) -> list[PartSize]:
     """The parts that a version has rows in, in the order of training."""
     rows: dict[str, int] = version.facts.get("splits", {})
     return [
-        PartSize(name, rows[name], f"{100 * rows[name] / version.rows:.3g}")
+        PartSize(name, rows[name], percent(rows[name], version.rows))
         for name in EVERY_SPLIT
         if name and rows.get(name)
     ]
@@ -74,7 +73,8 @@ def split_sizes(version: DatasetVersion) -> list[PartSize]:
 @register.filter
 def fetched_words(version: DatasetVersion) -> str:
     """How much of the files has come from the Hub."""
-    return f"{size(version.facts['fetched'])} of {size(version.facts['to_fetch'])}"
+    total = version.facts["to_fetch"]
+    return f"{size(int(version.progress * total))} of {size(total)}"
 
 
 @register.filter
