@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "maxft_site.web.middleware.NulMiddleware",
     "maxft_site.web.middleware.FineTuneErrorMiddleware",
 ]
 
