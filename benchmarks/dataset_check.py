@@ -142,9 +142,9 @@ def look_at(path: Path, rows: int) -> None:
     from maxaillm.dev.finetune.row_query import RowQuery
     from maxaillm.dev.finetune.row_store import RowStore
 
-    RowStore(path).page(0, 10)  # the first also loads the library
+    list(RowStore(path).page(0, 10))  # the first also loads the library
     begin = perf_counter()
-    RowStore(path).page(min(100_000, rows - 10), 10)
+    list(RowStore(path).page(min(100_000, rows - 10), 10))
     print(f"  page 10,000 of ten rows: {1000 * (perf_counter() - begin):.0f} ms")
     begin = perf_counter()
     found = RowStore(path).find(RowQuery(words="zqx"))
