@@ -18,11 +18,11 @@ from maxaillm.model.sampling import SamplingOptions
 from tests.engine.matrix import HOMES, PROMPT, Case, Workshop, logits
 from tests.families import FAMILIES
 
-ELSEWHERE = {"causal_lm", "preference"}
-"""Tasks that test_methods.py and test_preference_training.py try with every method."""
+WITH_EVERY_METHOD = ("seq2seq_lm", "sequence_classification")
+"""By default; test_methods.py tries every method on causal models."""
 SOON = [
     *(Case(*parts) for parts in product(TASKS, FAMILIES, ("full", "lora"))),
-    *(Case(task, HOMES[task], name) for task in TASKS if task not in ELSEWHERE for name in methods),
+    *(Case(task, HOMES[task], name) for task in WITH_EVERY_METHOD for name in methods),
 ]
 WHOLE = [Case(*parts) for parts in product(TASKS, FAMILIES, methods)]
 LATER = [pytest.param(case, marks=pytest.mark.slow) for case in WHOLE if case not in set(SOON)]
