@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -13,14 +12,13 @@ from maxft_site.web.errors import status_of
 
 
 class NulMiddleware:
-    """Refuses NUL in a query: PostgreSQL's text can't hold it, and no person types it."""
+    """Leaves NUL out of a query: PostgreSQL's text can't hold it, and no person types it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "%00" in request.META.get("QUERY_STRING", ""):
-            raise BadRequest("There is a NUL in the query.")
+        request.META["QUERY_STRING"] = request.META.get("QUERY_STRING", "").replace("%00", "")
         return self.get_response(request)
 
 

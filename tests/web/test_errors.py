@@ -58,11 +58,11 @@ def test_what_is_missing(alice_client):
     assert alice_client.get("/api/v1/nowhere").json()["error"]["code"] == "not_found"
 
 
-@pytest.mark.parametrize(
-    "address", ["/datasets/?q=a%00b", "/runs/?q=%00", "/search/?q=%00", "/api/v1/datasets?q=%00"]
-)
-def test_what_no_database_can_look_for_is_refused(alice_client, address):
-    assert alice_client.get(address).status_code == 400
+@pytest.mark.parametrize("page", ["/datasets/", "/runs/", "/search/"])
+def test_what_no_database_can_look_for_is_left_out(alice_client, page):
+    with_nul = alice_client.get(f"{page}?q=sam%00ple")
+    assert with_nul.status_code == 200
+    assert 'value="sample"' in with_nul.content.decode()
 
 
 def test_a_form_without_its_token_gets_our_page(alice):
