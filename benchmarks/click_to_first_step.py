@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from time import sleep, time
 
-from maxaillm.dev.finetune.events import RunFolder, read_journal
+from maxaillm.dev.finetune.run.events import RunFolder, read_journal
 from maxaillm.starter import SAMPLE
 from tests.e2e.api_client import ApiClient
 from tests.site_process import Site, running_site

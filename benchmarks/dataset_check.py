@@ -47,7 +47,9 @@ def main() -> None:
         folder = Path(name)
         file = write_rows(folder / "rows.jsonl", rows)
         print(f"{rows:,} rows, {file.stat().st_size / 1e6:,.0f} MB of JSON Lines")
-        ours = measure([sys.executable, "-m", "datasets_app.check_child"], task_for(file, folder))
+        ours = measure(
+            [sys.executable, "-m", "datasets_app.checking.child"], task_for(file, folder)
+        )
         last = json.loads(ours.said.splitlines()[-1])
         assert last["report"]["rows"] == rows, last
         tell("our check", ours, ours)
@@ -139,8 +141,8 @@ def tell(name: str, figures: Figures, ours: Figures) -> None:
 
 
 def look_at(path: Path, rows: int) -> None:
-    from maxaillm.dev.finetune.row_query import RowQuery
-    from maxaillm.dev.finetune.row_store import RowStore
+    from maxaillm.dev.finetune.data.store.query import RowQuery
+    from maxaillm.dev.finetune.data.store.store import RowStore
 
     list(RowStore(path).page(0, 10))  # the first also loads the library
     begin = perf_counter()

@@ -21,7 +21,7 @@ from benchmarks.training.clock import Figures
 from benchmarks.training.ours import settings
 from benchmarks.training.side import SIDES, THREADS, lacking, measure
 from benchmarks.training.works import WORKS, make_model
-from maxaillm.dev.finetune.events import read_journal
+from maxaillm.dev.finetune.run.events import read_journal
 
 
 def main() -> None:

@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from random import Random
 from time import perf_counter, process_time
 
-from maxaillm.dev.finetune.checks import checks
-from maxaillm.dev.finetune.formats import Text
-from maxaillm.dev.finetune.row_batch import Batch
-from maxaillm.dev.finetune.row_sketches import MINIMA, WINDOW
+from maxaillm.dev.finetune.data.analysis.minhash import MINIMA, WINDOW
+from maxaillm.dev.finetune.data.checks import checks
+from maxaillm.dev.finetune.data.formats import Text
+from maxaillm.dev.finetune.data.store.batch import Batch
 
 TARGET_SECONDS, ROWS, CHARS, CHANGED = 60, 100_000, 200, 0.02
 BATCH_ROWS = 10_000

@@ -10,8 +10,8 @@ from pydantic.fields import FieldInfo
 
 from datasets_app.models import DatasetVersion
 from datasets_app.services.mapping import parse_format
+from maxaillm.dev.finetune.data.formats import DataFormat, Example, formats
 from maxaillm.dev.finetune.errors import ConfigError
-from maxaillm.dev.finetune.formats import DataFormat, Example, formats
 
 
 class Part(NamedTuple):

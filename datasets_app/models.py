@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
-from datasets_app.blobs import blob_path
+from datasets_app.storage.blobs import blob_path
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
@@ -151,12 +151,12 @@ class DatasetVersion(models.Model):
 
     @property
     def rows_path(self) -> Path:
-        """The rows that can be trained on, as Parquet (`maxaillm.dev.finetune.row_store`)."""
+        """The rows that can be trained on, as Parquet: see `maxaillm.dev.finetune.data.store`."""
         return blob_path(self.rows_sha256)
 
     @property
     def findings_path(self) -> Path:
-        """Every finding, as Parquet (`datasets_app.findings_file`); a part is in the database."""
+        """Every finding, as Parquet: see `datasets_app.storage`; a part is in the database."""
         return blob_path(self.findings_sha256)
 
     @property

@@ -11,12 +11,12 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from numpy.typing import NDArray
 
 from datasets_app.errors import NotReadyError
-from datasets_app.findings_file import flagged_rows
 from datasets_app.models import Dataset, DatasetVersion, Finding
-from maxaillm.dev.finetune.checks import check_of
-from maxaillm.dev.finetune.fixes import fixes
-from maxaillm.dev.finetune.row_query import RowQuery
-from maxaillm.dev.finetune.row_store import RowStore, StoredRow
+from datasets_app.storage.findings import flagged_rows
+from maxaillm.dev.finetune.data.checks import check_of
+from maxaillm.dev.finetune.data.fixes import fixes
+from maxaillm.dev.finetune.data.store.query import RowQuery
+from maxaillm.dev.finetune.data.store.store import RowStore, StoredRow
 from maxft_site.web.context import ShellPart
 from maxft_site.web.search import Hit
 

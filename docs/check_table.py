@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from maxaillm.dev.finetune.checks import checks
-from maxaillm.dev.finetune.fixes import fixes
-from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.data.checks import checks
+from maxaillm.dev.finetune.data.fixes import fixes
+from maxaillm.dev.finetune.data.formats import formats
 
 PAGE = Path(__file__).with_name("checks.md")
 TEXT = """\
@@ -18,7 +18,7 @@ TEXT = """\
 
 Made by `python -m docs.check_table` from the classes themselves. A check looks at rows that can
 be trained on and never drops one; a fix makes a new version of a data set, and shows first what
-it will change. Each is one file, in `maxaillm/dev/finetune/checks/`, `fixes/` and `formats/`.
+it will change. Each is one file, in `maxaillm/dev/finetune/data/checks/`, `fixes/` and `formats/`.
 """
 
 

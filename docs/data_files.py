@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.findings import Report
-from maxaillm.dev.finetune.formats import formats
-from maxaillm.dev.finetune.validate import validate
+from maxaillm.dev.finetune.data.analysis.findings import Report
+from maxaillm.dev.finetune.data.formats import formats
+from maxaillm.dev.finetune.data.reading.validate import validate
 
 PAGE = Path(__file__).with_name("data_files.md")
 DATA = Path(os.environ.get("MAXFT_TEST_DATA") or Path(__file__).parents[2] / "shared") / "data"

@@ -14,7 +14,7 @@ from typing import Any
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.hf.tasks import model_task
+from maxaillm.dev.finetune.hf.training.tasks import model_task
 from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.tasks import TASKS
 
@@ -39,8 +39,8 @@ TEXT = """\
 
 Made from the methods' own classes by `python -m docs.method_table`. Each combination that is
 marked here trains, saves, opens again and says the same; each other one is refused before a
-weight is loaded, with the reason: `tests/engine/test_matrix.py` tries both with models of two
-layers (`pytest -m slow tests/engine/test_matrix.py`: every method with every family).
+weight is loaded, with the reason: `tests/engine/methods` tries both with models of two
+layers (`pytest -m slow tests/engine/methods/test_matrix.py`: every method with every family).
 
 ## What each is for
 

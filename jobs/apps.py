@@ -10,8 +10,8 @@ class JobsConfig(AppConfig):
     verbose_name = "Runs and models"
 
     def ready(self) -> None:
-        from jobs import shell
+        from jobs import page_frame
 
-        context.register(shell.shell_part)
-        search.register("Runs", shell.find_runs)
-        search.register("Models", shell.find_models)
+        context.register(page_frame.shell_part)
+        search.register("Runs", page_frame.find_runs)
+        search.register("Models", page_frame.find_models)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from jobs import token_process
-from jobs.runner import Runner
 from jobs.services import attempts
+from jobs.tokens import process
+from jobs.training.runner import Runner
 
 
 def train(run_id: int, _attempt: int) -> None:
@@ -18,4 +18,4 @@ def train(run_id: int, _attempt: int) -> None:
 
 def show_tokens(version_id: int, key: str, part: int) -> None:
     """Find out what the model will see of a data set; nothing where that is known."""
-    token_process.show(version_id, key, part)
+    process.show(version_id, key, part)

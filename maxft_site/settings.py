@@ -133,7 +133,7 @@ RQ_QUEUES = {
     }
     for name in ("training", "light", "fetch")
 }
-RQ = {"JOB_CLASS": "jobs.worker.AllowedJob"}
+RQ = {"JOB_CLASS": "jobs.training.worker.AllowedJob"}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

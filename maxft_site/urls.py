@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from jobs.api import api
-from jobs.openai_api import openai_api
+from jobs.api.openai import openai_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jobs.urls")),

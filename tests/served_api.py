@@ -14,7 +14,7 @@ import httpx
 import openai
 import redis
 
-from jobs import generation
+from jobs.inference_queue import requests
 from tests.redis_server import RedisServer, running_redis
 from tests.site_process import ROOT, free_port
 
@@ -72,7 +72,7 @@ class ServedApi:
 
     def is_busy(self) -> bool:
         with redis.Redis.from_url(self.redis.url) as client:
-            return bool(client.hlen(generation.OWNERS))
+            return bool(client.hlen(requests.OWNERS))
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets_app.blobs import keep_blob
-from maxaillm.dev.finetune.formats import stored_format
-from maxaillm.dev.finetune.row_batch import Batch
-from maxaillm.dev.finetune.row_store import RowWriter
+from datasets_app.storage.blobs import keep_blob
+from maxaillm.dev.finetune.data.formats import stored_format
+from maxaillm.dev.finetune.data.store.batch import Batch
+from maxaillm.dev.finetune.data.store.store import RowWriter
 
 
 def stored_rows(examples: Sequence[Mapping[str, Any]], numbers: Sequence[int] | None = None) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from maxaillm.dev.finetune.components.problems import models_in
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.formats import formats
+from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
-from maxaillm.dev.finetune.problems import models_in
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "peft", "datasets", "evaluate", "accelerate", "plotly"}

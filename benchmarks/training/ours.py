@@ -25,10 +25,10 @@ def settings(work: Work, folder: Path) -> dict[str, object]:
 
 def train(work: Work, folder: Path, begin: Callable[[], object] = dict) -> Figures:
     """`begin` is called before the first step."""
-    from maxaillm.dev.finetune.attempt import Attempt
     from maxaillm.dev.finetune.config import RunConfig
-    from maxaillm.dev.finetune.events import Event
     from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
+    from maxaillm.dev.finetune.run.attempt import Attempt
+    from maxaillm.dev.finetune.run.events import Event
 
     clock, tokens = Clock(), 0.0
 

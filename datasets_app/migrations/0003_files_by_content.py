@@ -11,8 +11,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import migrations, transaction
 
-from datasets_app.blobs import blob_path, keep_blob
-from datasets_app.older_rows import convert_findings, convert_rows
+from datasets_app.storage.blobs import blob_path, keep_blob
+from datasets_app.storage.older_rows import convert_findings, convert_rows
 
 FINDING_FIELDS = ("level", "row", "line", "code", "message", "snippet", "fix")
 

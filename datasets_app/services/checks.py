@@ -17,13 +17,13 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.exceptions import DuplicateJobError
 
-from datasets_app.blobs import keep_blob
-from datasets_app.check_child import FINDINGS, ROWS
-from datasets_app.check_process import Outcome, check_file
-from datasets_app.display import storable
+from datasets_app.checking.child import FINDINGS, ROWS
+from datasets_app.checking.parent import Outcome, check_file
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion, Finding
+from datasets_app.pages.text import storable
 from datasets_app.services.hub_fetch import fetch_source
+from datasets_app.storage.blobs import keep_blob
 
 QUEUE, FETCHING = "light", "fetch"
 """Where a check waits; what has to be fetched first keeps nobody else's check waiting."""

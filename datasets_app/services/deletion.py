@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from datasets_app import blobs
 from datasets_app.errors import DatasetInUseError
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.selectors import runs_on
+from datasets_app.storage import blobs
 
 KEPT = timedelta(days=7)
 NAMED_RUNS = 5

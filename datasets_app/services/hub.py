@@ -9,16 +9,16 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from datasets_app.display import display_name, storable
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion
-from datasets_app.quota import require_quota
+from datasets_app.pages.text import display_name, storable
 from datasets_app.services.checks import check_again, queue_check
 from datasets_app.services.imports import NAME_CHARS
+from datasets_app.services.quota import require_quota
 from datasets_app.services.uploads import require_space
+from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.hub_names import hub_source
-from maxaillm.dev.finetune.splits import EVERY_SPLIT
+from maxaillm.dev.finetune.hub.names import hub_source
 
 YES = {"1", "ON", "YES", "TRUE"}
 """As the Hub's own library reads its flags."""

@@ -10,15 +10,15 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from datasets_app.blobs import keep_blob
-from datasets_app.check_process import Outcome
-from datasets_app.display import display_name
+from datasets_app.checking.parent import Outcome
 from datasets_app.errors import UploadError, UploadTooLargeError
-from datasets_app.hub_process import fetch_from_hub
+from datasets_app.hub.parent import fetch_from_hub
 from datasets_app.models import DatasetVersion
-from datasets_app.quota import require_quota
+from datasets_app.pages.text import display_name
+from datasets_app.services.quota import require_quota
 from datasets_app.services.uploads import require_space
-from maxaillm.dev.finetune.splits import NAMES
+from datasets_app.storage.blobs import keep_blob
+from maxaillm.dev.finetune.data.rows.splits import NAMES
 from maxft_site.web.templatetags.ui import size as in_units
 
 FETCHED = "fetched"

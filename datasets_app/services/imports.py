@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
-from datasets_app.blobs import keep_blob
-from datasets_app.display import display_name
 from datasets_app.errors import UploadOffsetError
 from datasets_app.models import Dataset, DatasetVersion, Upload
+from datasets_app.pages.text import display_name
 from datasets_app.services.checks import queue_check
 from datasets_app.services.uploads import locked
+from datasets_app.storage.blobs import keep_blob
 
 NAME_CHARS = Dataset._meta.get_field("name").max_length or 120
 

@@ -14,10 +14,10 @@ from datasets_app.models import DatasetVersion
 from datasets_app.services.checks import check_again, queue_check
 from datasets_app.services.imports import next_number
 from datasets_app.services.versions import require_unlocked
-from maxaillm.dev.finetune.column_templates import columns_in, mistake_in
+from maxaillm.dev.finetune.components.problems import problems_of
+from maxaillm.dev.finetune.data.formats import DataFormat, formats
+from maxaillm.dev.finetune.data.rows.column_templates import columns_in, mistake_in
 from maxaillm.dev.finetune.errors import ConfigError, Problem, UnknownComponentError
-from maxaillm.dev.finetune.formats import DataFormat, formats
-from maxaillm.dev.finetune.problems import problems_of
 
 Status = DatasetVersion.Status
 

@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 
-from datasets_app.blobs import remove_unused
 from datasets_app.models import DatasetVersion, Upload
-from datasets_app.quota import digests_of
 from datasets_app.services.checks import QUEUE, check_again, job_id
 from datasets_app.services.deletion import orphan_folders, purge_datasets
+from datasets_app.services.quota import digests_of
 from datasets_app.services.uploads import discard_upload
+from datasets_app.storage.blobs import remove_unused
 
 ABANDONED = timedelta(hours=24)
 SILENT = timedelta(minutes=3)

@@ -15,7 +15,6 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from datasets_app.display import display_name
 from datasets_app.errors import (
     NoSpaceError,
     UploadBusyError,
@@ -26,7 +25,8 @@ from datasets_app.errors import (
     file_errors_told,
 )
 from datasets_app.models import Upload
-from datasets_app.quota import require_quota
+from datasets_app.pages.text import display_name
+from datasets_app.services.quota import require_quota
 from maxft_site.web.templatetags.ui import size as in_units
 
 READ_BYTES = 2**20

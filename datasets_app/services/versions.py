@@ -9,15 +9,15 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from datasets_app.display import display_name
 from datasets_app.errors import NotReadyError
 from datasets_app.models import Dataset, DatasetVersion, Finding
-from datasets_app.quota import require_quota
+from datasets_app.pages.text import display_name
 from datasets_app.services.checks import queue_check
 from datasets_app.services.imports import NAME_CHARS, next_number
+from datasets_app.services.quota import require_quota
 from datasets_app.services.uploads import require_space
-from maxaillm.dev.finetune.recipe import recipe_of
-from maxaillm.dev.finetune.splits import Split
+from maxaillm.dev.finetune.data.recipes.recipe import recipe_of
+from maxaillm.dev.finetune.data.rows.splits import Split
 
 CHANGE_CHARS = 300
 CONTENT = (

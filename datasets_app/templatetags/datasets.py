@@ -9,11 +9,11 @@ from urllib.parse import quote
 from django import template
 
 from datasets_app.models import DatasetVersion
-from datasets_app.statistics_page import percent
-from maxaillm.dev.finetune.checks import label_of
-from maxaillm.dev.finetune.formats import formats
-from maxaillm.dev.finetune.hub_names import hub_address
-from maxaillm.dev.finetune.splits import EVERY_SPLIT
+from datasets_app.pages.statistics import percent
+from maxaillm.dev.finetune.data.checks import label_of
+from maxaillm.dev.finetune.data.formats import formats
+from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT
+from maxaillm.dev.finetune.hub.names import hub_address
 from maxft_site.web.templatetags.ui import size
 
 register = template.Library()

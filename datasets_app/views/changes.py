@@ -10,13 +10,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 from pydantic import ValidationError
 
-from datasets_app.change_preview import ChangePreview, preview_change
 from datasets_app.models import DatasetVersion
+from datasets_app.pages.changes import ChangePreview, preview_change
 from datasets_app.selectors import CodeCount, FixCard, code_counts
 from datasets_app.services import change_version
 from datasets_app.views.dataset import own_version, render_tab
+from maxaillm.dev.finetune.data.fixes import Fix, fixes
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.fixes import Fix, fixes
 from maxft_site.web.schema_forms import SchemaForm, form_class
 
 APART = ("edit_row", "assign_splits")

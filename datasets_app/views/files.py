@@ -14,10 +14,10 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from datasets_app.findings_file import read_findings
 from datasets_app.models import DatasetVersion
+from datasets_app.storage.findings import read_findings
 from datasets_app.views.dataset import visible_version
-from maxaillm.dev.finetune.row_store import RowStore
+from maxaillm.dev.finetune.data.store.store import RowStore
 
 PIECE_BYTES = 2**18
 LINES_A_PIECE = 1_000

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from datasets_app.hub_choice import HubChoice
+from datasets_app.pages.hub_form import HubChoice
 from datasets_app.services import choose_of_hub
 from datasets_app.views.dataset import own_version, render_tab
 from maxaillm.dev.finetune.errors import FineTuneError

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_http_methods
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.selectors import newest_ready_versions
 from datasets_app.services import join_datasets
+from maxaillm.dev.finetune.data.recipes.mix import MAX_TIMES
+from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.mix import MAX_TIMES
-from maxaillm.dev.finetune.splits import Split
 from maxft_site.web.errors import status_of
 
 PER_PAGE = 25

@@ -13,9 +13,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from datasets_app.models import Dataset, DatasetVersion
-from datasets_app.quota import data_use, file_sizes
 from datasets_app.selectors import search_versions
 from datasets_app.services import purge_dataset
+from datasets_app.services.quota import data_use, file_sizes
 from datasets_app.templatetags.datasets import BADGES
 
 PER_PAGE = 25

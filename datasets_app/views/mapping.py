@@ -7,9 +7,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from django_htmx.middleware import HtmxDetails
 
-from datasets_app.display import shortened
 from datasets_app.forms import MappingForm
 from datasets_app.models import DatasetVersion
+from datasets_app.pages.text import shortened
 from datasets_app.services import set_mapping
 from datasets_app.views.dataset import own_version
 

@@ -13,9 +13,9 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 from pydantic import ValidationError
 
-from datasets_app.hub_choice import HubChoice
 from datasets_app.models import DatasetVersion
-from datasets_app.row_parts import row_card
+from datasets_app.pages.hub_form import HubChoice
+from datasets_app.pages.rows import row_card
 from datasets_app.selectors import (
     FixCard,
     code_counts,
@@ -30,10 +30,10 @@ from datasets_app.views.dataset import (
     render_tab,
     visible_version,
 )
-from maxaillm.dev.finetune.fixes import fixes
-from maxaillm.dev.finetune.row_query import RowQuery
-from maxaillm.dev.finetune.row_store import StoredRow
-from maxaillm.dev.finetune.splits import EVERY_SPLIT
+from maxaillm.dev.finetune.data.fixes import fixes
+from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT
+from maxaillm.dev.finetune.data.store.query import RowQuery
+from maxaillm.dev.finetune.data.store.store import StoredRow
 from maxft_site.web.schema_forms import form_class
 
 ROWS_PER_PAGE = 10

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from datasets_app.selectors import code_counts
 from datasets_app.services import lock_test
 from datasets_app.views.dataset import own_version, render_tab, visible_version
-from maxaillm.dev.finetune.fixes import fixes
+from maxaillm.dev.finetune.data.fixes import fixes
 from maxft_site.web.schema_forms import form_class
 
 LEAKS = ("leakage", "near_leakage")

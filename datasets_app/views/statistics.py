@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
+from datasets_app.pages.statistics import histograms, tables
 from datasets_app.selectors import code_counts
-from datasets_app.statistics_page import histograms, tables
 from datasets_app.views.dataset import render_tab, visible_version
-from maxaillm.dev.finetune.checks import label_of
+from maxaillm.dev.finetune.data.checks import label_of
 
 
 @require_safe

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
-from maxaillm.dev.finetune.model_folder import is_path
+from maxaillm.dev.finetune.model_files.folder import is_path
 
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):

@@ -12,7 +12,7 @@ from django.db import models
 from django.urls import reverse
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.events import RunFolder
+from maxaillm.dev.finetune.run.events import RunFolder
 
 
 class Status(models.TextChoices):

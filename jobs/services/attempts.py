@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Greatest, Now
 from pydantic import JsonValue
 
 from jobs.models import ACTIVE, Run, Status
-from jobs.services.doorbell import ring_on_commit
+from jobs.services.enqueue import ring_on_commit
 from jobs.services.transitions import move
 
 MAX_IDLE_ATTEMPTS = 3

@@ -17,8 +17,8 @@ from jobs.services.models import register_tuned
 from jobs.services.progress import progress_of
 from jobs.services.transitions import move
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.events import ENDINGS
-from maxaillm.dev.finetune.events import Event as JournalEvent
+from maxaillm.dev.finetune.run.events import ENDINGS
+from maxaillm.dev.finetune.run.events import Event as JournalEvent
 
 OF_A_STEP = frozenset({"log", "eval", "checkpoint", "sample"})
 """Kinds that come again when a resumed run repeats a step, and then replace the earlier one."""

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from jobs.models import LanguageModel, Run
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.model_folder import check_folder, find_folder, is_path
+from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, is_path
 from maxaillm.starter import STARTER_MODELS
 
 Kind = LanguageModel.Kind

@@ -10,11 +10,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import generation
-from jobs.generation import Outcome, Request
+from jobs.inference_queue import requests
+from jobs.inference_queue.requests import Outcome, Request
 from jobs.models import Answer, Conversation, LanguageModel
+from maxaillm.dev.finetune.data.formats import Message
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.formats import Message
 from maxaillm.model.sampling import SamplingOptions
 
 QUESTION_LIMIT = 32_000
@@ -116,7 +116,7 @@ def models_of(conversation: Conversation) -> list[LanguageModel]:
 
 def queue(answers: Sequence[Answer]) -> None:
     """Hand new answers to the inference worker; where that fails they never were."""
-    requests = [
+    asked = [
         Request(
             id=answer.pk,
             model=answer.model_id,
@@ -126,7 +126,7 @@ def queue(answers: Sequence[Answer]) -> None:
         for answer in answers
     ]
     try:
-        generation.submit(requests, user_id=answers[0].conversation.owner_id)
+        requests.submit(asked, user_id=answers[0].conversation.owner_id)
     except FineTuneError:
         Answer.objects.filter(pk__in=[answer.pk for answer in answers]).delete()
         raise
@@ -199,17 +199,17 @@ def stop_answer(*, answer: Answer) -> None:
     """Ask for the end of an answer; what is written so far stays."""
     if answer.status != STREAMING:
         return
-    if generation.cancel(answer.pk):
-        finish_answer(answer_id=answer.pk, outcome=generation.WITHDRAWN)
-    elif generation.is_lost(answer.pk):
+    if requests.cancel(answer.pk):
+        finish_answer(answer_id=answer.pk, outcome=requests.WITHDRAWN)
+    elif requests.is_lost(answer.pk):
         finish_answer(answer_id=answer.pk, outcome=lost_outcome())
-        generation.forget(answer.pk)
+        requests.forget(answer.pk)
 
 
 def delete_conversation(*, conversation: Conversation) -> None:
     """Delete a talk with its answers; running ones are stopped first."""
     for answer in conversation.answers.filter(status=STREAMING):
-        generation.cancel(answer.pk)
+        requests.cancel(answer.pk)
     conversation.delete()
 
 
@@ -229,7 +229,7 @@ def fail_lost_answers() -> int:
     """End answers that are neither waiting nor being made: Redis or a worker lost them."""
     old = Answer.objects.filter(status=STREAMING, created__lt=timezone.now() - SUBMIT_GRACE)
     pks = list(old.values_list("pk", flat=True))
-    lost = set(pks) - generation.known(pks) if pks else set()
+    lost = set(pks) - requests.known(pks) if pks else set()
     return sum(finish_answer(answer_id=pk, outcome=lost_outcome()) for pk in lost)
 
 

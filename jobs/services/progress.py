@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobs.models import Run
-from maxaillm.dev.finetune.events import Event
+from maxaillm.dev.finetune.run.events import Event
 
 NO_METRIC = frozenset({"not_finite", "rows", "answered_rows", "seconds"})
 

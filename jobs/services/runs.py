@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from datasets_app.models import Dataset, DatasetVersion
 from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
-from jobs.services.doorbell import ring_on_commit
-from jobs.services.fit import settle
+from jobs.services.enqueue import ring_on_commit
 from jobs.services.models import base_model
+from jobs.services.resolve import settle
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem

@@ -10,8 +10,8 @@ from django import template
 from django.utils import timezone
 
 from jobs.models import Run
-from jobs.run_states import look_of
-from jobs.scores import Score, headline
+from jobs.run_page.scores import Score, headline
+from jobs.run_page.states import look_of
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.tasks import TASKS

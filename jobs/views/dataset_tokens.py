@@ -13,18 +13,18 @@ from django.views.decorators.http import require_GET
 
 from datasets_app.models import DatasetVersion
 from datasets_app.views.dataset import render_tab, visible_version
-from jobs.forms import models_on_offer
 from jobs.models import LanguageModel
-from jobs.preview import source_of, with_files
-from jobs.services.fit import kind_of
-from jobs.services.token_views import SUMMARY, Answer, TokenView, look_up, part_with_row
-from jobs.token_page import findings_of, lengths_figure, shown_streams, span_of
-from jobs.token_places import Places
+from jobs.run_form import models_on_offer
+from jobs.run_form.preview import source_of, with_files
+from jobs.services.resolve import kind_of
+from jobs.tokens.page import findings_of, lengths_figure, shown_streams, span_of
+from jobs.tokens.requests import SUMMARY, Answer, TokenView, look_up, part_with_row
+from jobs.tokens.rows import Places
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import DataSection, RunConfig
+from maxaillm.dev.finetune.data.formats import Conversation
 from maxaillm.dev.finetune.errors import ConfigError
-from maxaillm.dev.finetune.formats import Conversation
-from maxft_site.web.schema_info import extra_of
+from maxft_site.web.schema_forms.info import extra_of
 
 NUMBER_DIGITS = 12
 TRAIN_ON: dict[str, str] = extra_of(DataSection.model_fields["train_on"])["labels"]

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 from datasets_app.models import Dataset
 from datasets_app.selectors import ready_versions
 from jobs import selectors
-from jobs.machine import machine
 from jobs.models import LanguageModel, Status
+from jobs.run_form.machine import machine
 from jobs.services.runs import create_run
+from jobs.training.workers import workers_up
 from jobs.views.request import Request
-from jobs.workers import workers_up
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.starter import SAMPLE_NAME, SAMPLE_RECIPE

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from jobs import selectors
-from jobs.scores import scores_of
+from jobs.run_page.scores import scores_of
 from jobs.views.request import Request
 from maxaillm.starter import STARTER_MODELS
 

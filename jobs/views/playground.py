@@ -15,11 +15,11 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingH
 from django.shortcuts import aget_object_or_404, get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs import generation
+from jobs.chat_form import TalkForms
+from jobs.inference_queue import requests
+from jobs.inference_queue.stream_limit import StreamLimit
 from jobs.models import Answer, Conversation, LanguageModel
 from jobs.services import playground as services
-from jobs.stream_limit import StreamLimit
-from jobs.talk_form import TalkForms
 from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.web.errors import status_of
@@ -207,7 +207,7 @@ async def answer_events(shown: Answer, after: str, user_id: int) -> AsyncIterato
         yield event("end", "")
         return
     with streams.counted(user_id):
-        async with aclosing(generation.follow(shown.pk, after)) as pieces:
+        async with aclosing(requests.follow(shown.pk, after)) as pieces:
             async for piece in pieces:
                 if piece.kind == "quiet":
                     yield ": nothing yet\n\n"

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_GET
 
 from jobs import selectors
 from jobs.models import Status
+from jobs.training.workers import workers_up
 from jobs.views.request import Request
-from jobs.workers import workers_up
 
 FAILED_SHOWN = 10
 

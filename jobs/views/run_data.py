@@ -12,10 +12,10 @@ from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpRespon
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from jobs.charts import Chart, chart_named, figure, read_chart
 from jobs.models import Run
-from jobs.run_log import LogTail, tail_of
-from jobs.series import MAX_POINTS, Point
+from jobs.run_page.charts import Chart, chart_named, figure, read_chart
+from jobs.run_page.log import LogTail, tail_of
+from jobs.run_page.series import MAX_POINTS, Point
 from jobs.views.request import Request
 from jobs.views.runs import visible_run
 

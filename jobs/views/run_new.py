@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from datasets_app.models import Dataset
-from jobs.config_text import as_command, as_request, as_yaml, config_from_yaml
-from jobs.forms import RATE, RunForms, run_form_class
 from jobs.models import LanguageModel, Run
-from jobs.preview import Preview, preview_run, refused
+from jobs.run_form import RATE, RunForms, run_form_class
+from jobs.run_form.config_text import as_command, as_request, as_yaml, config_from_yaml
+from jobs.run_form.preview import Preview, preview_run, refused
 from jobs.selectors import queue_positions
 from jobs.services.runs import create_run
 from jobs.views.request import Request

@@ -12,12 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
-from jobs.charts import charts_of
-from jobs.config_rows import config_rows
 from jobs.models import Run
-from jobs.run_log import tail_of
-from jobs.run_states import actions_for
-from jobs.run_status import status_panel
+from jobs.run_page.charts import charts_of
+from jobs.run_page.config_rows import config_rows
+from jobs.run_page.log import tail_of
+from jobs.run_page.states import actions_for
+from jobs.run_page.status import status_panel
 from jobs.services import runs as services
 from jobs.views.request import Request
 from maxaillm.dev.finetune.methods import methods

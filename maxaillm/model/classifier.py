@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from maxaillm.dev.finetune.errors import DataError, FineTuneError
-from maxaillm.dev.finetune.hf.collate import pad
+from maxaillm.dev.finetune.hf.batches.collate import pad
 from maxaillm.model.loaded import LoadedModel, Messages, Pieces, Usage
 from maxaillm.model.sampling import SamplingOptions
 

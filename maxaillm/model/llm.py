@@ -10,12 +10,12 @@ from pydantic import JsonValue
 from torch import Tensor
 from transformers import set_seed
 
+from maxaillm.dev.finetune.data.formats import Message
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.formats import Message
-from maxaillm.dev.finetune.hf.chat_template import encode_prompt
-from maxaillm.dev.finetune.hf.sampling import end_tokens
-from maxaillm.dev.finetune.hf.streaming import Finish, TextPieces, made_tokens
-from maxaillm.dev.finetune.hf.tasks.seq2seq_lm import source_of
+from maxaillm.dev.finetune.hf.batches.chat_template import encode_prompt
+from maxaillm.dev.finetune.hf.generation.sampling import end_tokens
+from maxaillm.dev.finetune.hf.generation.streaming import Finish, TextPieces, made_tokens
+from maxaillm.dev.finetune.hf.training.tasks.seq2seq_lm import source_of
 from maxaillm.model.loaded import LoadedModel, Messages, Pieces, PromptTooLongError, Usage
 from maxaillm.model.sampling import SamplingOptions
 

@@ -14,21 +14,26 @@ from peft import PeftModel
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.data.formats import Example
 from maxaillm.dev.finetune.errors import DataError, FineTuneError, ModelError
-from maxaillm.dev.finetune.events import RunFolder
-from maxaillm.dev.finetune.formats import Example
 from maxaillm.dev.finetune.hf import loading
-from maxaillm.dev.finetune.hf.streaming import Finish
-from maxaillm.dev.finetune.hf.tasks import ModelTask, model_task
+from maxaillm.dev.finetune.hf.generation.streaming import Finish
+from maxaillm.dev.finetune.hf.training.tasks import ModelTask, model_task
 from maxaillm.dev.finetune.methods import method_of_adapter
-from maxaillm.dev.finetune.model_folder import (
+from maxaillm.dev.finetune.model_files.card import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    TaskCard,
+    read_card,
+)
+from maxaillm.dev.finetune.model_files.folder import (
     check_adapter,
     check_folder,
     find_folder,
     is_hub_name,
     read_header,
 )
-from maxaillm.dev.finetune.task_card import ADAPTER_CONFIG, ADAPTER_WEIGHTS, TaskCard, read_card
+from maxaillm.dev.finetune.run.events import RunFolder
 from maxaillm.dev.finetune.tasks import TASKS
 from maxaillm.model.sampling import SamplingOptions
 

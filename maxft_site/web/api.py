@@ -18,8 +18,8 @@ from ninja.params.models import BodyModel
 from ninja.security import HttpBearer, SessionAuth
 from pydantic import ValidationError
 
+from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
-from maxaillm.dev.finetune.problems import problems_of
 from maxft_site.web.errors import status_of
 from maxft_site.web.models import ApiToken
 

@@ -12,8 +12,8 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
 
-from datasets_app import check_child
-from datasets_app.check_process import Outcome
+from datasets_app.checking import child
+from datasets_app.checking.parent import Outcome
 from datasets_app.models import DatasetVersion
 from datasets_app.services import import_dataset
 from tests.conftest import FakeQueue
@@ -50,8 +50,8 @@ def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Outcome:
         outcome = Outcome()
         told = {"finding": outcome.findings.append, "progress": on_progress}
-        monkeypatch.setattr(check_child, "tell", lambda kind, content: told[kind](content))
-        outcome.report = check_child.check(task)
+        monkeypatch.setattr(child, "tell", lambda kind, content: told[kind](content))
+        outcome.report = child.check(task)
         return outcome
 
     monkeypatch.setattr("datasets_app.services.checks.check_file", check_file)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.events import Event, read_journal
+from maxaillm.dev.finetune.processes.fork_server import IMPORTED_AHEAD
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
-from maxaillm.dev.finetune.warm import IMPORTED_AHEAD
+from maxaillm.dev.finetune.run.attempt import Attempt
+from maxaillm.dev.finetune.run.events import Event, read_journal
 from tests import tiny
 
 Train = Callable[..., list[Event]]

@@ -87,7 +87,7 @@ def by_hand(side: Side, rows: list[dict[str, Any]]) -> tuple[float, int, int]:
 
 
 def test_bleu_is_that_of_the_answers(chat: Side, monkeypatch: pytest.MonkeyPatch) -> None:
-    from maxaillm.dev.finetune.hf.tasks.causal_lm import CausalLM
+    from maxaillm.dev.finetune.hf.training.tasks.causal_lm import CausalLM
     from maxaillm.dev.finetune.metrics import Answered
 
     said = [Answered("It is very blue.", "It is blue now."), Answered("Red it is.", "It is red.")]
@@ -225,10 +225,10 @@ def test_preferences_are_measured_but_by_no_function(chat: Side) -> None:
 def test_logits_that_would_fill_the_memory_are_refused(
     chat: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maxaillm.dev.finetune.hf import evaluation_data
+    from maxaillm.dev.finetune.hf.evaluation import inputs
 
     little = type("Memory", (), {"available": 1000})
-    monkeypatch.setattr(evaluation_data.psutil, "virtual_memory", little)
+    monkeypatch.setattr(inputs.psutil, "virtual_memory", little)
     with pytest.raises(OutOfMemoryError, match="logits of all rows take"):
         ModelEvaluator([custom_accuracy_metric]).evaluate(
             chat.model, tiny.conversations(4), chat.tokenizer

@@ -15,7 +15,7 @@ import torch
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.hf import loading
-from maxaillm.dev.finetune.hf.trainer import training_arguments
+from maxaillm.dev.finetune.hf.training.trainer import training_arguments
 from maxaillm.dev.finetune.methods.lora import LoRA
 from tests import tiny
 from tests.engine.conftest import Train, losses

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests import tiny
+from tests.real_data import TEST_DATA
 
-TEST_DATA = Path(os.environ.get("MAXFT_TEST_DATA", Path(__file__).parents[3] / "shared"))
 SPECIFICATION = TEST_DATA / "spec/fine_tuning_engine.rst"
 BLOCK = re.compile(r"^\.\. code-block:: (\w+)\n\n((?:(?: {4}.*)?\n)+)", re.MULTILINE)
 
@@ -165,8 +165,8 @@ def test_training_arguments_of_the_specification_train(block: int, place: Path) 
 
 
 def test_data_formats_of_the_specification_are_recognised(tmp_path: Path) -> None:
-    from maxaillm.dev.finetune.examples import read_examples
-    from maxaillm.dev.finetune.formats import Conversation
+    from maxaillm.dev.finetune.data.formats import Conversation
+    from maxaillm.dev.finetune.data.reading.examples import read_examples
 
     found = blocks("json")
     assert len(found) == 2

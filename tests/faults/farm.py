@@ -60,7 +60,7 @@ class Farm:
 
     def keep_up(self) -> None:
         """What `up` would do: keeper and worker are there."""
-        for command in (("keeper",), ("worker", "training")):
+        for command in (("watchdog",), ("worker", "training")):
             if not self.is_up(*command):
                 self.start(*command)
 

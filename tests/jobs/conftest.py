@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.inference import InferenceWorker
+from jobs.inference.model_cache import WarmModels
+from jobs.inference.worker import InferenceWorker
 from jobs.models import LanguageModel, Run
-from jobs.warm_models import WarmModels
 from tests.redis_server import RedisServer, running_redis
 from tests.tiny import make_llama, save_tokenizer
 
@@ -72,8 +72,8 @@ def worker(redis_server: RedisServer, warm_models: WarmModels) -> InferenceWorke
     """Does one step when told to; its heart is made to beat once."""
     import time
 
-    from jobs import generation
+    from jobs.inference_queue import requests
 
     made = InferenceWorker("here", warm_models)
-    made.client.zadd(generation.WORKERS, {"here": time.time()})
+    made.client.zadd(requests.WORKERS, {"here": time.time()})
     return made

@@ -11,7 +11,7 @@ from jobs.models import LanguageModel, Run, Status
 from jobs.services import attempts
 from jobs.services.ingest import record_events
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.events import Event
+from maxaillm.dev.finetune.run.events import Event
 from tests.stored_rows import stored_rows
 
 STEPS = 6

@@ -7,7 +7,7 @@ import json
 import pytest
 from asgiref.sync import async_to_sync
 
-from maxft_site.web.body_limit import BodyLimit
+from maxft_site.web.limits.body_size import BodyLimit
 
 CHUNK = b"x" * 1000
 

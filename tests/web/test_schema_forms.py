@@ -13,13 +13,13 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.data.fixes import fixes
 from maxaillm.dev.finetune.errors import Problem
-from maxaillm.dev.finetune.fixes import fixes
 from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
-from maxft_site.web.schema_fields import ChoiceField, FlagField
 from maxft_site.web.schema_forms import SchemaForm, form_class, schemas_in
-from maxft_site.web.schema_info import accepts_none, bare_type, bounds_of, is_hidden
+from maxft_site.web.schema_forms.fields import ChoiceField, FlagField
+from maxft_site.web.schema_forms.info import accepts_none, bare_type, bounds_of, is_hidden
 
 SECTIONS = ["model", "data", "training", "evaluation"]
 COMPONENTS = [*methods.values(), *losses.values()]

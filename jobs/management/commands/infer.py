@@ -14,9 +14,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.inference import InferenceWorker
-from jobs.supervisor import end_with_supervisor
-from jobs.warm_models import WarmModels
+from jobs.inference.model_cache import WarmModels
+from jobs.inference.worker import InferenceWorker
+from jobs.site.supervisor import end_with_supervisor
 
 
 def device_name(text: str) -> str:

@@ -8,7 +8,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from jobs.supervisor import end_with_supervisor
+from jobs.site.supervisor import end_with_supervisor
 
 SECONDS_FOR_OPEN_SOCKETS = 3
 

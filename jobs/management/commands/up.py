@@ -21,10 +21,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from datasets_app.services.samples import ensure_samples
-from jobs import embedded_redis
-from jobs.keeper import recover_after_crash
 from jobs.services.models import ensure_starters
-from jobs.supervisor import Program, Supervisor
+from jobs.site import redis_server
+from jobs.site.supervisor import Program, Supervisor
+from jobs.training.watchdog import recover_after_crash
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.settings import is_loopback
 
@@ -82,15 +82,15 @@ async def run_site(address: str, host: str, port: int, workers: int, show: Any) 
 
 
 def redis_program() -> Program:
-    path = embedded_redis.socket_of(settings.REDIS_URL)
-    embedded_redis.make_way(path)
+    path = redis_server.socket_of(settings.REDIS_URL)
+    redis_server.make_way(path)
     folder = settings.DATA_DIR / "redis"
     folder.mkdir(mode=0o700, exist_ok=True)
 
     async def is_ready() -> bool:
-        return embedded_redis.answers(path)
+        return redis_server.answers(path)
 
-    return Program("redis", embedded_redis.command(path, folder), is_ready, leaves_last=True)
+    return Program("redis", redis_server.command(path, folder), is_ready, leaves_last=True)
 
 
 def programs(host: str, port: int, workers: int) -> Iterator[Program]:
@@ -111,7 +111,7 @@ def programs(host: str, port: int, workers: int) -> Iterator[Program]:
     for queue in ("light", "fetch"):
         yield Program(f"worker-{queue}", [*MANAGE, "worker", queue])
     yield Program("infer", [*MANAGE, "infer"])
-    yield Program("keeper", [*MANAGE, "keeper"])
+    yield Program("watchdog", [*MANAGE, "watchdog"])
     yield Program("web", [*MANAGE, "serve", "--host", host, "--port", str(port)], serves)
 
 

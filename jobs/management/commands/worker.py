@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from jobs.supervisor import end_with_supervisor
-from jobs.worker import QUEUES, make_worker
+from jobs.site.supervisor import end_with_supervisor
+from jobs.training.worker import QUEUES, make_worker
 
 
 class Command(BaseCommand):

@@ -15,15 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, get_args
 
-from maxaillm.dev.finetune.attempt import Attempt, StopRequestedError
-from maxaillm.dev.finetune.checkpoints import MANIFEST, Checkpoint, newest_verified
-from maxaillm.dev.finetune.config_file import apply_override, read_config
+from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json
+from maxaillm.dev.finetune.components.plugins import providers
+from maxaillm.dev.finetune.config.files import apply_override, read_config
+from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
-from maxaillm.dev.finetune.launch import launch, needs_launch, open_attempt
-from maxaillm.dev.finetune.model_folder import is_hub_name
-from maxaillm.dev.finetune.plugins import providers
-from maxaillm.dev.finetune.progress import ProgressLine, print_error, print_json
-from maxaillm.dev.finetune.splits import Split
+from maxaillm.dev.finetune.model_files.folder import is_hub_name
+from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
+from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
+from maxaillm.dev.finetune.run.torchrun import launch, needs_launch, open_attempt
 
 RELEASING = (signal.SIGTERM, signal.SIGINT)
 
@@ -130,21 +130,21 @@ def run_estimate(args: argparse.Namespace) -> None:
 
 def run_token_view(args: argparse.Namespace) -> None:
     """Rows token by token, else figures of all. Raises what a run would be refused with."""
-    from maxaillm.dev.finetune import token_command
+    from maxaillm.dev.finetune.cli import tokens
 
-    config = token_command.config_of(args)
+    config = tokens.config_of(args)
     stay_off_the_network(config.model.name)
     if args.to is not None:
-        token_command.write(config, args)
+        tokens.write(config, args)
     elif args.row and not args.json:
-        token_command.print_rows(token_command.view_of(config, args.row).rows(args.row))
+        tokens.print_rows(tokens.view_of(config, args.row).rows(args.row))
     else:
-        print_facts(token_command.facts_of(config, args), args)
+        print_facts(tokens.facts_of(config, args), args)
 
 
 def run_validation(args: argparse.Namespace) -> None:
     """Raises ConfigError, or DataError where the file is not ready to be trained on."""
-    from maxaillm.dev.finetune.validate import validate
+    from maxaillm.dev.finetune.data.reading.validate import validate
 
     config = read_config(args.config, args.overrides)
     if not config.data.train_file:
@@ -160,7 +160,7 @@ def run_validation(args: argparse.Namespace) -> None:
 
 def run_evaluation(args: argparse.Namespace) -> None:
     stay_off_the_network(args.model)
-    from maxaillm.dev.finetune.hf.evaluate import evaluate_file, kind_in
+    from maxaillm.dev.finetune.hf.evaluation.evaluator import evaluate_file, kind_in
     from maxaillm.model.opening import open_model
 
     kind = kind_in(args.data)
@@ -199,7 +199,7 @@ def run_export(args: argparse.Namespace) -> None:
     """The export is replayed against the model; its manifest is shown. Raises ExportError."""
     stay_off_the_network(args.model)
     from maxaillm.dev.finetune.exports import choose_export
-    from maxaillm.dev.finetune.hf.exporting import export_model
+    from maxaillm.dev.finetune.exports.shared.export import export_model
 
     options: dict[str, Any] = {}
     for override in args.options:

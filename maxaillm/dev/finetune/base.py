@@ -12,14 +12,13 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune import legacy
-from maxaillm.dev.finetune.attempt import Attempt
-from maxaillm.dev.finetune.checkpoints import Checkpoint
-from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.data_processor import DataProcessor
+from maxaillm.dev.finetune.config import RunConfig, legacy
+from maxaillm.dev.finetune.data.reading.processor import DataProcessor
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.evaluator import ModelEvaluator
-from maxaillm.dev.finetune.events import StopAction, write_atomically
+from maxaillm.dev.finetune.run.attempt import Attempt
+from maxaillm.dev.finetune.run.checkpoints import Checkpoint
+from maxaillm.dev.finetune.run.events import StopAction, write_atomically
 
 __all__ = ["DataProcessor", "MaxFineTuningBase", "ModelEvaluator"]
 
@@ -28,7 +27,7 @@ def __getattr__(name: str) -> Any:
     """`Trainer`, which brings the heavy libraries with it, is imported when asked for."""
     if name != "Trainer":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from maxaillm.dev.finetune.hf.legacy_trainer import Trainer
+    from maxaillm.dev.finetune.hf.training.legacy_trainer import Trainer
 
     return Trainer
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from maxaillm.dev.finetune.config.compatibility import unfit_metrics
 from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
-from maxaillm.dev.finetune.fit import unfit_metrics
 from maxaillm.dev.finetune.metrics import metrics as registered
 from maxaillm.dev.finetune.tasks import TASKS, is_encoder_decoder
 
@@ -52,8 +52,8 @@ class ModelEvaluator:
         rows as dicts, or the path of a file; of one with splits, the rows not for training.
         Raises DataError where a metric can't be made of its rows.
         """
-        from maxaillm.dev.finetune.hf.evaluate import Judge
-        from maxaillm.dev.finetune.hf.evaluation_data import held_out, predictions_of
+        from maxaillm.dev.finetune.hf.evaluation.evaluator import Judge
+        from maxaillm.dev.finetune.hf.evaluation.inputs import held_out, predictions_of
 
         task = self.task_for(model)
         worker, rows = held_out(eval_dataset, task, model, tokenizer, self.max_length)

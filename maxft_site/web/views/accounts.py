@@ -22,8 +22,8 @@ from django.views.decorators.http import require_http_methods
 
 from maxft_site.web import setup_token
 from maxft_site.web.forms import NewPasswordForm, OwnerForm, SignInForm
+from maxft_site.web.limits.sign_in import PERIOD, forget, may_try
 from maxft_site.web.setup_token import SetupTokenError
-from maxft_site.web.sign_in_limit import PERIOD, forget, may_try
 
 
 class SignIn(LoginView):

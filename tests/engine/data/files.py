@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from maxaillm.dev.finetune.data.analysis.findings import Finding, Report
+from maxaillm.dev.finetune.data.formats import DataFormat, Example
+from maxaillm.dev.finetune.data.readers import BadRecord, Record, open_records
+from maxaillm.dev.finetune.data.reading.validate import validate
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.findings import Finding, Report
-from maxaillm.dev.finetune.formats import DataFormat, Example
-from maxaillm.dev.finetune.readers import BadRecord, Record, open_records
-from maxaillm.dev.finetune.validate import validate
+from tests.real_data import TEST_DATA
 
-SHARED = os.environ.get("MAXFT_TEST_DATA") or Path(__file__).parents[4] / "shared"
-REAL = Path(SHARED) / "data"
+REAL = TEST_DATA / "data"
 NASTY = REAL / "nasty" / "derived"
 needs_real_data = pytest.mark.skipif(
     not REAL.is_dir(), reason="needs the real files of MAXFT_TEST_DATA"

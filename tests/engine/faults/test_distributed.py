@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
-from maxaillm.dev.finetune.checkpoints import newest_verified
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import count_steps
-from maxaillm.dev.finetune.events import Event, RunFolder, read_journal
+from maxaillm.dev.finetune.run.checkpoints import newest_verified
+from maxaillm.dev.finetune.run.events import Event, RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
 

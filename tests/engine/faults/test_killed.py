@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from maxaillm.dev.finetune.checkpoints import newest_verified
-from maxaillm.dev.finetune.events import RunFolder, read_journal
+from maxaillm.dev.finetune.run.checkpoints import newest_verified
+from maxaillm.dev.finetune.run.events import RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
 
@@ -106,8 +106,9 @@ def test_sigterm_saves_a_checkpoint_and_ends_in_order(
 
 KILLED = """
 import os, signal, sys
-from maxaillm.dev.finetune import __main__, checkpoints
-from maxaillm.dev.finetune.hf import trainer
+from maxaillm.dev.finetune.run import checkpoints
+from maxaillm.dev.finetune import __main__
+from maxaillm.dev.finetune.hf.training import trainer
 
 calls = 0
 

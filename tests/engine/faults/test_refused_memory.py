@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from maxaillm.dev.finetune.events import read_journal
+from maxaillm.dev.finetune.run.events import read_journal
 from tests import tiny
 from tests.engine.conftest import losses
-from tests.engine.test_out_of_memory import warnings
+from tests.engine.hf.training.test_out_of_memory import warnings
 
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 REAL = """
 import resource, sys
 from pathlib import Path
 import psutil
-from maxaillm.dev.finetune.attempt import Attempt
-from maxaillm.dev.finetune.config_file import read_config
+from maxaillm.dev.finetune.run.attempt import Attempt
+from maxaillm.dev.finetune.config.files import read_config
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 
 def limit(event):

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ValidationError
 
+from maxaillm.dev.finetune.components.problems import problems_of
+from maxaillm.dev.finetune.components.registry import Component, Registry
 from maxaillm.dev.finetune.errors import ConfigError, ExportError
-from maxaillm.dev.finetune.export_facts import NO_MERGE, ModelFacts
-from maxaillm.dev.finetune.problems import problems_of
-from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.exports.shared.facts import NO_MERGE, ModelFacts
 
 if TYPE_CHECKING:
-    from maxaillm.dev.finetune.export_facts import Rounding
-    from maxaillm.dev.finetune.hf.export_replay import Replay
-    from maxaillm.dev.finetune.hf.export_source import Trained
+    from maxaillm.dev.finetune.exports.shared.facts import Rounding
+    from maxaillm.dev.finetune.exports.shared.parity import Replay
+    from maxaillm.dev.finetune.exports.shared.source import Trained
 
 
 class Export(Component, ABC):

@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from maxaillm.dev.finetune.export_facts import EXACT, ModelFacts, Rounding
 from maxaillm.dev.finetune.exports import Export, exports
-from maxaillm.dev.finetune.task_names import EVERY_TASK
+from maxaillm.dev.finetune.exports.shared.facts import EXACT, ModelFacts, Rounding
+from maxaillm.dev.finetune.tasks.names import EVERY_TASK
 
 if TYPE_CHECKING:
-    from maxaillm.dev.finetune.hf.export_replay import Replay
-    from maxaillm.dev.finetune.hf.export_source import Trained
+    from maxaillm.dev.finetune.exports.shared.parity import Replay
+    from maxaillm.dev.finetune.exports.shared.source import Trained
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 
@@ -43,8 +43,8 @@ class Adapter(Export):
         return EXACT
 
     def reload(self, folder: Path, trained: Trained) -> Replay:
+        from maxaillm.dev.finetune.exports.shared.parity import TorchReplay
         from maxaillm.dev.finetune.hf import loading
-        from maxaillm.dev.finetune.hf.export_replay import TorchReplay
 
         model = trained.open(trained.source.base, folder)
         return TorchReplay(model, loading.load_tokenizer(folder), trained.task)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.export_facts import EXACT, Rounding
 from maxaillm.dev.finetune.exports import Export, exports, require_installed
+from maxaillm.dev.finetune.exports.shared.facts import EXACT, Rounding
 
 if TYPE_CHECKING:
-    from maxaillm.dev.finetune.hf.export_replay import Replay
-    from maxaillm.dev.finetune.hf.export_source import Trained
+    from maxaillm.dev.finetune.exports.shared.parity import Replay
+    from maxaillm.dev.finetune.exports.shared.source import Trained
 
 FILE = "model.gguf"
 ROUNDINGS = {
@@ -49,12 +49,12 @@ class Gguf(Export):
 
     def write(self, trained: Trained, folder: Path) -> Rounding:
         require_installed("gguf", label=self.label)
-        from maxaillm.dev.finetune.hf.gguf_file import write_gguf
+        from maxaillm.dev.finetune.exports.shared.gguf import write_gguf
 
         write_gguf(trained, folder / FILE, self.type)
         return ROUNDINGS[self.type]
 
     def reload(self, folder: Path, trained: Trained) -> Replay:
-        from maxaillm.dev.finetune.hf.gguf_file import GgufReplay
+        from maxaillm.dev.finetune.exports.shared.gguf import GgufReplay
 
         return GgufReplay(folder / FILE)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.export_facts import EXACT, Rounding
 from maxaillm.dev.finetune.exports import Export, exports
-from maxaillm.dev.finetune.task_names import EVERY_TASK
+from maxaillm.dev.finetune.exports.shared.facts import EXACT, Rounding
+from maxaillm.dev.finetune.tasks.names import EVERY_TASK
 
 if TYPE_CHECKING:
-    from maxaillm.dev.finetune.hf.export_replay import Replay
-    from maxaillm.dev.finetune.hf.export_source import Trained
+    from maxaillm.dev.finetune.exports.shared.parity import Replay
+    from maxaillm.dev.finetune.exports.shared.source import Trained
 
 ROUNDINGS = {
     "float16": Rounding(0.02, "float16 keeps 11 bits of each weight: a step is 0.05 %."),
@@ -39,7 +39,7 @@ class Merged(Export):
     )
 
     def write(self, trained: Trained, folder: Path) -> Rounding:
-        from maxaillm.dev.finetune.hf.export_source import DTYPES
+        from maxaillm.dev.finetune.exports.shared.source import DTYPES
 
         model = trained.merge()
         dtype = trained.dtype if self.dtype == "as trained" else self.dtype
@@ -55,7 +55,7 @@ class Merged(Export):
         return ROUNDINGS.get(dtype, EXACT)
 
     def reload(self, folder: Path, trained: Trained) -> Replay:
+        from maxaillm.dev.finetune.exports.shared.parity import TorchReplay
         from maxaillm.dev.finetune.hf import loading
-        from maxaillm.dev.finetune.hf.export_replay import TorchReplay
 
         return TorchReplay(trained.open(folder), loading.load_tokenizer(folder), trained.task)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from maxaillm.dev.finetune.export_facts import EXACT, Rounding
 from maxaillm.dev.finetune.exports import Export, exports, require_installed
-from maxaillm.dev.finetune.task_names import EVERY_TASK
+from maxaillm.dev.finetune.exports.shared.facts import EXACT, Rounding
+from maxaillm.dev.finetune.tasks.names import EVERY_TASK
 
 if TYPE_CHECKING:
-    from maxaillm.dev.finetune.hf.export_replay import Replay
-    from maxaillm.dev.finetune.hf.export_source import Trained
+    from maxaillm.dev.finetune.exports.shared.parity import Replay
+    from maxaillm.dev.finetune.exports.shared.source import Trained
 
 
 @exports.register
@@ -28,13 +28,13 @@ class Onnx(Export):
 
     def write(self, trained: Trained, folder: Path) -> Rounding:
         require_installed("onnx", "onnxscript", "onnxruntime", label=self.label)
-        from maxaillm.dev.finetune.hf.onnx_graph import write_graphs
+        from maxaillm.dev.finetune.exports.shared.onnx import write_graphs
 
         write_graphs(trained, folder)
         return EXACT
 
     def reload(self, folder: Path, trained: Trained) -> Replay:
-        from maxaillm.dev.finetune.hf.onnx_graph import OnnxReplay
+        from maxaillm.dev.finetune.exports.shared.onnx import OnnxReplay
 
         return OnnxReplay(folder, trained)
 
@@ -45,8 +45,8 @@ def export_onnx(model: str | Path, path: str | Path, base: str | Path | None = N
     It is replayed like every export, and not written where it differs. A text-to-text model has
     an encoder, too: export that as a folder. Raises ExportError.
     """
-    from maxaillm.dev.finetune.hf.exporting import export_model
-    from maxaillm.dev.finetune.hf.onnx_graph import place_graph, require_free
+    from maxaillm.dev.finetune.exports.shared.export import export_model
+    from maxaillm.dev.finetune.exports.shared.onnx import place_graph, require_free
 
     target = Path(path)
     require_free(target)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from maxaillm.dev.finetune.registry import Component, Registry
+from maxaillm.dev.finetune.components.registry import Component, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor

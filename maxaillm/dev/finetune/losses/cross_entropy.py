@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from maxaillm.dev.finetune.losses import LikelihoodLoss, losses
-from maxaillm.dev.finetune.task_names import CLASSES, TOKENS
+from maxaillm.dev.finetune.tasks.names import CLASSES, TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor

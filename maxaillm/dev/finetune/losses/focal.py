@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.losses import LikelihoodLoss, losses
-from maxaillm.dev.finetune.task_names import CLASSES, TOKENS
+from maxaillm.dev.finetune.tasks.names import CLASSES, TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.losses import TargetLoss, losses
-from maxaillm.dev.finetune.task_names import CLASSES
+from maxaillm.dev.finetune.tasks.names import CLASSES
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from maxaillm.dev.finetune.blueprint import Blueprint
-from maxaillm.dev.finetune.registry import Component, Registry
-from maxaillm.dev.finetune.task_names import EVERY_TASK
+from maxaillm.dev.finetune.components.registry import Component, Registry
+from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.tasks.names import EVERY_TASK
 
 if TYPE_CHECKING:
     from torch import Tensor

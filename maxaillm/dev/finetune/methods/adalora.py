@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from maxaillm.dev.finetune.blueprint import Blueprint, Layer
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
-from maxaillm.dev.finetune.peft_methods import ADAPTER, LayerMethod, put_back, trained_tensors
+from maxaillm.dev.finetune.methods.shared.peft import (
+    ADAPTER,
+    LayerMethod,
+    put_back,
+    trained_tensors,
+)
+from maxaillm.dev.finetune.model_files.shapes import Blueprint, Layer
 
 if TYPE_CHECKING:
     from torch import Tensor

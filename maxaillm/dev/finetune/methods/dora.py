@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from maxaillm.dev.finetune.blueprint import Layer
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.peft_methods import LoraMethod
+from maxaillm.dev.finetune.methods.shared.peft import LoraMethod
+from maxaillm.dev.finetune.model_files.shapes import Layer
 
 
 @methods.register

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.methods import Plan, TuneMethod, methods
+from maxaillm.dev.finetune.model_files.shapes import Blueprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

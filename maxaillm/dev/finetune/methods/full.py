@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.methods import Plan, TuneMethod, methods
+from maxaillm.dev.finetune.model_files.shapes import Blueprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

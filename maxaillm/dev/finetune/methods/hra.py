@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.blueprint import Layer
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.peft_methods import LayerMethod
+from maxaillm.dev.finetune.methods.shared.peft import LayerMethod
+from maxaillm.dev.finetune.model_files.shapes import Layer
 
 
 @methods.register

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from maxaillm.dev.finetune.blueprint import DOWN, FUSED, KEY, VALUE, Blueprint, Layer, fits
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
-from maxaillm.dev.finetune.peft_methods import LayerMethod
+from maxaillm.dev.finetune.methods.shared.peft import LayerMethod
+from maxaillm.dev.finetune.model_files.shapes import DOWN, FUSED, KEY, VALUE, Blueprint, Layer, fits
 
 
 @methods.register

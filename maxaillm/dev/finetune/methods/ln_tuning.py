@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any, ClassVar, Literal
 
-from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
-from maxaillm.dev.finetune.peft_methods import PeftMethod
+from maxaillm.dev.finetune.methods.shared.peft import PeftMethod
+from maxaillm.dev.finetune.model_files.shapes import Blueprint
 
 
 @methods.register

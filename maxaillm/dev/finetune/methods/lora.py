@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.peft_methods import LoraMethod
+from maxaillm.dev.finetune.methods.shared.peft import LoraMethod
 
 
 @methods.register

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.methods import Plan, methods
-from maxaillm.dev.finetune.peft_methods import ADAPTER, LoraMethod
+from maxaillm.dev.finetune.methods.shared.peft import ADAPTER, LoraMethod
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.blueprint import Blueprint
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.peft_methods import PrefixMethod, kv_width_of, layers_of
+from maxaillm.dev.finetune.methods.shared.peft import PrefixMethod, kv_width_of, layers_of
+from maxaillm.dev.finetune.model_files.shapes import Blueprint
 
 
 @methods.register

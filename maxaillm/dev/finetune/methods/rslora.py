@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.peft_methods import LoraMethod
+from maxaillm.dev.finetune.methods.shared.peft import LoraMethod
 
 
 @methods.register

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.blueprint import Blueprint, Layer
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.peft_methods import LayerMethod
+from maxaillm.dev.finetune.methods.shared.peft import LayerMethod
+from maxaillm.dev.finetune.model_files.shapes import Blueprint, Layer
 
 
 @methods.register

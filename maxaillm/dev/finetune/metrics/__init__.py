@@ -16,9 +16,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maxaillm.dev.finetune.components.registry import Component, Registry
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.registry import Component, Registry
-from maxaillm.dev.finetune.task_names import CLASSES, TEXTS, TOKENS
+from maxaillm.dev.finetune.tasks.names import CLASSES, TEXTS, TOKENS
 
 FloatArray = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from maxaillm.dev.finetune.metrics import metrics
-from maxaillm.dev.finetune.text_scores import CorpusScore
+from maxaillm.dev.finetune.metrics.shared.text_scores import CorpusScore
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as SacrebleuScorer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import sqrt
 from typing import ClassVar, Literal
 
-from maxaillm.dev.finetune.class_counts import ClassCounts
 from maxaillm.dev.finetune.metrics import Classified, ClassMetric, FloatArray, metrics
+from maxaillm.dev.finetune.metrics.shared.class_counts import ClassCounts
 
 
 @metrics.register

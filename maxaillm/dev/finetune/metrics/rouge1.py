@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.metrics import metrics
-from maxaillm.dev.finetune.text_scores import RougeScore
+from maxaillm.dev.finetune.metrics.shared.text_scores import RougeScore
 
 
 @metrics.register

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.base import MaxFineTuningBase
-from maxaillm.dev.finetune.checkpoints import Checkpoint, disk_full_said, size_bytes
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.estimate import count_steps
-from maxaillm.dev.finetune.events import StopAction
-from maxaillm.dev.finetune.launch import rank
 from maxaillm.dev.finetune.methods import Plan
+from maxaillm.dev.finetune.run.checkpoints import Checkpoint, disk_full_said, size_bytes
+from maxaillm.dev.finetune.run.events import StopAction
+from maxaillm.dev.finetune.run.torchrun import rank
 from maxaillm.dev.finetune.tasks import TASKS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-    from maxaillm.dev.finetune.hf.base_model import Base
-    from maxaillm.dev.finetune.hf.collate import Sequences
-    from maxaillm.dev.finetune.hf.evaluate import Judge
-    from maxaillm.dev.finetune.hf.tasks import ModelTask
-    from maxaillm.dev.finetune.hf.trainer import StepTrainer
+    from maxaillm.dev.finetune.hf.batches.collate import Sequences
+    from maxaillm.dev.finetune.hf.evaluation.evaluator import Judge
+    from maxaillm.dev.finetune.hf.prepare.base_model import Base
+    from maxaillm.dev.finetune.hf.training.tasks import ModelTask
+    from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
 
 
 class MaxHuggingFaceFineTuning(MaxFineTuningBase):
@@ -43,7 +43,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def load(self) -> None:
         """Settle what the configuration leaves open, then open tokenizer and weights."""
-        from maxaillm.dev.finetune.hf.base_model import open_base
+        from maxaillm.dev.finetune.hf.prepare.base_model import open_base
 
         if self.is_loaded:
             return
@@ -57,8 +57,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self, train_file: str | Path | None = None, validation_file: str | Path | None = None
     ) -> tuple[Sequences, Sequences | None]:
         """Read, tokenise, hold out, pack. Raises DataError where nothing can be learned."""
-        from maxaillm.dev.finetune.hf.collate import Sequences
-        from maxaillm.dev.finetune.hf.data import RunData
+        from maxaillm.dev.finetune.hf.batches.collate import Sequences
+        from maxaillm.dev.finetune.hf.prepare.data import RunData
 
         self.use_files(train_file, validation_file)
         self.load()
@@ -90,7 +90,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         steps there will be."""
         from transformers import set_seed
 
-        from maxaillm.dev.finetune.hf.dropout import use_cheap_dropout
+        from maxaillm.dev.finetune.hf.kernels.cpu_dropout import use_cheap_dropout
 
         self.load()
         set_seed(self.config.training.seed)  # adapters begin with random numbers
@@ -109,11 +109,11 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         resume: Checkpoint | None = None,
     ) -> StepTrainer:
         """Make all steps, or those after `resume`, or fewer where a stop is asked for."""
-        from maxaillm.dev.finetune.hf import callbacks
-        from maxaillm.dev.finetune.hf import resume as resuming
-        from maxaillm.dev.finetune.hf.hardware import compile_layers
-        from maxaillm.dev.finetune.hf.memory import out_of_memory_said
-        from maxaillm.dev.finetune.hf.tasks import Setup
+        from maxaillm.dev.finetune.hf.loading.hardware import compile_layers
+        from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
+        from maxaillm.dev.finetune.hf.training import callbacks
+        from maxaillm.dev.finetune.hf.training import resume as resuming
+        from maxaillm.dev.finetune.hf.training.tasks import Setup
 
         rows = train_dataset.rows
         staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
@@ -166,7 +166,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
-        from maxaillm.dev.finetune.hf.token_loss import measuring
+        from maxaillm.dev.finetune.hf.training.token_loss import measuring
 
         evaluation = self.config.evaluation
         with measuring(model):
@@ -201,7 +201,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def make_judge(self, held_out: Sequences) -> Judge:
         """What measures by the metrics of the run."""
-        from maxaillm.dev.finetune.hf.evaluate import Judge
+        from maxaillm.dev.finetune.hf.evaluation.evaluator import Judge
 
         names = self.config.evaluation.metrics
         size = self.config.training.per_device_train_batch_size
@@ -211,7 +211,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self, trainer: StepTrainer | str | Path | None = None, path: str | Path | None = None
     ) -> Path:
         """A whole folder: weights or adapter, tokenizer, chat template, settings, card."""
-        from maxaillm.dev.finetune.hf.saving import save_tuned
+        from maxaillm.dev.finetune.hf.loading.saving import save_tuned
 
         if isinstance(trainer, str | Path):
             trainer, path = None, trainer

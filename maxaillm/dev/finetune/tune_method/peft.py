@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maxaillm.dev.finetune.attempt import Attempt
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
+from maxaillm.dev.finetune.run.attempt import Attempt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from maxaillm.dev.finetune.hf.collate import Sequences
+    from maxaillm.dev.finetune.hf.batches.collate import Sequences
 
 
 class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
@@ -48,7 +48,7 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
 
     def adopt(self, dataset: Any, name: str) -> Sequences:
         """A data set as sequences that suit this run's model and method."""
-        from maxaillm.dev.finetune.hf.collate import Sequences
+        from maxaillm.dev.finetune.hf.batches.collate import Sequences
 
         if isinstance(dataset, Sequences):
             self.surveyed = self.surveyed or dataset.task
@@ -61,7 +61,7 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
 
     def read(self, path: Path) -> Any:
         """The rows of a file; the first file read settles the task."""
-        from maxaillm.dev.finetune.hf.data import RunData
+        from maxaillm.dev.finetune.hf.prepare.data import RunData
 
         if self.config.data.train_file is None:
             self.use_files(path, None)

@@ -1,0 +1,1 @@
+"""What the pages of a dataset show: rows, statistics, previews of changes."""

@@ -1,0 +1,1 @@
+"""Files of datasets on disk, named by their content."""

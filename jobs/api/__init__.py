@@ -1,0 +1,13 @@
+"""The REST API: runs, models and data sets under one address."""
+
+from datasets_app.api.datasets import router as datasets
+from datasets_app.api.hub import router as hub
+from jobs.api.models import router as models
+from jobs.api.runs import router as runs
+from maxft_site.web.api import make_api
+
+api = make_api("MaxFT", "api")
+api.add_router("/datasets", datasets)
+api.add_router("/datasets", hub)
+api.add_router("/runs", runs)
+api.add_router("/models", models)

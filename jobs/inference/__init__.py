@@ -1,0 +1,1 @@
+"""The inference worker: answers requests with the models that it keeps loaded."""

@@ -1,0 +1,195 @@
+"""Models that stay loaded between answers: bases as memory allows, adapters on top of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from jobs.models import LanguageModel
+from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.errors import ModelError, OutOfMemoryError
+from maxaillm.dev.finetune.model_files.card import read_card
+from maxaillm.model.sampling import SamplingOptions
+
+if TYPE_CHECKING:
+    from maxaillm.model.loaded import LoadedModel, Usage
+
+IDLE_SECONDS = 600
+MAX_CONTEXT = 8192
+"""Longer talks lose their beginning, whatever the model could take: memory is shared."""
+BUDGET_SHARE = 0.4
+"""Of the device's memory; trainings need theirs. One model is always loaded, however large."""
+MAX_ADAPTERS = 8
+"""Adapters kept on one base; they are small."""
+LEAST_ROOM = 4
+"""At least a quarter of the context, or what was asked for, stays free for the answer."""
+logger = logging.getLogger(__name__)
+
+
+class Source(NamedTuple):
+    """What is loaded for a model, as its row says."""
+
+    name: str
+    adapter: str | None
+    """What is laid on it."""
+    base: str | None = None
+    """What it lies on itself: an adapter with a head of its own shares its base with none."""
+
+
+def source_of(model: LanguageModel) -> Source:
+    """Raises ModelError where the row, or the disk, lacks a part."""
+    if model.kind != LanguageModel.Kind.ADAPTER:
+        return Source(model.source, None)
+    if model.base is None or model.base.kind == LanguageModel.Kind.ADAPTER:
+        raise ModelError(f"{model} has no base model that can be loaded.", "Choose another model.")
+    if not Path(model.source).is_dir():
+        raise ModelError(f"The files of {model} are gone.", "Tune it again, or choose another.")
+    if read_card(Path(model.source)).writes:
+        return Source(model.base.source, model.source)
+    return Source(model.source, None, model.base.source)
+
+
+class Warm:
+    """A loaded base and the adapters that lie on it."""
+
+    def __init__(self, llm: LoadedModel) -> None:
+        self.llm = llm
+        self.size_bytes = int(llm.model.get_memory_footprint())
+        self.adapters: OrderedDict[str, str] = OrderedDict()
+        self.count = 0
+        self.used = time.monotonic()
+
+    def wear(self, folder: str | None) -> None:
+        """Switch to the adapter in `folder`, or to none."""
+        if folder is not None and folder not in self.adapters:
+            if len(self.adapters) == MAX_ADAPTERS:
+                self.llm.unload_adapter(self.adapters.popitem(last=False)[1])
+            self.count += 1
+            self.llm.load_adapter(f"adapter_{self.count}", Path(folder))
+            self.adapters[folder] = f"adapter_{self.count}"
+        if folder is not None:
+            self.adapters.move_to_end(folder)
+        self.llm.set_adapter(self.adapters[folder] if folder else None)
+
+
+class Speech(NamedTuple):
+    """An answer about to be made."""
+
+    pieces: Generator[str, None, Usage]
+    dropped_messages: int
+
+
+class WarmModels:
+    """Loaded bases, the longest unused first; together they keep within `budget_bytes`."""
+
+    def __init__(self, device: str, budget_bytes: int = 0) -> None:
+        self.device, self.budget_bytes = device, budget_bytes
+        self.warm: OrderedDict[str, Warm] = OrderedDict()
+
+    def prepare(self) -> None:
+        """Import what takes seconds, so that the first answer does not wait for it."""
+        from maxaillm.dev.finetune.hf import loading
+        from maxaillm.dev.finetune.hf.loading import memory
+        from maxaillm.model import loaded
+
+        loading.set_threads()
+        device = loading.choose_device(loaded.available(self.device))
+        self.budget_bytes = self.budget_bytes or int(memory.total_bytes(device) * BUDGET_SHARE)
+
+    def has(self, model: LanguageModel) -> bool:
+        return source_of(model).name in self.warm
+
+    def speak(
+        self,
+        model: LanguageModel,
+        messages: Sequence[Message],
+        options: SamplingOptions,
+        should_stop: Callable[[], bool],
+    ) -> Speech:
+        """Get ready to answer. Raises ModelError, OutOfMemoryError, PromptTooLongError."""
+        source = source_of(model)
+        with memory_refusal_said(model):
+            warm = self.warm.get(source.name) or self.load(source, needed_bytes(model))
+            if source.base is None:
+                warm.wear(source.adapter)
+        warm.used = time.monotonic()
+        self.warm.move_to_end(source.name)
+        kept = cut_to_fit(warm.llm, messages, options.max_new_tokens)
+        turns = [message.model_dump(include={"role", "content"}) for message in kept]
+        pieces = memory_watched(model, warm.llm.stream(turns, options, should_stop))
+        return Speech(pieces, len(messages) - len(kept))
+
+    def load(self, source: Source, needed: int) -> Warm:
+        """Load what is to stay; others go first where the memory would not hold both."""
+        from maxaillm.model.opening import open_model
+
+        while self.warm and self.size_bytes + needed > self.budget_bytes:
+            self.unload(next(iter(self.warm)))
+        logger.info("Loading %s", source.name)
+        opened = open_model(source.name, source.base, self.device, max_length=MAX_CONTEXT)
+        warm = self.warm[source.name] = Warm(opened)
+        return warm
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(warm.size_bytes for warm in self.warm.values())
+
+    def unload(self, base: str) -> None:
+        from maxaillm.dev.finetune.hf.loading.memory import release
+
+        logger.info("Unloading %s", base)
+        del self.warm[base]
+        release()
+
+    def unload_idle(self) -> None:
+        """Give back the memory of what nobody talked to for a while."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        for base in [base for base, warm in self.warm.items() if warm.used < oldest]:
+            self.unload(base)
+
+
+def needed_bytes(model: LanguageModel) -> int:
+    """What loading will take at most: weights of two bytes may become four."""
+    base = model.base if model.kind == LanguageModel.Kind.ADAPTER and model.base else model
+    return 2 * base.size_bytes
+
+
+def cut_to_fit(llm: LoadedModel, messages: Sequence[Message], max_new_tokens: int) -> list[Message]:
+    """`messages` without the oldest questions and answers, as far as there is no room for them."""
+    system = [message for message in messages if message.role == "system"]
+    talk = [message for message in messages if message.role != "system"]
+    room = llm.max_length - min(max_new_tokens, llm.max_length // LEAST_ROOM)
+    while len(talk) > 1:
+        turns = [m.model_dump(include={"role", "content"}) for m in [*system, *talk]]
+        if llm.prompt_length(turns) <= room:
+            break
+        talk = talk[2:] if talk[1].role == "assistant" else talk[1:]
+    return [*system, *talk]
+
+
+@contextmanager
+def memory_refusal_said(model: LanguageModel) -> Iterator[None]:
+    """Turn every kind of exhausted memory into an error with a next step."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch says it with a RuntimeError; naming its class here would import torch.
+        is_torch = type(error).__name__ == "OutOfMemoryError" or "can't allocate" in str(error)
+        if not isinstance(error, MemoryError) and not is_torch:
+            raise
+        raise OutOfMemoryError(
+            f"There is not enough memory to answer with {model}.",
+            "Wait until a training has ended, shorten the talk, or choose a smaller model.",
+        ) from error
+
+
+def memory_watched(
+    model: LanguageModel, pieces: Generator[str, None, Usage]
+) -> Generator[str, None, Usage]:
+    with memory_refusal_said(model):
+        return (yield from pieces)

@@ -1,0 +1,1 @@
+"""Requests for answers and their streams of tokens, in Redis."""

@@ -1,0 +1,262 @@
+"""Asking for an answer and following it: the Redis keys between site and inference worker.
+
+A request waits as an id in a list; what it asks for lies beside it and expires. Its text comes
+back as a stream with numbered pieces, so that a reader who lost the connection goes on where it
+stopped. The last piece is the Outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from typing import Any, Literal, NamedTuple, Self, cast
+from uuid import UUID
+
+import redis
+import redis.asyncio
+from pydantic import BaseModel, JsonValue
+from redis.client import Pipeline
+
+from jobs.inference_queue.redis import async_connection, connection
+from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.model.sampling import SamplingOptions
+
+Client = Any
+"""redis-py types every answer as a union of all that any server may give."""
+WAITING = "infer:waiting"
+"""List of ids, first in, first out."""
+OWNERS = "infer:owners"
+"""Hash id -> user of every generation that waits or runs."""
+WORKERS = "infer:workers"
+"""Sorted set: worker's name by the time of its last beat."""
+KEEP_SECONDS = 600
+WAITING_LIMIT = 32
+BEAT_SECONDS = 5
+SILENT_SECONDS = 20
+"""A worker without a beat for so long is taken for dead."""
+
+
+class Request(BaseModel):
+    """What to answer. The model is a row; its folder is never part of a request."""
+
+    id: UUID
+    model: int
+    messages: Sequence[Message]
+    options: SamplingOptions
+
+
+FinishReason = Literal["stop", "length", "time", "cancelled", "error"]
+
+
+class Usage(BaseModel):
+    """What an answer cost."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    first_token_seconds: float | None = None
+    tokens_per_second: float | None = None
+    finish_reason: FinishReason = "stop"
+    dropped_messages: int = 0
+    """Messages at the start of the talk that no longer fit into the model's context."""
+
+
+class Outcome(BaseModel):
+    """How a generation ended, with all of its text."""
+
+    status: Literal["done", "stopped", "failed"]
+    text: str = ""
+    usage: Usage = Usage()
+    error: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def failed(cls, error: FineTuneError, text: str = "") -> Self:
+        usage = Usage(finish_reason="error")
+        return cls(status="failed", text=text, usage=usage, error=error.as_json())
+
+
+WITHDRAWN = Outcome(status="stopped", usage=Usage(finish_reason="cancelled"))
+"""How a generation ends that was stopped before it began."""
+
+
+PieceKind = Literal["waiting", "loading", "quiet", "text", "end", "lost"]
+
+
+class Piece(NamedTuple):
+    """One step of an answer on its way."""
+
+    id: str
+    kind: PieceKind
+    data: str = ""
+    """text: what comes next · waiting: how many are ahead · end: the Outcome as JSON ·
+    lost: why nobody will ever end it · quiet: nothing for a second."""
+
+
+class BusyError(FineTuneError):
+    """The user's last question, or too many of others, must be answered first."""
+
+    code = "busy"
+    status = 429
+
+
+class QueueAwayError(FineTuneError):
+    """Nobody can be asked now."""
+
+    code = "queue_away"
+    status = 503
+
+
+def request_key(generation: UUID | str) -> str:
+    return f"infer:{generation}:request"
+
+
+def pieces_key(generation: UUID | str) -> str:
+    return f"infer:{generation}:pieces"
+
+
+def cancel_key(generation: UUID | str) -> str:
+    return f"infer:{generation}:cancel"
+
+
+def running_key(worker: str) -> str:
+    """List with the id that a worker is at."""
+    return f"infer:running:{worker}"
+
+
+def submit(requests: Sequence[Request], *, user_id: int) -> None:
+    """Queue what belongs to one question. Raises BusyError; then nothing is queued."""
+
+    def enter(pipe: Pipeline) -> None:
+        owners = [int(owner) for owner in pipe.hvals(OWNERS)]
+        if user_id in owners:
+            raise BusyError(
+                "Your last question is still being answered.", "Wait for the answer or stop it."
+            )
+        if len(owners) + len(requests) > WAITING_LIMIT:
+            raise BusyError(
+                f"{len(owners)} questions are waiting already.", "Try again in a minute."
+            )
+        pipe.multi()
+        for request in requests:
+            pipe.set(request_key(request.id), request.model_dump_json(), ex=KEEP_SECONDS)
+            pipe.hset(OWNERS, str(request.id), str(user_id))
+            pipe.rpush(WAITING, str(request.id))
+
+    try:
+        with connection() as client:
+            client.transaction(enter, OWNERS)
+    except redis.ConnectionError as error:
+        raise QueueAwayError(
+            "The queue of the inference worker can't be reached.", "Try again in a minute."
+        ) from error
+
+
+def cancel(generation: UUID) -> bool:
+    """Stop a generation. True where it had not begun: then nobody else will end it."""
+    with connection() as client:
+        pipe = client.pipeline()
+        pipe.lrem(WAITING, 1, str(generation))
+        pipe.set(cancel_key(generation), 1, ex=KEEP_SECONDS)
+        withdrawn = bool(pipe.execute()[0])
+        if withdrawn:
+            publish_end(client, generation, WITHDRAWN)
+    return withdrawn
+
+
+def publish_end(client: Client, generation: UUID, outcome: Outcome) -> None:
+    """The last piece of an answer; its owner may ask again."""
+    pipe = client.pipeline()
+    pipe.xadd(pieces_key(generation), {"end": outcome.model_dump_json()})
+    pipe.expire(pieces_key(generation), KEEP_SECONDS)
+    pipe.hdel(OWNERS, str(generation))
+    pipe.delete(request_key(generation))
+    pipe.execute()
+
+
+def forget(generation: UUID) -> None:
+    """Free the owner of a generation that nobody will end."""
+    with connection() as client:
+        client.hdel(OWNERS, str(generation))
+
+
+def known(generations: Iterable[UUID]) -> set[UUID]:
+    """Those of `generations` that wait or run."""
+    with connection() as client:
+        owners = client.hkeys(OWNERS)
+    return {generation for generation in generations if str(generation).encode() in owners}
+
+
+def said_so_far(client: Client, generation: UUID) -> str:
+    """The text of an unfinished answer, from its stream."""
+    entries = client.xrange(pieces_key(generation))
+    return "".join(fields[b"text"].decode() for _, fields in entries if b"text" in fields)
+
+
+def forget_lost(client: Client) -> None:
+    """Free the owners of generations that neither wait nor run any more."""
+    # In this order, so that one which moves on meanwhile is seen in one place or the other.
+    owned = set(client.hkeys(OWNERS))
+    alive = set(client.lrange(WAITING, 0, -1))
+    for worker in client.zrange(WORKERS, 0, -1):
+        alive.update(client.lrange(running_key(worker.decode()), 0, -1))
+    if lost := owned - alive:
+        client.hdel(OWNERS, *lost)
+
+
+def is_lost(generation: UUID) -> bool:
+    """Whether nobody will ever end this generation, as far as one can see."""
+    with connection() as client:
+        alive = client.zcount(WORKERS, time.time() - SILENT_SECONDS, "+inf")
+        return not alive or not client.hexists(OWNERS, str(generation))
+
+
+async def follow(generation: UUID, after: str = "0") -> AsyncGenerator[Piece, None]:
+    """The pieces behind `after` as they come, up to `end` or `lost`. Safe to leave at any time."""
+    client: Client = async_connection()
+    last_sign = time.monotonic()
+    try:
+        while True:
+            pieces = await next_pieces(client, generation, after)
+            for piece in pieces:
+                if piece.kind != "lost":
+                    last_sign = time.monotonic()
+                elif time.monotonic() - last_sign < SILENT_SECONDS:
+                    continue
+                after = piece.id or after
+                yield piece
+                if piece.kind in {"end", "lost"}:
+                    return
+    finally:
+        await client.aclose()
+
+
+async def next_pieces(client: Client, generation: UUID, after: str) -> list[Piece]:
+    """What came behind `after`; where nothing did for a second, why."""
+    try:
+        found = await client.xread({pieces_key(generation): after}, block=1000)
+        if not found:
+            return [await explain_quiet(client, generation)]
+    except redis.ConnectionError:
+        await asyncio.sleep(0.5)
+        return [Piece("", "lost", "Redis can't be reached.")]
+    return [read_piece(entry_id, fields) for _, entries in found for entry_id, fields in entries]
+
+
+def read_piece(entry_id: bytes, fields: dict[bytes, bytes]) -> Piece:
+    [(kind, data)] = fields.items()
+    return Piece(entry_id.decode(), cast("PieceKind", kind.decode()), data.decode())
+
+
+async def explain_quiet(client: Client, generation: UUID) -> Piece:
+    """Why no piece came: it waits, is being made, nobody works, or nobody knows it."""
+    pipe = client.pipeline()
+    pipe.hexists(OWNERS, str(generation))
+    pipe.lpos(WAITING, str(generation))
+    pipe.zcount(WORKERS, time.time() - SILENT_SECONDS, "+inf")
+    owned, ahead, workers = await pipe.execute()
+    if not owned:
+        return Piece("", "lost", "The answer was lost.")
+    if not workers:
+        return Piece("", "lost", "No inference worker is running.")
+    return Piece("", "quiet") if ahead is None else Piece("", "waiting", str(ahead))

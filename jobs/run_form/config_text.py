@@ -1,0 +1,58 @@
+"""A run as text: YAML to paste, a command to type, a request to send."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import yaml
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.files import MAX_BYTES, MAX_DEPTH, depth, parse_yaml, wrong
+
+ENGINE = "python -m maxaillm.dev.finetune train"
+
+
+def config_from_yaml(text: str) -> RunConfig:
+    """What was pasted. Raises ConfigError with every mistake; no tags, no aliases, 64 KB."""
+    if len(text.encode()) > MAX_BYTES:
+        raise wrong("", f"The text is larger than {MAX_BYTES // 1024} KB.")
+    data = parse_yaml(text, "The text")
+    if not isinstance(data, dict) or depth(data) > MAX_DEPTH:
+        raise wrong("", "The text holds no configuration.", "sections with options")
+    return RunConfig.parse(data)
+
+
+def told(config: RunConfig) -> dict[str, Any]:
+    """The options that say something: what is as the default is left out, names of choices kept."""
+    data = config.model_dump(mode="json", exclude_defaults=True)
+    data.setdefault("tuning", {})["name"] = config.tuning.name
+    return {name: value for name, value in data.items() if value not in ({}, "")}
+
+
+def as_yaml(config: RunConfig) -> str:
+    return yaml.safe_dump(told(config), sort_keys=False, allow_unicode=True)
+
+
+def as_command(config: RunConfig) -> str:
+    """Typed in a shell: the file is written, then the engine trains it."""
+    data = told(config)
+    chosen = {"train_file": "rows.jsonl"}
+    data["data"] = chosen | {
+        name: value
+        for name, value in data.get("data", {}).items()
+        if name not in {"dataset", "version"}
+    }
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return f"printf %s {shlex.quote(text)} > run.yaml\n{ENGINE} run.yaml"
+
+
+def as_request(config: RunConfig, address: str) -> str:
+    body = json.dumps(told(config), indent=2, ensure_ascii=False)
+    return (
+        f"curl {address} \\\n"
+        '  -H "Authorization: Bearer $MAXFT_TOKEN" \\\n'
+        '  -H "Content-Type: application/json" \\\n'
+        f"  -d {shlex.quote(body)}"
+    )

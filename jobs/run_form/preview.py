@@ -1,0 +1,152 @@
+"""What a run would do, before it is started: memory, steps, time, and what to put right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from pydantic import JsonValue
+
+from datasets_app.models import DatasetVersion
+from jobs.models import LanguageModel
+from jobs.run_form.findings import Finding, findings_of
+from jobs.run_form.machine import machine
+from jobs.services.models import check_source
+from jobs.services.resolve import refused_methods, settle
+from jobs.services.runs import ready_version
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
+from maxaillm.dev.finetune.estimate import Estimate, estimate
+
+MEMORY_PARTS = {
+    "weights": "Weights",
+    "activations": "Activations",
+    "optimizer": "Optimiser",
+    "gradients": "Gradients",
+}
+
+
+class MeterPart(NamedTuple):
+    """A piece of the memory bar; `x` and `width` in percent of its length."""
+
+    word: str
+    size_bytes: int
+    x: str
+    width: str
+
+
+class Meter(NamedTuple):
+    """What is needed, part by part, against what the machine has."""
+
+    parts: list[MeterPart]
+    limit_x: str
+    needed_x: str
+    over_bytes: int
+
+
+class Preview(NamedTuple):
+    """`missing` names the fields that must be put right before the run can start."""
+
+    missing: list[str]
+    config: RunConfig | None = None
+    version: DatasetVersion | None = None
+    estimate: Estimate | None = None
+    findings: tuple[Finding, ...] = ()
+    disk_free: int = 0
+    error: FineTuneError | None = None
+    """Why there is no estimate."""
+    refused: Mapping[str, str] = {}
+    """Methods that can't tune this model on these data, and why."""
+
+    @property
+    def effective_batch(self) -> int:
+        training = self.config.training if self.config else None
+        if training is None:
+            return 0
+        return training.per_device_train_batch_size * training.gradient_accumulation_steps
+
+    @property
+    def meter(self) -> Meter | None:
+        return meter(self.estimate) if self.estimate else None
+
+    @property
+    def trained_share(self) -> float:
+        if self.estimate is None or not self.estimate.total_parameters:
+            return 0.0
+        return self.estimate.trainable_parameters / self.estimate.total_parameters
+
+
+def preview_run(config: RunConfig, user: User) -> Preview:
+    """Raises ConfigError where data set or model can't be used by `user`."""
+    version = ready_version(user, config)
+    if version is None:
+        message = "There is no such data set that is ready."
+        raise ConfigError([Problem("data.dataset", message, config.data.dataset, "one of yours")])
+    source = source_of(config.model.name, user)
+    settled = settle(config, version, source)
+    resolved = with_files(settled, source, version)
+    now = machine()
+    shown = Preview([], settled, version, disk_free=now.disk_total - now.disk_used)
+    try:
+        found = estimate(resolved, version.training_rows)
+    except FineTuneError as error:
+        return shown._replace(error=error)
+    findings = findings_of(resolved, version.training_rows, found, shown.disk_free)
+    return shown._replace(estimate=found, findings=tuple(findings))
+
+
+def refused(config: RunConfig, user: User) -> dict[str, str]:
+    """The methods that can't tune the chosen model on the chosen data, and why."""
+    version = ready_version(user, config)
+    if version is None:
+        return {}
+    try:
+        return refused_methods(config, version, source_of(config.model.name, user))
+    except ConfigError:
+        return {}  # there is no such model, which its own field says
+
+
+def source_of(name: str, user: User) -> str:
+    """What the engine opens for a model's name. Nothing is written, unlike when a run starts."""
+    known = LanguageModel.objects.visible_to(user).filter(name=name).first()
+    if known is not None:
+        return known.source
+    try:
+        check_source(name)
+    except FineTuneError as error:
+        raise ConfigError([Problem("model.name", error.message, name, error.hint)]) from None
+    return name
+
+
+def with_files(config: RunConfig, source: str, version: DatasetVersion) -> RunConfig:
+    data = config.data.model_copy(
+        update={"dataset": None, "version": None, "train_file": str(version.training_path)}
+    )
+    model = config.model.model_copy(update={"name": source})
+    return config.model_copy(update={"data": data, "model": model})
+
+
+def meter(found: Estimate) -> Meter:
+    """The bar spans what is needed or what there is, whichever is more, and a little."""
+    needed, there = found.memory_bytes.total, found.available_bytes
+    length = 1.06 * max(needed, there)
+    sizes = {word: getattr(found.memory_bytes, name) for name, word in MEMORY_PARTS.items()}
+    sizes["Libraries and reserve"] = max(0, needed - sum(sizes.values()))
+    parts, x = [], 0.0
+    for word, size in sizes.items():
+        width = 100 * size / length
+        parts.append(MeterPart(word, size, f"{x:.2f}%", f"{width:.2f}%"))
+        x += width
+    over = max(0, needed - there)
+    return Meter(parts, f"{100 * there / length:.2f}%", f"{100 * needed / length:.2f}%", over)
+
+
+def as_json(preview: Preview) -> dict[str, JsonValue]:
+    """The API's answer. Figures that can't be known are null; a finding says why."""
+    if preview.estimate is not None:
+        figures: dict[str, Any] = preview.estimate.as_json()
+        return figures | {"findings": [finding.as_json() for finding in preview.findings]}
+    unknown: dict[str, JsonValue] = dict.fromkeys(Estimate._fields)
+    error = preview.error.as_json() if preview.error else {}
+    return unknown | {"findings": [{"level": "warn", **error}]}

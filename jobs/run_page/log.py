@@ -1,0 +1,67 @@
+"""The end of a run's log, read backwards in bounded memory, as text and nothing else."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from jobs.models import Run
+from maxaillm.dev.finetune.run.events import Event
+
+TAIL_BYTES = 256 * 1024
+TAIL_LINES = 400
+LINE_LENGTH = 2000
+CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]"
+)
+"""Terminal colours, other control characters, and marks that turn the reading direction."""
+
+
+class LogTail(NamedTuple):
+    lines: list[str]
+    size_bytes: int
+    is_whole: bool
+    """Whether nothing stands before the lines that were searched."""
+
+
+def tail_of(run: Run, words: str = "") -> LogTail:
+    """The newest lines of the newest attempt's log that hold `words`, literally."""
+    path = run.attempt_folder(run.attempt).log
+    if not path.is_file():
+        return LogTail([], 0, is_whole=True)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - TAIL_BYTES))
+        text = file.read(TAIL_BYTES).decode(errors="replace")
+    lines = [clean(line) for line in text.split("\n")]
+    if size > TAIL_BYTES:
+        lines = lines[1:]
+    found = [line for line in lines if line.strip() and words.casefold() in line.casefold()]
+    return LogTail(found[-TAIL_LINES:], size, is_whole=size <= TAIL_BYTES)
+
+
+def clean(line: str) -> str:
+    """Progress bars overwrite themselves with carriage returns: the last state is kept."""
+    plain = CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])[:LINE_LENGTH]
+    return told(plain) if plain.startswith('{"') else plain
+
+
+def told(line: str) -> str:
+    """An event, which the trainer prints as JSON, in words: when, what, at which step, numbers."""
+    try:
+        event = Event.model_validate_json(line)
+    except ValidationError:
+        return line
+    clock = datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S")
+    step = "" if event.step is None else f"step {event.step:,}  "
+    facts = (f"{name} {fact(value)}" for name, value in event.data.items())
+    return f"{clock}  {event.kind:<10}  {step}{'  '.join(facts)}"
+
+
+def fact(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())

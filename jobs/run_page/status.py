@@ -1,0 +1,186 @@
+"""What the status panel of a run page says: progress, ruler, phases, five numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import ceil
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from jobs.models import Event, Run
+from jobs.run_page.states import PHASES
+from jobs.selectors import best_evaluation, first_loss, newest_log
+from maxaillm.dev.finetune.metrics import Metric, metrics
+from maxft_site.web.templatetags.ui import count, duration, percent, sig, size
+
+MOST_TICKS = 24
+MOST_STATS = 5
+
+
+class Tick(NamedTuple):
+    """A mark on the ruler; `x` in percent of its length."""
+
+    x: str
+    word: str
+    anchor: str
+    is_best: bool
+
+
+class Phase(NamedTuple):
+    word: str
+    seconds: float | None
+    state: str
+    """done, now, or empty for what is to come."""
+
+
+class Stat(NamedTuple):
+    label: str
+    figure: str
+    unit: str
+    meaning: str
+
+
+class StatusPanel(NamedTuple):
+    ruler: list[Tick]
+    phases: list[Phase]
+    stats: list[Stat]
+    ends_at: datetime | None
+    epoch: float | None
+
+
+def status_panel(run: Run) -> StatusPanel:
+    now = newest_log(run)
+    best = best_evaluation(run)
+    return StatusPanel(
+        ruler=ruler(run, best.step if best else None),
+        phases=phases(run),
+        stats=stats(run, now, best),
+        ends_at=ends_at(run),
+        epoch=now.get("epoch"),
+    )
+
+
+def ends_at(run: Run) -> datetime | None:
+    if not run.is_active or run.seconds_left is None:
+        return None
+    return timezone.now() + timedelta(seconds=run.seconds_left)
+
+
+def ruler(run: Run, best: int | None) -> list[Tick]:
+    """A tick at each checkpoint; every few where there are many. The best step is named."""
+    total = run.total_steps
+    if not total:
+        return []
+    every = int(run.config.get("training", {}).get("save_steps") or 50)
+    stride = every * max(1, ceil(total / every / MOST_TICKS))
+    labelled = stride * max(1, ceil(total / stride / 8))
+    steps = {*range(0, total, stride), total} | ({best} if best else set())
+    return [
+        Tick(
+            x=f"{100 * step / total:.2f}%",
+            word=word_at(step, total, best, labelled),
+            anchor={0: "start", total: "end"}.get(step, "middle"),
+            is_best=step == best,
+        )
+        for step in sorted(steps)
+    ]
+
+
+def word_at(step: int, total: int, best: int | None, labelled: int) -> str:
+    if step == best:
+        return f"{step:,} best"
+    if step in {0, total}:
+        return f"{step:,}"
+    near = [other for other in (0, total, best or 0) if abs(step - other) < total * 0.09]
+    return "" if near or step % labelled else f"{step:,}"
+
+
+def phases(run: Run) -> list[Phase]:
+    """The phases of the newest attempt with their durations; the rest is to come."""
+    begun = [(str(item["name"]), float(item["started"])) for item in run.phases]
+    ends = [*(started for _, started in begun[1:]), last_moment(run)]
+    seconds: dict[str, float] = {}
+    for (name, started), ended in zip(begun, ends, strict=False):
+        seconds[name] = seconds.get(name, 0.0) + max(0.0, ended - started)
+    now = begun[-1][0] if begun and run.is_active else None
+    return [
+        Phase(words[0], seconds.get(name), phase_state(name, now, seconds))
+        for name, words in PHASES.items()
+        if name in seconds or not run.has_ended
+    ]
+
+
+def phase_state(name: str, now: str | None, seconds: dict[str, float]) -> str:
+    if name == now:
+        return "now"
+    return "done" if name in seconds else ""
+
+
+def last_moment(run: Run) -> float:
+    return (run.ended or timezone.now()).timestamp()
+
+
+def stats(run: Run, now: dict[str, float], best: Event | None) -> list[Stat]:
+    found = [loss_stat(run, now), best_stat(run, best), *judged_stats(run)]
+    if "tokens_per_second" in now:
+        found.append(Stat("Throughput", count(now["tokens_per_second"]), "tokens/s", pace(run)))
+    if "tokens" in now:
+        found.append(Stat("Tokens seen", count(now["tokens"]), "", f"in {run.step:,} steps"))
+    if "memory_bytes" in now:
+        figure, _, unit = size(now["memory_bytes"]).partition(" ")
+        found.append(Stat("Memory", figure, unit, "of the trainer"))
+    return [stat for stat in found if stat][:MOST_STATS]
+
+
+def loss_stat(run: Run, now: dict[str, float]) -> Stat | None:
+    if "loss" not in now:
+        return None
+    first = first_loss(run)
+    return Stat("Training loss", sig(now["loss"]), "", f"from {sig(first)}" if first else "")
+
+
+def best_stat(run: Run, best: Event | None) -> Stat | None:
+    if best is None or best.step is None:
+        return None
+    past = run.step - best.step
+    when = f"step {best.step:,}" + (f", {past:,} steps ago" if past > 0 else "")
+    return Stat("Best validation loss", f"{best.data['eval_loss']:.4g}", "", when)
+
+
+def judged_stats(run: Run) -> list[Stat]:
+    """The newest value of each metric that is more than the loss, beside the base model's."""
+    base = run.events.filter(kind="eval", step=0).first()
+    names = run.config.get("evaluation", {}).get("metrics", [])
+    measured = {
+        name: run.events.filter(kind="eval", step__gt=0, data__has_key=name).last()
+        for name in names
+        if name in metrics
+    }
+    return [
+        judged_stat(metrics[name], newest.data[name], base)
+        for name, newest in measured.items()
+        if newest
+    ]
+
+
+def judged_stat(metric: type[Metric], value: float | None, base: Event | None) -> Stat:
+    before = base.data.get(name_of(metric)) if base else None
+    figure = percent(value) if metric.is_share else sig(value)
+    meaning = percent(before) if metric.is_share else sig(before)
+    figure, _, unit = figure.partition(" ")
+    return Stat(metric.label, figure, unit, f"base {meaning}" if before is not None else "")
+
+
+def name_of(metric: type[Metric]) -> str:
+    return str(metric.model_fields["name"].default)
+
+
+def pace(run: Run) -> str:
+    """How long a step takes, from the newest steps' times, evaluation included."""
+    newest = run.events.filter(kind="log", step__isnull=False).order_by("-step")[:50]
+    points = [(event.step or 0, event.time) for event in newest]
+    if len(points) < 2 or points[0][0] == points[-1][0]:
+        return ""
+    (step, time), (first_step, first_time) = points[0], points[-1]
+    return f"{duration((time - first_time) / (step - first_step))} a step"

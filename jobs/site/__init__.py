@@ -1,0 +1,1 @@
+"""The processes of a site: Redis and the supervisor of `up`."""

@@ -1,0 +1,156 @@
+"""Starts the site's processes, restarts what dies, and ends all of them in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+STEADY_SECONDS = 30.0
+"""A process that lived so long is restarted as quickly as at first."""
+READY_SECONDS = 60.0
+SUPERVISED_BY = "MAXFT_UP"
+"""In a program's environment: the process that keeps it up."""
+LOG_BYTES = 5_000_000
+
+IsReady = Callable[[], Awaitable[bool]]
+
+
+def end_with_supervisor() -> None:
+    """For programs: don't outlive the supervisor, if there is one and the kernel lets us."""
+    if os.environ.get(SUPERVISED_BY) == str(os.getppid()):
+        end_with_parent(os.getppid())
+
+
+class Program(NamedTuple):
+    """A process to keep up."""
+
+    name: str
+    argv: Sequence[str]
+    is_ready: IsReady | None = None
+    leave_seconds: float = 5.0
+    """So long it may take to leave; then it is killed."""
+    leaves_last: bool = False
+    """Others need it while they leave."""
+
+
+class Supervisor:
+    """Each program runs in a session of its own: Ctrl-C reaches this process alone, which then
+    ends them in order. Should this process be killed, the kernel kills them with it."""
+
+    def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
+        self.logs, self.env = logs, {**env, SUPERVISED_BY: str(os.getpid())}
+        self.running: dict[str, asyncio.subprocess.Process] = {}
+        self.programs: dict[str, Program] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.wants_to_stop = asyncio.Event()
+
+    def stop_on_signals(self) -> None:
+        """The first asks all to leave, the second does not wait for them."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.stop)
+
+    def stop(self) -> None:
+        if self.wants_to_stop.is_set():
+            for name in self.running:
+                self.signal(name, signal.SIGKILL)
+        self.wants_to_stop.set()
+
+    async def start(self, program: Program) -> None:
+        """Begin to keep a program up. Returns as soon as it is ready.
+
+        Raises FineTuneError where it is not in time.
+        """
+        self.programs[program.name] = program
+        task = asyncio.create_task(self.keep_up(program))
+        self.tasks.add(task)
+        if program.is_ready is None:
+            return
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while not (await program.is_ready() or self.wants_to_stop.is_set()):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise FineTuneError(
+                f"The program {program.name} did not start within {READY_SECONDS:.0f} s.",
+                f"See {self.log_of(program.name)}.",
+            ) from None
+
+    async def keep_up(self, program: Program) -> None:
+        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
+        while not self.wants_to_stop.is_set():
+            began = loop.time()
+            process = await self.spawn(program)
+            if self.wants_to_stop.is_set():
+                self.signal(program.name, signal.SIGKILL)
+            status = await process.wait()
+            del self.running[program.name]
+            if self.wants_to_stop.is_set():
+                return
+            log.warning("%s ended (%s) and is started again.", program.name, status)
+            pause = FIRST_PAUSE if loop.time() - began > STEADY_SECONDS else pause
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wants_to_stop.wait(), pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def spawn(self, program: Program) -> asyncio.subprocess.Process:
+        path = self.log_of(program.name)
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_suffix(".old.log"))
+        with path.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *program.argv,
+                env=self.env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=bound_to_this_process(),
+            )
+        self.running[program.name] = process
+        return process
+
+    def log_of(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    async def end_all(self) -> None:
+        """Everybody leaves; those that others need leave last; who does not leave is killed."""
+        self.wants_to_stop.set()
+        for is_last in (False, True):
+            leaving = [p for p in self.programs.values() if p.leaves_last == is_last]
+            await asyncio.gather(*map(self.end, leaving))
+        await asyncio.gather(*self.tasks)
+
+    async def end(self, program: Program) -> None:
+        process = self.running.get(program.name)
+        if process is None:
+            return
+        self.signal(program.name, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), program.leave_seconds)
+        self.signal(program.name, signal.SIGKILL)
+        await process.wait()
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Signal a program; to kill it means all of its group."""
+        process = self.running.get(name)
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)

@@ -1,0 +1,1 @@
+"""Carrying out a run: worker, runner, engine process, watchdog, recovery."""

@@ -1,0 +1,72 @@
+"""The folder of an attempt, made ready: configuration with real paths, checkpoint to go on from."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from django.db.models import Max
+
+from jobs.models import Run
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.model_files.folder import is_hub_name
+from maxaillm.dev.finetune.run.checkpoints import Checkpoint, newest_verified
+from maxaillm.dev.finetune.run.events import RunFolder, write_atomically
+
+
+class Prepared(NamedTuple):
+    """An attempt that can start."""
+
+    folder: RunFolder
+    argv: list[str]
+    is_online: bool
+    resume: Checkpoint | None
+    damaged: list[str]
+    """What was wrong with newer checkpoints, in words."""
+
+
+def make_folder(run: Run) -> RunFolder:
+    """The private folder of the run's attempt."""
+    folder = run.attempt_folder(run.attempt)
+    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def prepare(run: Run) -> Prepared:
+    """Write the attempt's configuration into its folder and find where it goes on.
+
+    Raises DataError where the rows of its data set are gone.
+    """
+    folder = run.attempt_folder(run.attempt)
+    config = resolved_config(run)
+    write_atomically(folder.config, config.model_dump_json(indent=1).encode())
+    earlier = [run.attempt_folder(number).checkpoints for number in range(1, run.attempt)]
+    resume, damaged = newest_verified(earlier, at_most=recorded_checkpoint(run))
+    argv = ["train", str(folder.config), "--folder", str(folder.root)]
+    if resume:
+        argv += ["--resume", str(resume.folder)]
+    words = [error.message for error in damaged]
+    return Prepared(folder, argv, is_hub_name(config.model.name), resume, words)
+
+
+def recorded_checkpoint(run: Run) -> int:
+    """The last step of which a checkpoint is on record; 0 where none is.
+
+    An attempt that was given up may have gone on where nobody listened. From a checkpoint that
+    it made then, the curve would lack the steps before.
+    """
+    saved = run.events.filter(kind="checkpoint").aggregate(last=Max("step"))
+    return int(saved["last"] or 0)
+
+
+def resolved_config(run: Run) -> RunConfig:
+    """The run's configuration with files in place of the names of this site."""
+    if run.dataset is None or not run.dataset.training_path.is_file():
+        raise DataError("The rows of the data set are gone.", "Upload the file again.")
+    config = json.loads(json.dumps(run.config))
+    data = {"dataset": None, "version": None, "train_file": str(run.dataset.training_path)}
+    config["data"] |= data
+    if run.base_model is not None:
+        config["model"]["name"] = run.base_model.source
+    return RunConfig.parse(config)

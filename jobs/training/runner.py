@@ -1,0 +1,239 @@
+"""One attempt at a run: starts the engine, follows its journal, sees it to its end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from types import FrameType
+from typing import cast
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from jobs.models import Run
+from jobs.services import attempts
+from jobs.services.ingest import FencedError, record_events, warn
+from jobs.training.attempt_folder import make_folder, prepare
+from jobs.training.engine_process import KILLED, Trainer, memory_limit_bytes
+from jobs.training.recovery import clear_leftovers
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.run.attempt import hold_lock
+from maxaillm.dev.finetune.run.events import ENDINGS, Event, JournalReader, StopAction
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.05
+RECORD_SECONDS = 0.2
+"""New lines are recorded, and then announced, at most so often: quick steps come in bundles."""
+BEAT_SECONDS = 1.0
+GRACE_SECONDS: dict[StopAction, float] = {"cancel": 5, "save": 600, "pause": 600, "release": 11}
+"""How long a trainer may take to leave by itself: what is to be kept must be written first."""
+TERMINATE_SECONDS = 3.0
+FROZEN_SECONDS = 60.0
+"""A trainer's own beat comes every two seconds, from a thread: without it, it is stuck."""
+DUMP_SECONDS = 2.0
+LINGER_SECONDS = 15.0
+"""How long a trainer may take to go after its last word."""
+MUCH_MEMORY = 0.8
+
+
+class Clock:
+    """Says when something has been so long ago. Never the wall's clock: that one jumps."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def restart(self) -> None:
+        self.began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+class Runner:
+    """Carries out one attempt and always brings it to a truthful state."""
+
+    def __init__(self, run: Run, worker: str) -> None:
+        self.run, self.worker = run, worker
+        self.key = (run.pk, run.attempt)
+        self.waiting: list[Event] = []
+        self.asked: StopAction | None = None
+        self.asked_clock = Clock()
+        self.leaving = self.is_fenced = self.has_ended = False
+        self.was_terminated = False
+        self.is_loading = True
+        self.record_clock, self.beat_clock = Clock(), Clock()
+        self.frozen_clock, self.silent_clock = Clock(), Clock()
+        self.last_beat = b""
+        self.death = ""
+
+    def carry_out(self) -> None:
+        signal.signal(signal.SIGTERM, self.leave)
+        root = make_folder(self.run)
+        with hold_lock(root.watch_lock):
+            self.make_attempt()
+
+    def make_attempt(self) -> None:
+        try:
+            prepared = prepare(self.run)
+        except FineTuneError as error:
+            attempts.fail(*self.key, by=self.worker, error=error.as_json())
+            return
+        self.folder = prepared.folder
+        self.journal = JournalReader(self.folder.journal)
+        self.trainer = Trainer(prepared.argv, self.folder, online=prepared.is_online)
+        try:
+            warn(*self.key, prepared.damaged)
+            self.follow()
+        finally:
+            self.trainer.close()
+            clear_leftovers(self.folder)
+        if not self.is_fenced:
+            self.finish()
+
+    def leave(self, _number: int, _frame: FrameType | None) -> None:
+        """The worker is being stopped: have the trainer save and give the run back."""
+        self.leaving = True
+
+    def follow(self) -> None:
+        """Until the trainer has ended: journal to database, wishes to trainer, signs of life."""
+        while self.trainer.poll() is None and not self.is_fenced:
+            self.read_journal()
+            if not self.has_ended:
+                self.keep_in_touch()
+            elif self.silent_clock.seconds > LINGER_SECONDS:
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def keep_in_touch(self) -> None:
+        if self.beat_clock.seconds >= BEAT_SECONDS:
+            self.beat_clock.restart()
+            self.beat()
+            self.trainer.measure()
+            self.watch_life()
+        if self.leaving:
+            self.ask("release")
+        self.insist()
+
+    def read_journal(self) -> None:
+        self.take(self.journal.read())
+        if self.waiting and self.record_clock.seconds >= RECORD_SECONDS:
+            self.record()
+
+    def record(self) -> None:
+        """Bring the lines that wait into the database; it may be locked or away."""
+        self.record_clock.restart()
+        try:
+            record_events(*self.key, self.waiting)
+        except FencedError as error:
+            self.fence(error.message)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("Run %s: the database is away, the journal waits: %s", self.run.pk, error)
+            close_old_connections()
+        else:
+            self.waiting = []
+
+    def take(self, events: list[Event]) -> None:
+        self.waiting += events
+        if events:
+            self.silent_clock.restart()
+        for event in events:
+            if event.kind == "stage":
+                self.is_loading = event.data.get("name") == "load"
+            self.has_ended |= event.kind in ENDINGS
+
+    def beat(self) -> None:
+        try:
+            wish = attempts.beat(*self.key)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("Run %s: the database is away: %s", self.run.pk, error)
+            close_old_connections()
+            return
+        if wish is None:
+            self.fence("The attempt owns the run no more.")
+        elif wish:
+            self.ask(cast(StopAction, wish))
+
+    def fence(self, why: str) -> None:
+        log.warning("Run %s, attempt %s: %s", *self.key, why)
+        self.is_fenced = True
+
+    def ask(self, action: StopAction) -> None:
+        """Pass on a wish; one that came first stays, unless the user lost patience."""
+        if self.asked == action or (self.asked and action != "cancel"):
+            return
+        self.asked = action
+        self.asked_clock.restart()
+        self.folder.ask_to_stop(action)
+
+    def insist(self) -> None:
+        """A trainer that does not leave in time is told by signal, then killed."""
+        if self.asked is None:
+            return
+        overdue = self.asked_clock.seconds - GRACE_SECONDS[self.asked]
+        if not self.trainer.pid:
+            self.death = "It was stopped before it began."
+            self.trainer.kill()
+        elif overdue > TERMINATE_SECONDS:
+            self.death = f"It did not leave when asked to ({self.asked}) and was ended."
+            self.trainer.kill()
+        elif overdue > 0 and not self.was_terminated:
+            self.was_terminated = True
+            self.trainer.signal(signal.SIGTERM)
+
+    def watch_life(self) -> None:
+        """End a trainer that is stuck, after it has written where."""
+        beat = self.folder.beat.read_bytes() if self.folder.beat.exists() else b""
+        if beat != self.last_beat or not beat:
+            self.last_beat = beat
+            self.frozen_clock.restart()
+        if self.frozen_clock.seconds > FROZEN_SECONDS:
+            self.death = f"The trainer gave no sign of life for {FROZEN_SECONDS:.0f} s."
+        elif self.silent_clock.seconds > settings.STALL_SECONDS and not self.is_loading:
+            self.death = f"The trainer made no progress for {settings.STALL_SECONDS:.0f} s."
+        else:
+            return
+        self.trainer.signal(signal.SIGABRT)  # faulthandler writes the stacks into the log
+        time.sleep(DUMP_SECONDS)
+        self.trainer.kill()
+
+    def finish(self) -> None:
+        """The trainer has ended: record its last words, and if there were none, say so."""
+        self.take(self.journal.read())
+        while self.waiting and not self.is_fenced:
+            self.record()
+            time.sleep(BEAT_SECONDS if self.waiting else 0)
+            self.take(self.journal.read())
+        if self.is_fenced:
+            return
+        if self.asked == "release":
+            why = "The worker was stopped before the trainer had saved."
+            attempts.release(*self.key, by=self.worker, why=self.death or why)
+        elif self.was_out_of_memory():
+            attempts.fail(*self.key, by=self.worker, error=out_of_memory(self.trainer.peak_bytes))
+        else:
+            attempts.lose(*self.key, by=self.worker, why=self.death or self.last_words())
+
+    def was_out_of_memory(self) -> bool:
+        """Whether the system killed a trainer that held most of the memory."""
+        was_killed = self.trainer.status == KILLED and not self.death and self.asked is None
+        return was_killed and self.trainer.peak_bytes > MUCH_MEMORY * memory_limit_bytes()
+
+    def last_words(self) -> str:
+        status = self.trainer.status or 0
+        if status < 0:
+            return f"The trainer was killed by {signal.Signals(-status).name}."
+        lines = self.folder.log.read_text(errors="replace").split("\n")[-20:]
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        return f"The trainer ended with code {status}: {last[:120]}"
+
+
+def out_of_memory(peak_bytes: int) -> attempts.Error:
+    return {
+        "code": "out_of_memory",
+        "message": "The system killed the trainer, most likely for want of memory: "
+        f"it held {peak_bytes / 1e9:.1f} GB.",
+        "hint": "Use a smaller batch size or maximum length, or gradient checkpointing.",
+    }

@@ -1,0 +1,152 @@
+"""Watches over what nobody else can: runs whose attempt has died, and lost rings."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+from redis.exceptions import RedisError
+
+from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
+from jobs.models import Run
+from jobs.services import enqueue
+from jobs.training.recovery import recover
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 3.0
+UPLOADS_SECONDS = 600.0
+DEAD_SECONDS = 15.0
+"""Without a beat for so long, and with its locks free, an attempt is dead."""
+FROZEN_SECONDS = 30.0
+"""The locks may be held by a process that stands still: its own beat stands still too."""
+LOST_SECONDS = 120.0
+"""Whatever the locks say: who can't write to the database for so long is given up."""
+
+
+class Sign(NamedTuple):
+    """A sign of life and when it was first seen, by this process's own clock."""
+
+    value: object
+    since: float
+
+
+class Keeper:
+    """Sweeps every few seconds. All that it does is compare-and-set: two of it do no harm."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.signs: dict[tuple[int, int, str], Sign] = {}
+        self.unrung: set[str] = set()
+        self.uploads_swept = clock()
+
+    def sweep(self) -> None:
+        self.reap()
+        self.ring()
+        requeue_lost_checks()
+        if self.clock() - self.uploads_swept > UPLOADS_SECONDS:
+            self.uploads_swept = self.clock()
+            sweep_uploads()
+
+    def reap(self) -> None:
+        """Recover the runs whose attempt shows no sign of life."""
+        seen: set[tuple[int, int, str]] = set()
+        for run in Run.objects.active():
+            silent = self.unchanged(run, "beat", run.beat)
+            beat_file = run.attempt_folder(run.attempt).beat
+            frozen = self.unchanged(run, "file", content(beat_file))
+            seen |= {(run.pk, run.attempt, "beat"), (run.pk, run.attempt, "file")}
+            if is_dead(run, silent, frozen):
+                log.warning("Run %s, attempt %s is dead.", run.pk, run.attempt)
+                recover(run, by="keeper", why="Its worker stopped answering.")
+        self.signs = {key: sign for key, sign in self.signs.items() if key in seen}
+
+    def unchanged(self, run: Run, name: str, value: object) -> float:
+        """For how many seconds a sign of life has been the same."""
+        key = (run.pk, run.attempt, name)
+        sign = self.signs.get(key)
+        if sign is None or sign.value != value:
+            sign = self.signs[key] = Sign(value, self.clock())
+        return self.clock() - sign.since
+
+    def ring(self) -> None:
+        """Ring again for runs that waited without a job in two sweeps."""
+        try:
+            rung = enqueue.rung_jobs()
+            silent = [run for run in Run.objects.waiting() if run.job_id not in rung]
+            for run in silent:
+                if run.job_id in self.unrung:
+                    enqueue.ring_again(run)
+        except (RedisError, OSError) as error:
+            log.warning("Redis is away: %s", error)
+        else:
+            self.unrung = {run.job_id for run in silent}
+
+
+def is_dead(run: Run, silent: float, frozen: float) -> bool:
+    if silent < DEAD_SECONDS:
+        return False
+    if silent >= LOST_SECONDS or locks_are_free(run):
+        return True
+    beat_file = run.attempt_folder(run.attempt).beat
+    return min(silent, frozen) >= FROZEN_SECONDS and beat_file.exists()
+
+
+def locks_are_free(run: Run) -> bool:
+    """Whether neither the trainer nor the process that watches it is there, says the kernel."""
+    folder = run.attempt_folder(run.attempt)
+    return is_free(folder.lock) and is_free(folder.watch_lock)
+
+
+def is_free(path: Path) -> bool:
+    if not path.exists():
+        return True
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
+def content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def recover_after_crash() -> None:
+    """For the start of the site, before any worker: what is at work has died with the old site,
+    unless a worker of another machine holds it still."""
+    for run in Run.objects.active():
+        if locks_are_free(run):
+            recover(run, by="start", why="The site was ended while it was at work.")
+
+
+@contextmanager
+def leadership() -> Iterator[None]:
+    """Wait to be the only keeper of the data directory."""
+    with (settings.DATA_DIR / "keeper.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def keep() -> None:
+    """Sweep for ever; a database that is away is waited for."""
+    with leadership():
+        keeper = Keeper()
+        while True:
+            try:
+                keeper.sweep()
+            except (OperationalError, InterfaceError) as error:
+                log.warning("The database is away: %s", error)
+                close_old_connections()
+            time.sleep(SWEEP_SECONDS)

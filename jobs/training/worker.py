@@ -1,0 +1,167 @@
+"""Workers of the queues: rq's own, with a list of what may run and a trainer kept warm."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django_rq
+from django.conf import settings
+from django.db import close_old_connections, connections
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.job import Job
+
+from jobs.models import ACTIVE, Run
+from jobs.training.engine_process import WARM_ADDRESS, lower_priority, trainer_environment
+from jobs.training.recovery import recover
+from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
+from maxft_site.settings import redis_socket
+
+log = logging.getLogger(__name__)
+
+ALLOWED = re.compile(r"(jobs|datasets_app)\.tasks\.[a-z]\w*")
+AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
+RETRIES = 60
+
+
+class ForbiddenJobError(Exception):
+    """A job that names something else than a task of this site."""
+
+
+class AllowedJob(Job):  # type: ignore[misc]  # rq is Any to mypy
+    """A job that can only be one of the site's tasks: who reaches Redis can't run more."""
+
+    @property
+    def func(self) -> Callable[..., Any] | None:
+        name = self.func_name or ""
+        callbacks = (
+            self._success_callback_name,
+            self._failure_callback_name,
+            self._stopped_callback_name,
+        )
+        if not ALLOWED.fullmatch(name) or self.instance is not None or any(map(as_text, callbacks)):
+            raise ForbiddenJobError(f"Job {self.id} asks for {name!r}, which is no task.")
+        function = super().func
+        if getattr(function, "__module__", None) != name.rpartition(".")[0]:
+            raise ForbiddenJobError(f"Job {self.id} asks for {name!r}, which is only imported.")
+        return function  # type: ignore[no-any-return]
+
+
+def as_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+class SiteWorker(Worker):  # type: ignore[misc]
+    """Forks a process a job, which dies with it; bears with Redis being away for a while."""
+
+    def __init__(self, queue: Queue) -> None:
+        unique = f"{queue.name}-{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(3)}"
+        super().__init__(
+            [queue],
+            name=unique,
+            connection=queue.connection,
+            job_class=AllowedJob,
+            serializer=queue.serializer,
+        )
+        backoff = ExponentialBackoff(cap=2, base=0.1)
+        self.connection.set_retry(Retry(backoff, RETRIES, supported_errors=AWAY))
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        connections.close_all()  # a database connection must not be shared with the fork
+        super().execute_job(job, queue)
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        end_with_parent(os.getppid())
+        super().main_work_horse(job, queue)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Pass the wish to stop on to the job."""
+        if self.horse_pid:
+            os.kill(self.horse_pid, signal.SIGTERM)
+
+    def maintain_heartbeats(self, job: Job, execution: Any) -> None:
+        try:
+            super().maintain_heartbeats(job, execution)
+        except AWAY as error:
+            self.log.warning("Redis is away, a heartbeat is left out: %s", error)
+
+    def handle_work_horse_killed(self, job: Job, *how: Any) -> None:
+        super().handle_work_horse_killed(job, *how)
+        close_old_connections()
+        for run in Run.objects.filter(worker=self.name, status__in=ACTIVE):
+            recover(run, by=self.name, why="The process that watched the trainer was killed.")
+
+
+class TrainingWorker(SiteWorker):
+    """Keeps a process with the engine's libraries imported, from which trainers are forked."""
+
+    def __init__(self, queue: Queue) -> None:
+        super().__init__(queue)
+        # Beside the socket of Redis, a path that is short enough for one.
+        self.warm_address = redis_socket(settings.DATA_DIR).with_name(f"w-{os.getpid()}.sock")
+        self.warm_address.parent.mkdir(mode=0o700, exist_ok=True)
+        self.warm_process: subprocess.Popen[bytes] | None = None
+
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        self.keep_warm()
+        try:
+            return bool(super().work(*args, **kwargs))
+        finally:
+            if self.warm_process:
+                self.warm_process.kill()
+            self.warm_address.unlink(missing_ok=True)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self.keep_warm()
+        super().execute_job(job, queue)
+
+    def keep_warm(self) -> None:
+        """Start the warm process, also where it has died."""
+        if self.warm_process and self.warm_process.poll() is None:
+            return
+        self.warm_address.unlink(missing_ok=True)
+        bind = bound_to_this_process()
+
+        def prepare() -> None:
+            bind()
+            lower_priority()
+
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.warm_address))
+            listener.listen()
+            self.warm_process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "maxaillm.dev.finetune.processes.fork_server",
+                    str(listener.fileno()),
+                ],
+                pass_fds=[listener.fileno()],
+                env=trainer_environment(online=False),
+                cwd=settings.DATA_DIR,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=prepare,  # noqa: PLW1509 - it makes three system calls, no more
+            )
+        os.environ[WARM_ADDRESS] = str(self.warm_address)
+
+
+def make_worker(queue: str) -> SiteWorker:
+    """The worker of a queue of `RQ_QUEUES`."""
+    kind = TrainingWorker if queue == "training" else SiteWorker
+    return kind(django_rq.get_queue(queue))
+
+
+QUEUES = tuple(settings.RQ_QUEUES)

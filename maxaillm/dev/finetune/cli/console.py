@@ -1,0 +1,55 @@
+"""Shows a run on a terminal: one line that moves, and one for each thing that stays."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import IO
+
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.run.events import Event
+
+CLEAR = "\r\x1b[K"
+
+
+def print_json(event: Event) -> None:
+    """An event as one line of JSON on stdout."""
+    line = json.dumps(event.model_dump(mode="json", exclude_none=True), allow_nan=False)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def print_error(error: FineTuneError, *, as_json: bool) -> None:
+    """What happened and what to do about it, on stderr."""
+    if as_json:
+        text = json.dumps({"error": error.as_json()})
+    else:
+        text = "\n".join(part for part in (error.message, error.hint) if part)
+    sys.stderr.write(text + "\n")
+
+
+class ProgressLine:
+    """A listener for people."""
+
+    def __init__(self, stream: IO[str] = sys.stdout) -> None:
+        self.stream, self.total = stream, 0
+
+    def __call__(self, event: Event) -> None:
+        data = event.data
+        if event.kind == "log":
+            loss, speed = short(data.get("loss")), short(data.get("tokens_per_second"))
+            self.show(f"step {event.step}/{self.total}  loss {loss}  {speed} tokens/s")
+            return
+        if data.get("name") == "train":
+            self.total = int(str(data["total_steps"]))
+        facts = "  ".join(f"{name} {short(value)}" for name, value in data.items() if value != "")
+        step = "" if event.step is None else f" (step {event.step})"
+        self.show(f"{event.kind}{step}  {facts}\n")
+
+    def show(self, text: str) -> None:
+        self.stream.write(CLEAR + text)
+        self.stream.flush()
+
+
+def short(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,26 @@
+"""What the sections of a run's configuration are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from maxaillm.dev.finetune.components.registry import Component, Registry
+
+ADVANCED: dict[str, Any] = {"advanced": True}
+HIDDEN: dict[str, Any] = {"hidden": True}
+
+
+def one_of(registry: Registry[Any]) -> Any:
+    """The type of a field that holds any of the registry's components, told apart by name."""
+    classes: tuple[type[Component], ...] = tuple(registry.values())
+    if len(classes) == 1:
+        return classes[0]
+    return Annotated[Union[classes], Field(discriminator="name")]  # noqa: UP007
+
+
+class Section(BaseModel):
+    """Options that belong together; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

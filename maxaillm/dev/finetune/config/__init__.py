@@ -1,0 +1,223 @@
+"""The one description of a run. Engine, form, API and command line all read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from maxaillm.dev.finetune.components.plugins import processors, providers
+from maxaillm.dev.finetune.components.problems import problems_of
+from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, one_of
+from maxaillm.dev.finetune.config.training import TrainingSection
+from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.methods import TuneMethod, methods
+from maxaillm.dev.finetune.methods.lora import LoRA
+from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.tasks import TASK_NAMES, TASKS
+
+if TYPE_CHECKING:
+    Tuning = TuneMethod
+    MetricName = str
+    TaskName = str
+    ProviderName = str
+    ProcessorName = str
+else:
+    Tuning = one_of(methods)
+    MetricName = Literal[tuple(metrics)]
+    TaskName = Literal[TASK_NAMES]
+    ProviderName = Literal[providers.names]
+    ProcessorName = Literal[processors.names] if processors.names else NoneType
+
+
+class ModelSection(Section):
+    """Which model is tuned, and how it is held in memory."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=500,
+        title="Base model",
+        description="A starter model, a local folder or a name on the Hugging Face Hub.",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto",
+        title="Precision",
+        description="auto: bf16 where the hardware computes it, else fp16 on a GPU and fp32 on "
+        "a CPU.",
+        json_schema_extra=ADVANCED,
+    )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none",
+        title="Quantization",
+        description="Holds the base in fewer bits, as QLoRA does: less memory, a little slower.",
+        json_schema_extra=ADVANCED,
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        title="Gradient checkpointing",
+        description="Computes activations twice instead of keeping them: less memory, slower.",
+        json_schema_extra=ADVANCED,
+    )
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
+        "auto",
+        title="Attention",
+        description="auto: FlashAttention on a GPU where it is installed, else torch's own.",
+        json_schema_extra=ADVANCED,
+    )
+    compile: bool = Field(
+        False,
+        title="Compile",
+        description="torch.compile: the first steps take minutes, later ones are faster.",
+        json_schema_extra=ADVANCED,
+    )
+    kernels: Literal["auto", "plain"] = Field(
+        "auto",
+        title="Kernels",
+        description="auto: Liger's fused kernels on a GPU where they are installed.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class DataSection(Section):
+    """What the model is shown."""
+
+    dataset: int | None = Field(
+        None, ge=1, title="Dataset", description="A dataset of this site that is ready."
+    )
+    version: int | None = Field(
+        None,
+        ge=1,
+        title="Version",
+        description="Empty: the newest.",
+        json_schema_extra=ADVANCED,
+    )
+    train_file: str | None = Field(None, title="Training file", json_schema_extra=HIDDEN)
+    validation_file: str | None = Field(None, title="Validation file", json_schema_extra=HIDDEN)
+    test_file: str | None = Field(None, title="Test file", json_schema_extra=HIDDEN)
+    validation_share: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        title="Share held out for validation",
+        description="Drawn with the seed where the dataset has no validation split of its own.",
+        json_schema_extra=ADVANCED,
+    )
+    max_length: int = Field(
+        512,
+        ge=16,
+        le=131_072,
+        title="Maximum length",
+        description="Longer rows are cut; how many is counted and said.",
+        json_schema_extra={"unit": "tokens"},
+    )
+    packing: bool = Field(
+        True,
+        title="Packing",
+        description="Several rows share one sequence and can't see each other: faster.",
+    )
+    train_on: Literal["answers", "all"] = Field(
+        "answers",
+        title="Learn from",
+        description="What counts: only what the assistant says (answers), or every token (all).",
+        json_schema_extra={"labels": {"answers": "The answers", "all": "Every token"}},
+    )
+    dataloader_num_workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        title="Data workers",
+        description="Processes that make batches ahead. 0: the trainer itself, which is enough "
+        "for text.",
+        json_schema_extra=ADVANCED,
+    )
+    dataloader_pin_memory: bool = Field(
+        True,
+        title="Pinned memory",
+        description="Batches reach a GPU faster; it costs a little of the machine's memory.",
+        json_schema_extra=ADVANCED,
+    )
+    processor: ProcessorName | None = Field(
+        None,
+        title="Data processor",
+        description="Of an installed package, to make the model's input. Empty: our own.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class EvaluationSection(Section):
+    """What is measured, and which prompts are answered while training."""
+
+    metrics: list[MetricName] = Field(
+        [],
+        title="Metrics",
+        description="Measured on the held-out rows. None chosen: what suits the task.",
+        json_schema_extra={"labels": {name: cls.label for name, cls in metrics.items()}},
+    )
+    sample_prompts: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
+        [],
+        max_length=8,
+        title="Prompts to sample while training",
+        description="One a line; answered by the base model and at each checkpoint.",
+    )
+    max_new_tokens: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        title="Length of the sampled answers",
+        description="A sampled answer is cut here.",
+        json_schema_extra=ADVANCED | {"unit": "tokens"},
+    )
+
+
+class RunConfig(Section):
+    """A whole run. `parse` is the way in: it reports every mistake at once."""
+
+    name: str = Field(
+        "", max_length=120, title="Name", description="Empty: made from model and method."
+    )
+    provider: ProviderName = Field(
+        "hugging_face", title="Provider", description="What carries out the run."
+    )
+    task: TaskName | None = Field(
+        None,
+        title="Task",
+        description="What the model learns to do. Empty: what the data and the model are for.",
+    )
+    model: ModelSection
+    data: DataSection = DataSection()
+    training: TrainingSection = TrainingSection()
+    tuning: Tuning = LoRA()
+    evaluation: EvaluationSection = EvaluationSection()
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> RunConfig:
+        """The configuration in `data`.
+
+        A component given without a name, such as `tuning: {r: 8}`, is the default one.
+        Raises ConfigError with every mistake, each with path, value and what is allowed.
+        """
+        try:
+            return cls.model_validate(with_default_names(data))
+        except ValidationError as error:
+            raise ConfigError(problems_of(cls, error)) from None
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate asked for, else the one recommended."""
+        return self.training.learning_rate or self.recommended_learning_rate
+
+    @property
+    def recommended_learning_rate(self) -> float:
+        """For the method, and for the task where it is settled."""
+        factor = TASKS[self.task].learning_rate_factor if self.task else 1.0
+        return self.tuning.recommended_learning_rate * factor
+
+
+def with_default_names(data: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(data)
+    tuning = filled.get("tuning")
+    if isinstance(tuning, Mapping) and "name" not in tuning:
+        filled["tuning"] = {"name": "lora", **tuning}
+    return filled

@@ -1,0 +1,72 @@
+"""Whether data, model, task, method, loss and metrics of a run go together. No libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.errors import ConfigError, Problem
+from maxaillm.dev.finetune.losses import losses
+from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.tasks import TASKS, choose_task
+
+
+def settled(config: RunConfig, kind: type[Example], settings: Mapping[str, Any]) -> RunConfig:
+    """The configuration with its task and its metrics, where it leaves them open.
+
+    `settings` is the model's `config.json`. Raises ConfigError with everything that does not go
+    together.
+    """
+    task = config.task or choose_task(kind, settings)
+    problems = [
+        *data_problems(config, task, kind),
+        *method_problems(config, task, str(settings.get("model_type", ""))),
+        *measure_problems(config, task),
+    ]
+    if problems:
+        raise ConfigError(problems)
+    suited = TASKS[task].metrics.get(kind, ())
+    names = config.evaluation.metrics or list(suited)
+    evaluation = config.evaluation.model_copy(update={"metrics": names})
+    return config.model_copy(update={"task": task, "evaluation": evaluation})
+
+
+def data_problems(config: RunConfig, task: str, kind: type[Example]) -> Iterator[Problem]:
+    if kind in TASKS[task].learns_from or config.data.processor:
+        return
+    fitting = [name for name, other in TASKS.items() if kind in other.learns_from]
+    message = f"The data hold {kind.__name__.lower()} rows, which {task} can't learn from."
+    yield Problem("task", message, task, ", ".join(fitting))
+
+
+def method_problems(config: RunConfig, task: str, model_type: str) -> Iterator[Problem]:
+    refusal = config.tuning.refusal(task, model_type)
+    if refusal:
+        others = (name for name, cls in methods.items() if not cls.refusal(task, model_type))
+        yield Problem("tuning.name", refusal, config.tuning.name, ", ".join(others))
+    bits = config.model.quantization
+    if bits not in {"none", *config.tuning.quantizes}:
+        message = f"{config.tuning.label} can't tune a base held in {bits}."
+        allowed = ", ".join(["none", *sorted(config.tuning.quantizes)])
+        yield Problem("model.quantization", message, bits, allowed)
+
+
+def measure_problems(config: RunConfig, task: str) -> Iterator[Problem]:
+    loss = config.training.loss
+    if loss is not None and task not in loss.tasks:
+        serving = (name for name, cls in losses.items() if task in cls.tasks)
+        message = f"{loss.label} does not serve {task}."
+        yield Problem("training.loss.name", message, loss.name, ", ".join(serving))
+    yield from unfit_metrics(config.evaluation.metrics, task, "evaluation.metrics")
+
+
+def unfit_metrics(names: Iterable[str], task: str, path: str) -> Iterator[Problem]:
+    """A problem for each metric that does not judge a task. Raises UnknownComponentError."""
+    for name in names:
+        if task not in metrics[name].tasks:
+            serving = (other for other, cls in metrics.items() if task in cls.tasks)
+            message = f"{metrics[name].label} does not judge {task}."
+            yield Problem(path, message, name, ", ".join(serving))

@@ -1,0 +1,238 @@
+"""How the weights are moved: the training section of a run's configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, one_of
+from maxaillm.dev.finetune.losses import Loss, losses
+
+if TYPE_CHECKING:
+    ChosenLoss = Loss
+else:
+    ChosenLoss = one_of(losses)
+
+
+class TrainingSection(Section):
+    """How the weights are moved. Names are those of Hugging Face's TrainingArguments."""
+
+    num_train_epochs: float = Field(
+        3, gt=0, le=1000, title="Epochs", description="How often each row is seen."
+    )
+    max_steps: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        title="Stop after",
+        description="Ends the run whatever the epochs say. Empty: epochs count.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    per_device_train_batch_size: int = Field(
+        4, ge=1, le=4096, title="Batch size", description="Sequences at once on the device."
+    )
+    gradient_accumulation_steps: int = Field(
+        1,
+        ge=1,
+        le=4096,
+        title="Gradient accumulation",
+        description="Batches before a step; batch size times this is the effective batch.",
+    )
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Size of a step. Empty: what is recommended for the method.",
+    )
+    lr_scheduler_type: Literal[
+        "cosine",
+        "linear",
+        "constant",
+        "constant_with_warmup",
+        "polynomial",
+        "inverse_sqrt",
+        "warmup_stable_decay",
+        "cosine_with_min_lr",
+    ] = Field(
+        "cosine",
+        title="Schedule",
+        description="How the learning rate goes on after the warm-up. cosine_with_min_lr ends at "
+        "a tenth of it; warmup_stable_decay falls in the last fifth of the run.",
+        json_schema_extra=ADVANCED,
+    )
+    warmup_steps: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        title="Warm-up",
+        description="The learning rate rises from zero over so many steps.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    warmup_ratio: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        title="Warm-up as a share",
+        description="The warm-up as a part of the whole run; counts where no steps are given.",
+        json_schema_extra=ADVANCED,
+    )
+    optim: Literal["adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adamw_bnb_8bit"] = (
+        Field(
+            "adamw_torch_fused",  # of transformers 5, too: the same numbers, fewer passes
+            title="Optimizer",
+            description="adafactor and 8-bit AdamW need less memory; sgd keeps no state at all.",
+            json_schema_extra=ADVANCED,
+        )
+    )
+    weight_decay: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        title="Weight decay",
+        description="Pulls weights towards zero; a guard against over-fitting.",
+        json_schema_extra=ADVANCED,
+    )
+    max_grad_norm: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        title="Gradient clipping",
+        description="Longer gradients are shortened to this norm.",
+        json_schema_extra=ADVANCED,
+    )
+    neftune_noise_alpha: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        title="Noise on embeddings",
+        description="NEFTune: 5 is usual, against over-fitting to short answers. Empty: none.",
+        json_schema_extra=ADVANCED,  # Jain et al. 2023, https://arxiv.org/abs/2310.05914
+    )
+    seed: int = Field(
+        42,
+        ge=0,
+        le=2**32 - 1,
+        title="Seed",
+        description="The same seed, data and options give the same run.",
+        json_schema_extra=ADVANCED,
+    )
+    logging_steps: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        title="Log every",
+        description="How often the curves get a point.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    eval_strategy: Literal["steps", "epoch", "no"] = Field(
+        "steps",
+        title="Evaluate",
+        description="Every so many steps, after each epoch, or only at the end.",
+        json_schema_extra=ADVANCED,
+    )
+    eval_steps: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        title="Evaluate every",
+        description="How often the validation loss is measured.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    save_strategy: Literal["steps", "epoch", "no"] = Field(
+        "steps",
+        title="Checkpoint",
+        description="Every so many steps, after each epoch, or only at the end.",
+        json_schema_extra=ADVANCED,
+    )
+    save_steps: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        title="Checkpoint every",
+        description="An interrupted run goes on from the last one.",
+        json_schema_extra=ADVANCED | {"unit": "steps"},
+    )
+    save_total_limit: int = Field(
+        2,
+        ge=1,
+        le=1000,
+        title="Checkpoints kept",
+        description="Older ones are deleted; the best one stays besides.",
+        json_schema_extra=ADVANCED,
+    )
+    early_stopping_patience: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        title="Stop early after",
+        description="Evaluations without a better validation loss. Empty: never.",
+        json_schema_extra=ADVANCED | {"unit": "evaluations"},
+    )
+    load_best_model_at_end: bool = Field(
+        False,
+        title="Keep the best model",
+        description="The result is the model of the best evaluation, not of the last step.",
+        json_schema_extra=ADVANCED,
+    )
+    metric_for_best_model: str = Field(
+        "eval_loss",
+        max_length=60,
+        pattern=r"^[a-zA-Z0-9_]+$",
+        title="Best by",
+        description="eval_loss, or the name of a metric that is measured while training.",
+        json_schema_extra=ADVANCED,
+    )
+    greater_is_better: bool | None = Field(
+        None,
+        title="Greater is better",
+        description="Empty: as the metric says of itself.",
+        json_schema_extra=HIDDEN,
+    )
+    loss: ChosenLoss | None = Field(
+        None,
+        title="Loss",
+        description="What training minimises. Empty: what suits the task.",
+        json_schema_extra=ADVANCED | {"empty": "What suits the task"},
+    )
+    deepspeed: str | dict[str, Any] | None = Field(
+        None,
+        title="DeepSpeed",
+        description="A configuration file of DeepSpeed, which shards what several GPUs hold.",
+        json_schema_extra=HIDDEN,  # a path on this machine: not for a browser
+    )
+    devices: int = Field(
+        1,
+        ge=1,
+        le=64,
+        title="Devices",
+        description="GPUs of this machine, or processes on its CPU, that share each batch: the "
+        "effective batch grows with them.",
+        json_schema_extra=ADVANCED,
+    )
+
+    fsdp: Literal["none", "full_shard"] = Field(
+        "none",
+        title="Sharding",
+        description="full_shard: each GPU holds a part of weights, gradients and optimizer (FSDP).",
+        json_schema_extra=ADVANCED,
+    )
+    ddp_find_unused_parameters: bool | None = Field(
+        None,
+        title="Find unused parameters",
+        description="Makes no difference: unused parameters need no search here.",
+        json_schema_extra=HIDDEN,
+    )
+
+    @model_validator(mode="after")
+    def shards_once(self) -> Self:
+        if self.deepspeed and self.fsdp != "none":
+            raise ValueError("Choose DeepSpeed or FSDP: both shard the model.")
+        return self
+
+    @model_validator(mode="after")
+    def warmup_fits(self) -> Self:
+        if self.max_steps and self.warmup_steps >= self.max_steps:
+            raise ValueError("The warm-up must be shorter than the run.")
+        return self

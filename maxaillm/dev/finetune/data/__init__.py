@@ -1,0 +1,1 @@
+"""Data: from an uploaded file to checked examples on disk."""

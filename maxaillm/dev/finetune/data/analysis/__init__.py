@@ -1,0 +1,1 @@
+"""What the quality checks measure by: duplicates, labels, statistics, personal data."""

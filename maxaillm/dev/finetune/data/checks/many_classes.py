@@ -1,0 +1,36 @@
+"""Labelled data with so many classes that the label is hardly the right column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import Field, PrivateAttr
+
+from maxaillm.dev.finetune.data.analysis.label_counts import MAX_CLASSES, LabelTally
+from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.formats import Tagged
+
+
+@checks.register
+class ManyClasses(Check):
+    label: ClassVar[str] = "Too many classes"
+    why: ClassVar[str] = "A class is learned from its rows: with a row or two each, none is."
+    advice: ClassVar[str] = "Look whether the label is the right column."
+
+    name: Literal["many_classes"] = "many_classes"
+    min_rows: int = Field(100, ge=1, title="Fewest rows to judge by")
+    most_classes: float = Field(0.8, gt=0, le=1, title="Most classes for each row")
+    _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
+
+    def see(self, batch: Batch) -> Iterator[Suspicion]:
+        if batch.kind is not Tagged:
+            self._tally.add(batch)
+        yield from ()
+
+    def conclude(self) -> Iterator[Suspicion]:
+        rows, classes = self._tally.seen, len(self._tally.rows)
+        if self._tally.is_full:
+            yield Suspicion(None, f"There are more than {MAX_CLASSES:,} classes.")
+        elif rows >= self.min_rows and classes > self.most_classes * rows:
+            yield Suspicion(None, f"There are {classes:,} classes in {rows:,} rows.")

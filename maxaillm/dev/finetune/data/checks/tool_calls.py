@@ -1,0 +1,88 @@
+"""Calls of tools that nothing answers, and answers of tools that nothing called for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+from pydantic import PrivateAttr
+
+from maxaillm.dev.finetune.data.analysis.text_search import hits
+from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.formats import Conversation
+from maxaillm.dev.finetune.data.store.batch import StoredExample
+
+CALL = re.compile(
+    r"""["'](?:arguments|parameters|function)["']\s*:|<tool_call>|<functioncall>|<\|tool_call"""
+)
+NAME = re.compile(r"""["'](?:name|function)["']\s*:|<tool_call>|<functioncall>""")
+
+
+@checks.register
+class ToolCalls(Check):
+    """A conversation may end with a call where all of them do: choosing the tool is the task."""
+
+    label: ClassVar[str] = "Tool calls without an answer"
+    why: ClassVar[str] = "The model learns to go on without having read what the tool found."
+    advice: ClassVar[str] = "Add the tool's answer, or drop the row."
+    fix: ClassVar[str | None] = "drop_rows"
+    codes: ClassVar[frozenset[str]] = frozenset({"unclosed_tool_calls", "tool_without_call"})
+
+    name: Literal["tool_calls"] = "tool_calls"
+    _ends_with_call: list[int] = PrivateAttr(default_factory=list)
+    _answered: int = PrivateAttr(0)
+
+    def see(self, batch: Batch) -> Iterator[Suspicion]:
+        if batch.kind is not Conversation:
+            return
+        for place in might_call(batch):
+            number, example = batch.numbers[place], batch.examples[place]
+            code = problem_of(example)
+            if code is not None:
+                yield Suspicion(number, MESSAGES[code], code=code)
+            if is_call(example["messages"][-1]):
+                self._ends_with_call.append(number)
+            elif any(is_call(turn) for turn in example["messages"]):
+                self._answered += 1
+
+    def conclude(self) -> Iterator[Suspicion]:
+        if len(self._ends_with_call) * 10 <= self._answered:
+            for number in self._ends_with_call:
+                message = "The conversation ends with a tool call; no answer follows."
+                yield Suspicion(number, message, code="unclosed_tool_calls")
+
+
+MESSAGES = {
+    "unclosed_tool_calls": "A tool is called, and no answer of it follows.",
+    "tool_without_call": "A tool answers without having been called.",
+}
+
+
+def might_call(batch: Batch) -> list[int]:
+    """The places of rows with a turn of a tool, or one that calls for it."""
+    import pyarrow.compute as pc
+
+    texts = batch.texts
+    by_tool, by_assistant = (
+        pc.equal(texts.parts, role).to_numpy(zero_copy_only=False) for role in ("tool", "assistant")
+    )
+    calls = [hit.row for hit in hits(batch, CALL.pattern, by_assistant)]
+    return sorted({*texts.rows[by_tool].tolist(), *calls})
+
+
+def is_call(turn: dict[str, str]) -> bool:
+    content = turn["content"]
+    called = turn["role"] == "assistant" and CALL.search(content) is not None
+    return called and NAME.search(content) is not None
+
+
+def problem_of(example: StoredExample) -> str | None:
+    turns = example["messages"]
+    for before, turn in pairwise(turns):
+        if is_call(before) and turn["role"] == "user":
+            return "unclosed_tool_calls"
+        if turn["role"] == "tool" and before["role"] != "tool" and not is_call(before):
+            return "tool_without_call"
+    return None

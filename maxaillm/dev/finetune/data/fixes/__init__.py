@@ -1,0 +1,55 @@
+"""What can be done about findings: each makes a new version of a data set. One module a fix.
+
+A fix gets the rows one by one, in their order, and gives each back as it is, changed, or not at
+all. It never writes: what it did is counted by who calls it (`recipe`), so that nothing goes in
+silence. Nor does it ever get a row of a locked split to mend: that too is the caller's care.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import ClassVar, NamedTuple
+
+from maxaillm.dev.finetune.components.registry import Component, Registry
+from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.store.batch import StoredExample
+
+__all__ = ["Fix", "StoredExample", "Whole", "fixes"]
+
+
+class Whole(NamedTuple):
+    """What is known of a data set before a fix begins."""
+
+    kind: type[Example]
+    flagged: Collection[int] = ()
+    """Numbers of the rows that the findings to be fixed name; empty where none are meant."""
+
+
+class Fix(Component, ABC):
+    """A change of rows; its fields are its options."""
+
+    summary: ClassVar[str]
+    """What it does, in a sentence."""
+    needs_findings: ClassVar[bool] = False
+    """Whether it only touches rows that findings name: it must be told which findings."""
+    why_left_out: ClassVar[str] = ""
+    """The reason, where it leaves rows out that nobody would expect."""
+    looks_ahead: ClassVar[bool] = False
+    """Whether it must see every row before it mends the first: that takes one more pass."""
+
+    def see(self, example: StoredExample, *, is_locked: bool) -> None:
+        """Where it looks ahead: a row as it will come to `mend`, or as it stays, being locked."""
+
+    def begin(self, whole: Whole) -> None:
+        """Get ready: called once, behind what it has seen and before the first row to mend.
+
+        State lies in private attributes; a fix that was begun is not used again.
+        """
+
+    @abstractmethod
+    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+        """The row as it is to be; the same object where nothing changes, None to leave it out."""
+
+
+fixes: Registry[Fix] = Registry("fix", package=__name__)

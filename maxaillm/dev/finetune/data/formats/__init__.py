@@ -1,0 +1,270 @@
+"""Shapes that data sets come in, one module each. This file is their contract.
+
+A format's fields are the names of the columns it reads: choosing a format and filling in its
+fields *is* mapping the columns of a file.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from maxaillm.dev.finetune.components.registry import Component, Registry
+from maxaillm.dev.finetune.data.rows.column_templates import columns_in
+from maxaillm.dev.finetune.data.rows.labelled_texts import MAX_NUMBER
+from maxaillm.dev.finetune.data.rows.splits import Split
+from maxaillm.dev.finetune.data.rows.values import Role, Row, RowProblem, Turn
+
+__all__ = [
+    "Conversation",
+    "DataFormat",
+    "Example",
+    "Fields",
+    "Judged",
+    "Labelled",
+    "Message",
+    "MultiLabelled",
+    "Preference",
+    "Role",
+    "Row",
+    "RowProblem",
+    "Scored",
+    "Tagged",
+    "Text",
+    "formats",
+    "messages_of",
+    "recognise",
+    "stored_format",
+    "talk_of",
+    "text_column",
+    "texts_of",
+]
+
+
+class Message(BaseModel):
+    """One turn of a conversation. `weight` 0 keeps an assistant's turn out of the loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    role: Role
+    content: str
+    weight: float | None = None
+
+
+def messages_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """`turns` as the fields of messages; a system's turn without text is left out."""
+    return [
+        {"role": role, "content": content}
+        if weight is None
+        else {"role": role, "content": content, "weight": float(weight)}
+        for role, content, weight in turns
+        if content or role != "system"
+    ]
+
+
+def talk_of(turns: Sequence[Turn]) -> Fields:
+    """`turns` as the fields of a conversation."""
+    return {"messages": messages_of(turns)}
+
+
+class Part(BaseModel):
+    """What all examples have: the part of the data set that the file put them in, if any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    split: Split | None = None
+
+
+class Conversation(Part):
+    """Turns that end with an assistant's; what it says is what is learned."""
+
+    messages: list[Message]
+
+
+class Text(Part):
+    """A document; every token is learned."""
+
+    text: str
+
+
+class Labelled(Part):
+    """A text and its class; `pair` is the second text where two are judged together."""
+
+    text: str
+    label: str
+    pair: str | None = None
+
+
+class MultiLabelled(Part):
+    """A text and its classes: several at once, or none."""
+
+    text: str
+    labels: list[str]
+    pair: str | None = None
+
+
+class Scored(Part):
+    """A text and the number that it is worth; `pair` as in `Labelled`."""
+
+    text: str
+    score: float = Field(gt=-MAX_NUMBER, lt=MAX_NUMBER)
+    pair: str | None = None
+
+
+class Tagged(Part):
+    """The words of a text, a tag each: IOB2 (B-PER, I-PER, O) or plain (NOUN, VERB)."""
+
+    tokens: list[str]
+    tags: list[str]
+
+
+class Preference(Part):
+    """A prompt, and two ways that it may go on, of which one is the better."""
+
+    messages: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+
+
+class Judged(Part):
+    """A prompt and a way that it goes on, which is as it should be or not."""
+
+    messages: list[Message]
+    completion: list[Message]
+    desirable: bool
+
+
+Example = Conversation | Text | Labelled | MultiLabelled | Scored | Tagged | Preference | Judged
+"""What every format turns its rows into."""
+
+Fields = dict[str, Any]
+"""An example's fields without those that are None, which is how it is stored: one of the formats
+that give a class reads its stored rows back (`stored_format`)."""
+
+
+def texts_of(example: Example) -> list[str]:
+    """Every text that a model reads of `example`; of two answers, each with the prompt."""
+    match example:
+        case Conversation(messages=turns):
+            return spoken(turns)
+        case Preference(messages=prompt, chosen=chosen, rejected=rejected):
+            return spoken([*prompt, *chosen, *prompt, *rejected])
+        case Judged(messages=prompt, completion=completion):
+            return spoken([*prompt, *completion])
+        case Tagged(tokens=tokens):
+            return [" ".join(tokens)]
+        case Text(text=text):
+            return [text]
+    return [example.text] if example.pair is None else [example.text, example.pair]
+
+
+def spoken(turns: Sequence[Message]) -> list[str]:
+    return [f"{turn.role}\n{turn.content}" for turn in turns]
+
+
+def text_column(default: str | None, *, title: str, description: str) -> Any:
+    """A field for a column that is read as a text: a template over columns may stand there."""
+    return Field(default, title=title, description=description, json_schema_extra={"is_text": True})
+
+
+class DataFormat(Component, ABC):
+    """A way to write examples down; its fields name the columns.
+
+    Where a text is read, a field may hold a template over columns instead, such as
+    `{title}\\n\\n{body}`.
+    """
+
+    summary: ClassVar[str]
+    """One sentence with the keys, for a person who chooses between formats."""
+    gives: ClassVar[type[Example]]
+    """The class of its examples."""
+    is_usual: ClassVar[bool] = False
+    """Whether a page offers it among the first."""
+
+    @classmethod
+    @abstractmethod
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        """The format with its columns filled in where `sample` is written in it, else None."""
+
+    @abstractmethod
+    def check(self, row: Row) -> RowProblem | None:
+        """Why this row can't be trained on, or None."""
+
+    @abstractmethod
+    def to_fields(self, row: Row) -> Fields:
+        """The example of a row that `check` found nothing wrong with, as it is stored.
+
+        Whoever reads a million rows takes them like this: to make objects of them, and have
+        each looked at once more, takes five times as long.
+        """
+
+    def to_example(self, row: Row) -> Example:
+        return self.gives.model_validate(self.to_fields(row))
+
+    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+        """What makes rows of a file's records: one of each, where a format says nothing else.
+
+        Each reading of a file asks for a new one, as it may remember records. It gives a row at
+        least, if only one that `check` refuses: what gave none would be missing in every count.
+        """
+        return one_row
+
+    @classmethod
+    def of_stored(cls, columns: Collection[str]) -> Self | None:
+        """The format as it reads stored examples of its class; None where another one does.
+
+        `columns` are all that occur: what an example may lack is not stored.
+        """
+        return None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns it reads; of a template, those that it names."""
+        options = self.model_dump(exclude={"name"}, exclude_none=True).values()
+        values = [value for one in options for value in ([one] if isinstance(one, str) else one)]
+        return frozenset(name for value in values for name in columns_in(value) or (value,))
+
+    @classmethod
+    def text_fields(cls) -> frozenset[str]:
+        """The fields that take a template."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return frozenset(name for name, extra in extras.items() if extra == {"is_text": True})
+
+
+def one_row(record: Row) -> Sequence[Row]:
+    return (record,)
+
+
+formats: Registry[DataFormat] = Registry("dataset format", package=__name__)
+
+
+def recognise(sample: Sequence[Row]) -> list[DataFormat]:
+    """The formats that `sample` may be written in.
+
+    One is the answer; several tie, and only the owner of the data can tell; none asks for a
+    mapping. Of two formats of which one reads all columns of the other, it is the richer one.
+    """
+    found = [match for cls in formats.values() if (match := cls.recognise(sample)) is not None]
+    return [match for match in found if not any(match.columns < other.columns for other in found)]
+
+
+def stored_format(sample: Sequence[Row]) -> DataFormat | None:
+    """The format of rows that are examples as they were stored, else None.
+
+    Their keys and types tell it, whatever the values look like: a label may well be "0.5".
+    """
+    columns = {name for row in sample for name in row}
+    for cls in formats.values():
+        own = cls.of_stored(columns)
+        if own is not None and sample and all(is_stored(row, cls.gives) for row in sample):
+            return own
+    return None
+
+
+def is_stored(row: Row, example_class: type[BaseModel]) -> bool:
+    try:
+        example_class.model_validate(row, strict=True)
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""A talk and its answer in two columns: TRL's message lists, OpenAI's reinforcement data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
+
+from maxaillm.dev.finetune.data.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
+from maxaillm.dev.finetune.data.rows.messages import (
+    TurnError,
+    ends_with_question,
+    prompt_in,
+    refuse_broken,
+    turns_in,
+)
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    Turn,
+    columns_by_name,
+    is_mostly,
+    optional_text_problem,
+)
+
+PROMPTS = ("prompt", "messages", "conversations")
+ANSWERS = (
+    "completion", "response", "answer", "solution", "reference_answer", "expected_answer",
+    "expected_output", "reference_code", "ground_truth",
+)  # fmt: skip
+"""Those from the third on are what graders of reinforcement learning compare with."""
+
+
+@formats.register
+class ChatPair(DataFormat):
+    """A talk that waits for an answer, and the answer in a column of its own."""
+
+    label: ClassVar[str] = "Talk and answer"
+    summary: ClassVar[str] = "prompt, a list of messages, and completion or answer in each row."
+    gives: ClassVar[type[Example]] = Conversation
+
+    name: Literal["chat_pair"] = "chat_pair"
+    prompt: str = text_column(
+        "prompt", title="Talk", description="Messages of which the user has the last, or a text."
+    )
+    completion: str = text_column(
+        "completion", title="Answer", description="A text, or messages of the assistant."
+    )
+    system: str | None = text_column(
+        None, title="System prompt", description="How the model is to behave; may be empty."
+    )
+
+    @classmethod
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        """Two columns that may be the answer, such as code and what it prints, tell nothing."""
+        present = columns_by_name(sample)
+        prompt = next((present[name] for name in PROMPTS if name in present), None)
+        answers = [present[name] for name in ANSWERS if name in present]
+        if prompt is None or len(answers) != 1:
+            return None
+        if not is_mostly(sample, lambda row: ends_with_question(row.get(prompt))):
+            return None
+        return cls(prompt=prompt, completion=answers[0], system=present.get("system"))
+
+    def check(self, row: Row) -> RowProblem | None:
+        try:
+            self.turns(row)
+        except TurnError as error:
+            return error.problem
+        return optional_text_problem(row, self.system)
+
+    def to_fields(self, row: Row) -> Fields:
+        return talk_of(self.turns(row))
+
+    def turns(self, row: Row) -> list[Turn]:
+        """Raises TurnError. What was answered earlier is given, not learned."""
+        asked = prompt_in(row, self.prompt, None, self.system)
+        given = [turn._replace(weight=0) if turn.role == "assistant" else turn for turn in asked]
+        turns = given + turns_in(row, self.completion, "assistant")
+        refuse_broken(turns, self.completion)
+        return turns

@@ -1,0 +1,82 @@
+"""Conversations as lists of exchanges: conversations: [{input, output}]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from maxaillm.dev.finetune.data.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    Turn,
+    all_columns,
+    items_of,
+    list_column,
+    list_problem,
+    optional_text_problem,
+    text_of,
+    text_problem,
+    wrong_type,
+)
+
+NAMES = ("conversations", "conversation")
+
+
+@formats.register
+class Exchanges(DataFormat):
+    """Each row is a conversation: a list of what was said and what was answered."""
+
+    label: ClassVar[str] = "Conversation"
+    summary: ClassVar[str] = "conversations: a list of {input, output}."
+    gives: ClassVar[type[Example]] = Conversation
+
+    name: Literal["conversation"] = "conversation"
+    conversations: str = Field(
+        "conversations", title="Conversation", description="A list of objects: input and output."
+    )
+    system: str | None = text_column(
+        None, title="System prompt", description="How the model is to behave; may be empty."
+    )
+
+    @classmethod
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        """Only by the column's name: lists of input and output also stand for other things."""
+        column = list_column(sample, NAMES, is_exchange)
+        if column not in NAMES:
+            return None
+        return cls(
+            conversations=column, system="system" if "system" in all_columns(sample) else None
+        )
+
+    def check(self, row: Row) -> RowProblem | None:
+        problem = list_problem(row, self.conversations, "a list of exchanges")
+        if problem is not None:
+            return problem
+        for number, exchange in enumerate(items_of(row[self.conversations]) or (), start=1):
+            if not isinstance(exchange, dict):
+                return wrong_type(f"exchange {number}", exchange, "an object")
+            problem = text_problem(exchange, "input") or text_problem(exchange, "output")
+            if problem is not None:
+                return problem._replace(message=f"Exchange {number}: {problem.message}")
+        return optional_text_problem(row, self.system)
+
+    def to_fields(self, row: Row) -> Fields:
+        turns = [Turn("system", text_of(row, self.system))]
+        for exchange in items_of(row[self.conversations]) or ():
+            turns += [Turn("user", exchange["input"]), Turn("assistant", exchange["output"])]
+        return talk_of(turns)
+
+
+def is_exchange(item: Any) -> bool:
+    return isinstance(item, dict) and {"input", "output"} <= item.keys()

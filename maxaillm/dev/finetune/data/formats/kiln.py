@@ -1,0 +1,76 @@
+"""Kiln's tables: input, output, and the thinking that leads from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
+
+from maxaillm.dev.finetune.data.formats import (
+    Conversation,
+    DataFormat,
+    Example,
+    Fields,
+    formats,
+    talk_of,
+    text_column,
+)
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    Turn,
+    cell_of,
+    first_problem,
+    optional_text_problem,
+    text_columns,
+    text_of,
+    text_problem,
+)
+
+
+@formats.register
+class Kiln(DataFormat):
+    """A task and its answer, with the thinking before it where there is some."""
+
+    label: ClassVar[str] = "Answer with reasoning"
+    summary: ClassVar[str] = "input, output and reasoning or chain_of_thought in each row."
+    gives: ClassVar[type[Example]] = Conversation
+
+    name: Literal["kiln"] = "kiln"
+    input: str = text_column("input", title="Input", description="What the model is given.")
+    output: str = text_column("output", title="Answer", description="What the model is to answer.")
+    reasoning: str | None = text_column(
+        None,
+        title="Reasoning",
+        description="What the model thinks first; learned between <think> and </think>.",
+    )
+    chain_of_thought: str | None = text_column(
+        None,
+        title="Chain of thought",
+        description="Stands for the reasoning in rows that have none.",
+    )
+
+    @classmethod
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        texts = text_columns(sample)
+        thinking = {name: texts.get(name) for name in ("reasoning", "chain_of_thought")}
+        if not texts.keys() >= {"input", "output"} or not any(thinking.values()):
+            return None
+        return cls(input=texts["input"], output=texts["output"], **thinking)
+
+    def check(self, row: Row) -> RowProblem | None:
+        return first_problem(
+            (
+                text_problem(row, self.input),
+                text_problem(row, self.output),
+                optional_text_problem(row, self.reasoning),
+                optional_text_problem(row, self.chain_of_thought),
+            )
+        )
+
+    def to_fields(self, row: Row) -> Fields:
+        """Thinking as models that reason write it, from DeepSeek-R1 on."""
+        answer = cell_of(row, self.output)
+        thinking = text_of(row, self.reasoning) or text_of(row, self.chain_of_thought)
+        if thinking:
+            answer = f"<think>\n{thinking}\n</think>\n\n{answer}"
+        return talk_of([Turn("user", cell_of(row, self.input)), Turn("assistant", answer)])

@@ -1,0 +1,109 @@
+"""Token classification: the words of a text, and a tag for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from maxaillm.dev.finetune.data.formats import DataFormat, Example, Fields, Tagged, formats
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    columns_by_name,
+    is_blank,
+    is_mostly,
+    items_of,
+    list_problem,
+    wrong_type,
+)
+
+TOKENS = ("tokens", "words")
+TAGS = ("tags", "ner_tags", "pos_tags", "chunk_tags", "labels", "ner", "pos")
+
+
+@formats.register
+class TokenClassification(DataFormat):
+    """A text cut into words, and the tag of each word."""
+
+    label: ClassVar[str] = "Tagged words"
+    summary: ClassVar[str] = "tokens and tags: two lists of the same length in each row."
+    gives: ClassVar[type[Example]] = Tagged
+    is_usual: ClassVar[bool] = True
+
+    name: Literal["token_classification"] = "token_classification"
+    tokens: str = Field("tokens", title="Words", description="A list of texts.")
+    tags: str = Field(
+        "tags",
+        title="Tags",
+        description="A list with a tag for each word, such as B-PER, I-PER and O; "
+        "whole numbers are taken as names.",
+    )
+
+    @classmethod
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        """Several columns with tags, such as of entities and of parts of speech, tie."""
+        present = columns_by_name(sample)
+        tokens = next((present[name] for name in TOKENS if name in present), None)
+        tags = tag_columns(sample)
+        if tokens is None or len(tags) != 1 or not holds_lists(sample, tokens):
+            return None
+        return cls(tokens=tokens, tags=tags[0])
+
+    @classmethod
+    def of_stored(cls, columns: Collection[str]) -> Self:
+        return cls()
+
+    def check(self, row: Row) -> RowProblem | None:
+        for column, words in ((self.tokens, "a list of texts"), (self.tags, "a list of tags")):
+            problem = list_problem(row, column, words)
+            if problem is not None:
+                return problem
+        tokens, tags = items_of(row[self.tokens]) or [], items_of(row[self.tags]) or []
+        if len(tokens) != len(tags):
+            message = f"There are {len(tokens):,} words and {len(tags):,} tags."
+            return RowProblem("tag_count", message, "Give each word one tag.")
+        return token_problem(tokens) or tag_problem(tags)
+
+    def to_fields(self, row: Row) -> Fields:
+        tags = [tag_of(tag) for tag in items_of(row[self.tags]) or ()]
+        return {"tokens": items_of(row[self.tokens]), "tags": tags}
+
+
+def tag_columns(sample: Sequence[Row]) -> list[str]:
+    """The columns that have a name of tags and mostly hold lists."""
+    present = columns_by_name(sample)
+    named = [present[name] for name in TAGS if name in present]
+    return [name for name in named if holds_lists(sample, name)]
+
+
+def holds_lists(sample: Sequence[Row], column: str) -> bool:
+    return is_mostly(sample, lambda row: items_of(row.get(column)) is not None)
+
+
+def token_problem(tokens: Sequence[Any]) -> RowProblem | None:
+    for number, token in enumerate(tokens, start=1):
+        if not isinstance(token, str):
+            return wrong_type(f"word {number}", token)
+        if is_blank(token):
+            fix = "Remove the word and its tag."
+            return RowProblem("empty_word", f"Word {number} is empty.", fix)
+    return None
+
+
+def tag_problem(tags: Sequence[Any]) -> RowProblem | None:
+    for number, tag in enumerate(tags, start=1):
+        if tag_of(tag) is not None:
+            continue
+        if tag is None or isinstance(tag, str):
+            return RowProblem("no_tag", f"Tag {number} is empty.", "Write O for words without one.")
+        return wrong_type(f"tag {number}", tag, "a word or a whole number")
+    return None
+
+
+def tag_of(tag: Any) -> str | None:
+    """A tag as text, or None where `tag` is none."""
+    if isinstance(tag, str) and not is_blank(tag):
+        return tag.strip()
+    return str(tag) if isinstance(tag, int) and not isinstance(tag, bool) else None

@@ -1,0 +1,147 @@
+"""Judged answers: a prompt, an answer, and whether it is as it should be; KTO learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import ClassVar, Literal, NamedTuple, Self
+
+from pydantic import Field
+
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Example,
+    Fields,
+    Judged,
+    formats,
+    messages_of,
+    text_column,
+)
+from maxaillm.dev.finetune.data.rows.labelled_texts import flag_of
+from maxaillm.dev.finetune.data.rows.messages import (
+    TurnError,
+    prompt_in,
+    refuse_broken,
+    starts_anew,
+    turns_in,
+)
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    Turn,
+    columns_by_name,
+    first_problem,
+    is_mostly,
+    optional_text_problem,
+    wrong_type,
+)
+
+VERDICTS = ("kto_tag", "desirable", "label")
+ANSWERS = (
+    ("prompt", "completion"),
+    ("messages", "completion"),
+    ("instruction", "output"),
+    ("prompt", "response"),
+    ("question", "answer"),
+    ("query", "response"),
+    ("input", "output"),
+    (None, "messages"),
+    (None, "conversations"),
+)
+
+
+class Parts(NamedTuple):
+    """What is asked, and what is answered."""
+
+    prompt: list[Turn]
+    completion: list[Turn]
+
+
+@formats.register
+class UnpairedPreference(DataFormat):
+    """An answer that is desirable, or one that is not."""
+
+    label: ClassVar[str] = "Judged answers"
+    summary: ClassVar[str] = "prompt, completion and label, true or false, in each row."
+    gives: ClassVar[type[Example]] = Judged
+
+    name: Literal["unpaired_preference"] = "unpaired_preference"
+    completion: str = text_column(
+        "completion",
+        title="Completion",
+        description="The answer, or the conversation that ends with it.",
+    )
+    desirable: str = Field(
+        "label", title="Verdict", description="true where the answer is good, false where not."
+    )
+    prompt: str | None = text_column(
+        None,
+        title="Prompt",
+        description="A text or a list of messages. Not needed where the completion is a whole "
+        "conversation.",
+    )
+    input: str | None = text_column(
+        None, title="Input", description="What the prompt is about; may be empty in a row."
+    )
+    system: str | None = text_column(
+        None, title="System prompt", description="How the model is to behave; may be empty."
+    )
+
+    @classmethod
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        present = columns_by_name(sample)
+        verdict = next((present[name] for name in VERDICTS if name in present), None)
+        answers = next((pair for pair in ANSWERS if present.keys() >= set(pair) - {None}), None)
+        if verdict is None or answers is None:
+            return None
+        prompt, completion = answers
+        if not is_mostly(sample, lambda row: flag_of(row.get(verdict)) is not None):
+            return None
+        return cls(
+            completion=present[str(completion)],
+            desirable=verdict,
+            prompt=present[prompt] if prompt else None,
+            input=present.get("input") if prompt == "instruction" else None,
+            system=present.get("system"),
+        )
+
+    @classmethod
+    def of_stored(cls, columns: Collection[str]) -> Self:
+        return cls(prompt="messages", desirable="desirable")
+
+    def check(self, row: Row) -> RowProblem | None:
+        try:
+            self.parts(row)
+        except TurnError as error:
+            return error.problem
+        return first_problem(
+            (
+                verdict_problem(row, self.desirable),
+                optional_text_problem(row, self.input),
+                optional_text_problem(row, self.system),
+            )
+        )
+
+    def to_fields(self, row: Row) -> Fields:
+        prompt, completion = map(messages_of, self.parts(row))
+        verdict = flag_of(row[self.desirable])
+        return {"messages": prompt, "completion": completion, "desirable": verdict}
+
+    def parts(self, row: Row) -> Parts:
+        """Raises TurnError."""
+        prompt = prompt_in(row, self.prompt, self.input, self.system)
+        completion = turns_in(row, self.completion, "assistant")
+        if starts_anew(completion):
+            behaviour = [turn for turn in prompt[:1] if turn.role == "system"]
+            prompt = behaviour * (completion[0].role != "system") + completion[:-1]
+            completion = completion[-1:]
+        refuse_broken(prompt + completion, self.completion)
+        return Parts(prompt, completion)
+
+
+def verdict_problem(row: Row, column: str) -> RowProblem | None:
+    value = row.get(column)
+    if flag_of(value) is not None:
+        return None
+    if value is None or value == "":
+        return RowProblem("no_label", f"{column!r} is empty.", "Write true or false.")
+    return wrong_type(column, value, "true or false")

@@ -1,0 +1,1 @@
+"""Reading a file: its format recognised, its rows checked, in one pass."""

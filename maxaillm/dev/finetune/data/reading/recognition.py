@@ -1,0 +1,124 @@
+"""Which format a data set is in, or what its owner has to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from maxaillm.dev.finetune.data.formats import DataFormat, recognise
+from maxaillm.dev.finetune.data.formats.classification import Classification
+from maxaillm.dev.finetune.data.formats.prompt_completion import PromptCompletion
+from maxaillm.dev.finetune.data.formats.text import PlainText
+from maxaillm.dev.finetune.data.formats.token_classification import TokenClassification, tag_columns
+from maxaillm.dev.finetune.data.readers import Record, Records
+from maxaillm.dev.finetune.data.reading.unsupported import refuse_unanswered, refuse_unsupported
+from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels
+from maxaillm.dev.finetune.data.rows.values import METADATA, Row, all_columns, text_columns
+from maxaillm.dev.finetune.errors import DataError
+
+SAMPLE_ROWS = 1_000
+SAMPLE_CELLS = 50_000
+"""Of tables with more than fifty columns fewer rows are looked at: every format looks at each."""
+SHOWN_COLUMNS = 12
+
+
+class NeedsMappingError(DataError):
+    """The columns don't tell what they hold, or tell it in two ways."""
+
+    def __init__(
+        self, message: str, hint: str, candidates: Sequence[DataFormat], guess: DataFormat | None
+    ) -> None:
+        super().__init__(message, hint, code="needs_mapping")
+        self.candidates, self.guess = list(candidates), guess
+
+
+def sample_of(records: Records) -> list[Row]:
+    rows = (record.row for record in records if isinstance(record, Record))
+    return list(islice(rows, SAMPLE_ROWS))
+
+
+def format_of(sample: Sequence[Row]) -> DataFormat:
+    """The one format of `sample`.
+
+    Raises DataError where it is data that can't be trained on, NeedsMappingError where the
+    owner has to choose the columns.
+    """
+    sample = sample[: max(50, SAMPLE_CELLS // max(1, len(all_columns(sample))))]
+    refuse_unsupported(sample)
+    matches = recognise(sample)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = " or ".join(map(in_words, matches))
+        raise NeedsMappingError(
+            f"The file can be read as {names}.", "Choose the format.", matches, matches[0]
+        )
+    refuse_unanswered(sample)
+    guess = best_guess(sample)
+    hint = "Choose a format and the columns that it reads."
+    if guess is not None:
+        hint += f" A guess from the values: {in_words(guess)}."
+    raise NeedsMappingError(missing_sentence(sample), hint, [], guess)
+
+
+def in_words(data_format: DataFormat) -> str:
+    columns = data_format.model_dump(exclude={"name"}, exclude_none=True)
+    roles = (
+        f"{role} = {column if isinstance(column, str) else listed(column)}"
+        for role, column in columns.items()
+    )
+    return f"{data_format.label} ({', '.join(roles)})"
+
+
+def missing_sentence(sample: Sequence[Row]) -> str:
+    columns = all_columns(sample)
+    texts = set(text_columns(sample).values())
+    nested = [
+        name for name in columns if any(isinstance(row.get(name), list | dict) for row in sample)
+    ]
+    if not texts and nested:
+        return f"The columns hold lists or objects ({listed(nested)}); no one format has them."
+    if not texts:
+        return f"No column holds text: {listed(columns)}."
+    told = f"The columns don't say what is asked and what is answered: {listed(columns)}."
+    return f"{told} Some hold lists or objects: {listed(nested)}." if nested else told
+
+
+def listed(names: Sequence[str]) -> str:
+    rest = len(names) - SHOWN_COLUMNS
+    shown = ", ".join(name[:40] for name in names[:SHOWN_COLUMNS])
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def best_guess(sample: Sequence[Row]) -> DataFormat | None:
+    """What the values look like: tagged words, labels beside texts, pairs of texts, texts."""
+    tags = tag_columns(sample)
+    if tags and "tokens" in all_columns(sample):
+        return TokenClassification(tokens="tokens", tags=tags[0])
+    texts = [
+        name
+        for key, name in text_columns(sample).items()
+        if key not in METADATA and is_filled(sample, name)
+    ]
+    if not texts:
+        return None
+    longest = max(texts, key=lambda name: text_length(sample, name))
+    labels = [name for name in texts if name != longest and has_few_values(sample, name)]
+    if labels:
+        return Classification(text=longest, target=labels[0])
+    if len(texts) > 1:
+        return PromptCompletion(prompt=texts[0], completion=texts[1])
+    return PlainText(text=longest)
+
+
+def is_filled(sample: Sequence[Row], name: str) -> bool:
+    return sum(bool(row.get(name)) for row in sample) * 2 >= len(sample)
+
+
+def text_length(sample: Sequence[Row], name: str) -> int:
+    return sum(len(value) for row in sample if isinstance(value := row.get(name), str))
+
+
+def has_few_values(sample: Sequence[Row], name: str) -> bool:
+    values = [str(row.get(name)) for row in sample]
+    return len(set(values)) <= max(2, len(values) // 10) and are_labels(sample, name)

@@ -1,0 +1,156 @@
+"""Data that this version can't train on, told by its columns, to be refused and not mistaken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from maxaillm.dev.finetune.data.rows.messages import ends_with_question
+from maxaillm.dev.finetune.data.rows.values import METADATA, Row, all_columns, items_of
+from maxaillm.dev.finetune.errors import DataError
+
+ANSWERS = ("answer", "solution", "expected_output", "reference_code", "reference_answer")
+"""With two of them, only the owner can tell which is the answer."""
+Columns = dict[str, list[Any]]
+"""Name in small letters -> the values of the first rows, without nulls."""
+
+
+class Kind(NamedTuple):
+    """A family of data sets that no format reads, how to tell it, and what to do with it."""
+
+    words: str
+    keys: str
+    is_kind: Callable[[Columns], bool]
+    fix: str
+
+
+def has(*names: str) -> Callable[[Columns], bool]:
+    return lambda columns: columns.keys() >= set(names)
+
+
+def has_any(columns: Columns, *names: str) -> bool:
+    return not columns.keys().isdisjoint(names)
+
+
+def is_tokenised(columns: Columns) -> bool:
+    return "input_ids" in columns and not has_any(columns, "text", "content", "messages")
+
+
+def is_bare_pair(columns: Columns) -> bool:
+    """Two sentences that nothing is said about."""
+    pairs = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"))
+    judgements = ("label", "target", "class", "score", "similarity", "rating", "category")
+    is_judged = any(name.endswith(judgements) or name == "labels" for name in columns)
+    return any(has(*pair)(columns) for pair in pairs) and not is_judged
+
+
+def is_for_vectors(columns: Columns) -> bool:
+    triplets = (
+        ("anchor", "positive"),
+        ("query", "positive"),
+        ("query", "pos"),
+        ("query", "passage"),
+    )
+    return any(has(*names)(columns) for names in triplets)
+
+
+def has_media(columns: Columns) -> bool:
+    media = ("images", "image", "videos", "video", "audios", "audio")
+    return has_any(columns, "messages", "conversations", "prompt") and any(
+        holds(columns, name, is_filled) for name in media
+    )
+
+
+def is_filled(value: Any) -> bool:
+    items = items_of(value)
+    return bool(value) if items is None else bool(items)
+
+
+def is_message_tree(columns: Columns) -> bool:
+    """OpenAssistant's: a message a row; H2O's rows have a question and an answer."""
+    return has("parent_id", "role")(columns) and has_any(columns, "text", "content")
+
+
+def is_without_answers(columns: Columns) -> bool:
+    """Prompts, and perhaps what a grader wants to know, but nothing to learn to say."""
+    prompts = [name for name in ("prompt", "messages") if name in columns]
+    if prompts == ["messages"]:
+        return holds(columns, "messages", ends_with_question) and not has_any(columns, *ANSWERS)
+    return bool(prompts) and columns.keys() <= METADATA | {"prompt", "messages"}
+
+
+KINDS = (
+    Kind(
+        "pre-tokenised data",
+        "input_ids",
+        is_tokenised,
+        "The numbers are pieces of text for one tokenizer alone. Upload the texts that they were "
+        "made from; training cuts them up itself.",
+    ),
+    Kind(
+        "pairs of sentences without a label",
+        "two sentences in each row",
+        is_bare_pair,
+        "Add a column with the label or the score of each pair.",
+    ),
+    Kind(
+        "embedding data",
+        "an anchor or a query, and what is close to it",
+        is_for_vectors,
+        "Nothing here trains a model of vectors. Pairs with a score can be learned: name the "
+        "columns sentence1, sentence2 and score.",
+    ),
+    Kind(
+        "chat with images, video or sound",
+        "a column of media beside the messages",
+        has_media,
+        "Only text is learned. Remove the rows that need the media, and the column.",
+    ),
+    Kind(
+        "a tree of single messages",
+        "parent_id and role",
+        is_message_tree,
+        "Write a row for each talk: messages, a list of {role, content}.",
+    ),
+)
+"""Refused before any format looks at them: one may take a part for the whole."""
+WITHOUT_ANSWERS = Kind(
+    "prompts without answers, as reinforcement learning has them",
+    "a prompt that nothing answers",
+    is_without_answers,
+    "Add a column named completion with the answer to each prompt.",
+)
+
+
+def refuse_unsupported(sample: Sequence[Row]) -> None:
+    """Raise DataError where `sample` is a kind of data that would be learned wrongly."""
+    refuse(sample, KINDS)
+
+
+def refuse_unanswered(sample: Sequence[Row]) -> None:
+    """Raise DataError where `sample`, which no format reads, is nothing but prompts."""
+    refuse(sample, [WITHOUT_ANSWERS])
+
+
+def refuse(sample: Sequence[Row], kinds: Sequence[Kind]) -> None:
+    columns = columns_of(sample)
+    kind = next((kind for kind in kinds if kind.is_kind(columns)), None)
+    if kind is not None:
+        raise DataError(
+            f"This looks like {kind.words} ({kind.keys}), which no format reads.",
+            f"{kind.fix} Or choose the columns yourself.",
+            code="unsupported_format",
+        )
+
+
+def columns_of(sample: Sequence[Row]) -> Columns:
+    return {
+        name.strip().lower(): [row[name] for row in sample if row.get(name) is not None]
+        for name in all_columns(sample)
+    }
+
+
+def holds(columns: Columns, name: str, test: Callable[[Any], bool]) -> bool:
+    """Whether most values of a column pass `test`."""
+    values = columns.get(name, [])
+    return bool(values) and sum(bool(test(value)) for value in values) * 2 >= len(values)

@@ -1,0 +1,61 @@
+"""A text file whose lines are wrapped, such as a book: its lines belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from maxaillm.dev.finetune.data.formats import Example, Text
+from maxaillm.dev.finetune.data.readers import BadRecord, Record, open_records
+from maxaillm.dev.finetune.data.reading.examples import read_examples
+from maxaillm.dev.finetune.data.rows.splits import Split, split_of
+from maxaillm.dev.finetune.data.store.store import holds_rows
+
+WRAPPED_CHARS = 200
+"""Lines of a text that was wrapped for reading are shorter than this, all of them."""
+SAMPLED_LINES = 500
+DOCUMENT_CHARS = 20_000
+"""About so much makes one document; it ends at an empty line."""
+
+
+def read_documents(path: str | Path) -> Iterator[Example]:
+    """The examples of a file; of a wrapped text, documents of many lines instead of lines.
+
+    A line alone would be learned without what it goes on from. Raises DataError.
+    """
+    if holds_rows(Path(path)):
+        yield from read_examples(path)
+        return
+    records = open_records(path)
+    if records.kind == "text" and is_wrapped(list(islice(records, SAMPLED_LINES))):
+        yield from joined(record for record in records if isinstance(record, Record))
+    else:
+        yield from read_examples(path)
+
+
+def is_wrapped(sample: Sequence[Record | BadRecord]) -> bool:
+    """Whether these are short lines with empty lines between paragraphs; a list has none."""
+    lines = [record for record in sample if isinstance(record, Record)]
+    if len(lines) < len(sample) or not lines:
+        return False
+    has_paragraphs = lines[-1].line - lines[0].line >= len(lines)
+    return has_paragraphs and max(len(line.row["text"]) for line in lines) <= WRAPPED_CHARS
+
+
+def joined(lines: Iterator[Record]) -> Iterator[Text]:
+    """Of several files none shares a document with another."""
+    text, last = "", 0
+    split: Split | None = None
+    for record in lines:
+        is_paragraph = record.line > last + 1
+        its_split = split_of(record.row)
+        is_new_file = record.line <= last or its_split != split
+        if text and (is_new_file or (is_paragraph and len(text) >= DOCUMENT_CHARS)):
+            yield Text(text=text, split=split)
+            text = ""
+        separator = "\n" if is_paragraph else " "  # where a line breaks is layout, not text
+        text += (separator if text else "") + record.row["text"].strip()
+        last, split = record.line, its_split
+    if text:
+        yield Text(text=text, split=split)

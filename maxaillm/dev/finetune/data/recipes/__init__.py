@@ -1,0 +1,1 @@
+"""Recipes: fixes and joins over whole datasets."""

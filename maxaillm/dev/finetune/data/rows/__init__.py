@@ -1,0 +1,1 @@
+"""Values of a row: messages, labels, splits, spans of answers."""

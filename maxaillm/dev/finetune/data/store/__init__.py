@@ -1,0 +1,1 @@
+"""Examples on disk, in Parquet: written in batches, queried by page."""

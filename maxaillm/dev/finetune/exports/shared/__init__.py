@@ -1,0 +1,1 @@
+"""Writers of exported models, and the check that an export equals its source."""

@@ -1,0 +1,1 @@
+"""From rows to batches: chat template, tokens, packing, collating."""

@@ -1,0 +1,143 @@
+"""Measures a model on held-out rows: its loss, and the metrics of what it makes of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as SequenceOf
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from maxaillm.dev.finetune.config.compatibility import unfit_metrics
+from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.reading.examples import has_split
+from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
+from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
+from maxaillm.dev.finetune.errors import ConfigError, DataError
+from maxaillm.dev.finetune.hf.batches.collate import Sequences
+from maxaillm.dev.finetune.hf.batches.tokenise import require_rows
+from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
+from maxaillm.dev.finetune.hf.training.tasks import ModelTask
+from maxaillm.dev.finetune.hf.training.token_loss import measuring
+from maxaillm.dev.finetune.metrics import Answered, Metric, metrics, score
+from maxaillm.dev.finetune.metrics.shared.confidence import interval
+
+BATCH = 8
+Scores = dict[str, JsonValue]
+
+
+class Judge:
+    """Measures a model on the same held-out rows each time, by the same metrics.
+
+    With `intervals`, each metric comes with where it lies with 95 % probability.
+    """
+
+    def __init__(
+        self,
+        task: ModelTask,
+        tokenizer: Tokenizer,
+        held_out: Sequences,
+        names: SequenceOf[str],
+        *,
+        batch_size: int = BATCH,
+        intervals: bool = False,
+    ) -> None:
+        self.task, self.tokenizer, self.held_out, self.names = task, tokenizer, held_out, names
+        self.batch_size, self.intervals = batch_size, intervals
+
+    def scores(self, model: PreTrainedModel) -> Scores:
+        """eval_loss, the metrics that need no generation, how many rows and how many seconds."""
+        began = time.monotonic()
+        with measuring(model):
+            seen = self.task.observe(model, self.held_out, self.tokenizer, self.batch_size)
+        learned = [row for row in seen.losses if row.tokens]
+        loss = sum(row.total for row in learned) / sum(row.tokens for row in learned)
+        scores: Scores = {"eval_loss": loss}
+        scores |= self.figures(learned) | self.figures(seen.predictions)
+        return scores | {"rows": len(self.held_out.rows), "seconds": time.monotonic() - began}
+
+    def answer_scores(self, model: PreTrainedModel) -> Scores:
+        """The metrics that are made of answers; empty where no row asks anything."""
+        if not any(metric.made_of is Answered for metric in chosen(self.names)):
+            return {}
+        with measuring(model):
+            answered = self.task.answer(model, self.held_out.rows, self.tokenizer)
+        return self.figures(answered) | {"answered_rows": len(answered)} if answered else {}
+
+    def figures(self, rows: SequenceOf[Any]) -> Scores:
+        """The metrics that rows of this kind can make."""
+        scores: Scores = {}
+        for metric in chosen(self.names):
+            if metric.made_of is kind_of(rows):
+                scores[metric.name] = score(metric, rows)
+                if self.intervals:
+                    scores[f"{metric.name}_interval"] = list(interval(metric, rows))
+        return scores
+
+
+def kind_of(rows: SequenceOf[Any]) -> type | None:
+    """What rows are; of documents of classified words, what the words are."""
+    flat = (part for row in rows for part in (row if isinstance(row, list) else [row]))
+    first = next(flat, None)
+    return None if first is None else type(first)
+
+
+def chosen(names: SequenceOf[str]) -> list[Metric]:
+    return [metrics[name](name=name) for name in names]
+
+
+def evaluate_file(
+    task: ModelTask,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
+    path: Path,
+    width: int,
+    *,
+    names: SequenceOf[str] = (),
+    split: Split | None = None,
+) -> Scores:
+    """The metrics of a model on a data file, with their intervals: those named, else all that
+    serve the task. Of a file with splits on `split`, else on what is not for training."""
+    examples = (example for example in read_documents(path) if example.split in wanted(path, split))
+    found = task.encoder(tokenizer, width).encode(examples)
+    require_rows(found, f"rows of {path.name}")
+    packed = task.packs and keeps_rows_apart(model)
+    sequences = Sequences(found.rows, packed=packed, width=width)
+    judge = Judge(task, tokenizer, sequences, serving(task.name, names), intervals=True)
+    scores = judge.scores(model) | judge.answer_scores(model)
+    if unfit := [name for name in names if name not in scores]:
+        raise DataError(
+            f"{unfit[0]} can't be made of the rows of {path.name}.",
+            f"Measured can be: {', '.join(name for name in metrics if name in scores)}.",
+        )
+    return scores
+
+
+def kind_in(path: Path) -> type[Example]:
+    """What the examples of a file are. Raises DataError."""
+    first = next(iter(read_documents(path)), None)
+    if first is None:
+        raise DataError(f"{path.name} has no rows.", "Choose a file with rows in it.")
+    return type(first)
+
+
+def wanted(path: Path, split: Split | None) -> tuple[Split | None, ...]:
+    """The splits whose rows are measured. Raises DataError where the file has no such one."""
+    if split:
+        if has_split(path, split):
+            return (split,)
+        raise DataError(
+            f"{path.name} has no rows for {split}.", "Leave the split out, or choose another."
+        )
+    held_out: tuple[Split, ...] = ("validation", "test")
+    return held_out if any(has_split(path, split) for split in held_out) else EVERY_SPLIT
+
+
+def serving(task: str, names: SequenceOf[str]) -> list[str]:
+    """The metrics named, if they serve the task; where none is, all that do. Raises ConfigError."""
+    if problems := list(unfit_metrics(names, task, "metrics")):
+        raise ConfigError(problems)
+    return list(names) or [name for name, metric in metrics.items() if task in metric.tasks]

@@ -1,0 +1,1 @@
+"""Numerics of our own, each with its measurement."""

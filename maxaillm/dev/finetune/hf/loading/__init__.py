@@ -1,0 +1,214 @@
+"""Loads models and tokenizers: safetensors only, no code of theirs, nothing unchecked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from logging import ERROR, getLogger
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
+from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers.utils import logging
+
+from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder
+from maxaillm.dev.finetune.run.torchrun import process_count
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+WHOLE_MODULES = ["lm_head", "score", "classifier", "pre_classifier", "classification_head"]
+BF16_UNITS = ("amx_bf16", "avx512_bf16", "sve_bf16")
+"""By what a CPU is known that multiplies in bf16."""
+TEXT_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
+HUB_FILES = ["*.safetensors", *TEXT_FILES]
+
+
+def fetch(name: str) -> Path:
+    """The checked folder of the model `name`; a Hub name is downloaded if it has to be."""
+    folder = find_folder(name) or download(name)
+    check_folder(folder)
+    return folder
+
+
+def download(name: str, files: Sequence[str] = HUB_FILES) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(files)))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"{name} could not be fetched from the Hub: {first_line(error)}",
+            "Check the name and the network, and HF_TOKEN for a gated model; "
+            "or give a folder that starts with ./ or /.",
+        ) from None
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer, with a pad token. Labels never come from padding, so EOS stays trained."""
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what matters is told as an event
+    try:
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"The tokenizer in {folder.name} can't be loaded: {first_line(error)}",
+            "The folder needs tokenizer.json and tokenizer_config.json.",
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = choose_pad_token(tokenizer)
+    return tokenizer
+
+
+def choose_pad_token(tokenizer: Tokenizer) -> str:
+    """A token that is not EOS where there is one, so that EOS keeps its one meaning."""
+    padding = [token for token in sorted(tokenizer.get_added_vocab()) if "pad" in token.lower()]
+    unused = [*padding, tokenizer.unk_token]
+    distinct = [token for token in unused if token and token != tokenizer.eos_token]
+    chosen = next(iter(distinct), tokenizer.eos_token)
+    if chosen is None:
+        raise ModelError("The tokenizer has neither a pad nor an end token.", "Choose another.")
+    return str(chosen)
+
+
+class Opened(NamedTuple):
+    """A model, and the names of its weights that the folder does not hold: a new head's."""
+
+    model: PreTrainedModel
+    fresh: list[str]
+
+
+def load_model(
+    folder: Path, dtype: torch.dtype, auto_class: Any = AutoModelForCausalLM, **options: Any
+) -> Opened:
+    """The model in `folder`, its weights held as `dtype`, with the head of `auto_class`.
+
+    A head of another size than the folder's is made anew. Raises ModelError.
+    """
+    try:
+        model, report = auto_class.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes="num_labels" in options,
+            **options,
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"The model in {folder.name} can't be loaded: {first_line(error)}",
+            "Check that the folder is whole and that transformers knows this kind of model.",
+        ) from error
+    mismatched = {str(entry[0]) for entry in report["mismatched_keys"]}
+    return Opened(model, sorted({*report["missing_keys"], *mismatched}))
+
+
+def quantization_options(
+    quantization: str, dtype: torch.dtype, device: torch.device
+) -> dict[str, Any]:
+    """What `from_pretrained` is told to hold weights in 8 or 4 bits; heads stay whole.
+
+    4 bits are QLoRA's: normal floats whose scales are quantised too (Dettmers et al. 2023).
+    Raises FineTuneError without bitsandbytes.
+    """
+    if quantization == "none":
+        return {}
+    if find_spec("bitsandbytes") is None:
+        raise FineTuneError(
+            "Quantization needs bitsandbytes, which is not installed.",
+            'Run: pip install "maxft[quantization]"',
+        )
+    getLogger("bitsandbytes.autograd").setLevel(ERROR)  # it warns at each product of matrices
+    config = BitsAndBytesConfig(
+        load_in_8bit=quantization == "8bit",
+        load_in_4bit=quantization == "4bit",
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=WHOLE_MODULES,
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    if wanted != "auto":
+        return torch.device(wanted)
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    own = int(os.environ.get("LOCAL_RANK", "0"))
+    if own >= torch.cuda.device_count():
+        raise FineTuneError(
+            f"There are {torch.cuda.device_count()} GPUs for more processes than that.",
+            "Lower training.devices.",
+        )
+    return torch.device("cuda", own) if process_count() > 1 else torch.device("cuda")
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """fp32, bf16 or fp16. `auto` is bf16 where the hardware computes it: imitated, as on most
+    CPUs, it is four times slower than fp32. fp16 does not train on a CPU."""
+    if wanted not in {"auto", "fp16"} or (wanted == "fp16" and device.type == "cuda"):
+        return wanted
+    if wanted == "auto" and computes_bf16(device):
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether the hardware itself multiplies in bf16."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found = torch.cpu.get_capabilities()
+    return any(found.get(unit, False) for unit in BF16_UNITS)
+
+
+def weights_dtype(precision: str, *, frozen: bool) -> torch.dtype:
+    """How weights are held: frozen ones as they are used; trained ones whole, with autocast."""
+    if not frozen or precision == "fp32":
+        return torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float16
+
+
+def require_room(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    """Raises ModelError where the tokenizer knows tokens that the model has no weights for."""
+    known = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise ModelError(
+            f"The tokenizer has {len(tokenizer)} tokens and the model only {known}.",
+            "The folder mixes two models: download it again.",
+        )
+
+
+def set_threads() -> None:
+    """As many threads as this process may use: more of them make it many times slower."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+
+
+def context_length(model: Any) -> int | None:
+    """How many tokens the model can see, where its configuration says so."""
+    length = getattr(model.config, "max_position_embeddings", None)
+    if not length:
+        return None
+    offsets = [
+        module.padding_idx + 1  # RoBERTa counts its positions from there
+        for name, module in model.named_modules()
+        if name.endswith("embeddings.position_embeddings")
+        and getattr(module, "padding_idx", None) is not None
+    ]
+    return int(length) - max(offsets, default=0)
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

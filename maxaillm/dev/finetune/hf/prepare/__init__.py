@@ -1,0 +1,1 @@
+"""Model and rows of one run, prepared."""

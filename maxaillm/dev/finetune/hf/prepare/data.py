@@ -1,0 +1,138 @@
+"""The rows of a run: read, tokenised, counted, and some of them held out."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from maxaillm.dev.finetune.components.plugins import processors
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.compatibility import settled
+from maxaillm.dev.finetune.data.formats import Conversation, Example
+from maxaillm.dev.finetune.data.reading.examples import has_split
+from maxaillm.dev.finetune.data.reading.processor import read_raw_rows
+from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
+from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
+from maxaillm.dev.finetune.errors import DataError
+from maxaillm.dev.finetune.hf.batches.rows import Rows
+from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Tokenised, require_rows
+from maxaillm.dev.finetune.hf.prepare import token_cache
+from maxaillm.dev.finetune.hf.prepare.processing import ProcessorEncoder
+from maxaillm.dev.finetune.hf.training.tasks import Examples, ModelTask, model_task
+from maxaillm.dev.finetune.run.attempt import Attempt
+
+
+def survey(
+    config: RunConfig, settings: Mapping[str, Any], examples: Examples | None = None
+) -> ModelTask:
+    """The task asked for, else the one that the training file and the model are for, with what
+    it has to know of the file, or of some `examples`, before the model is opened.
+
+    Raises DataError.
+    """
+    if not config.data.train_file:
+        raise DataError("No training file is given.", "Set data.train_file.")
+    kind: type[Example] = Conversation
+    if config.data.processor is None:
+        source = Path(config.data.train_file).name
+        first = next(iter(training_examples(config)), None)
+        if first is None:
+            raise DataError(f"{source} has no rows.", "Choose a file with rows in it.")
+        kind = type(first)
+    config = settled(config, kind, settings)
+    task = model_task(str(config.task))(config, kind)
+    task.survey(examples or (lambda: training_examples(config)), settings)
+    return task
+
+
+def training_examples(config: RunConfig) -> Iterator[Example]:
+    """What the training file has for training."""
+    examples = read_documents(str(config.data.train_file))
+    return (example for example in examples if example.split in {None, "train"})
+
+
+class RunData:
+    """Turns the files of a configuration into rows for a task; says what it cut."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        task: ModelTask,
+        tokenizer: Tokenizer,
+        attempt: Attempt,
+        width: int,
+    ) -> None:
+        self.config, self.task, self.tokenizer = config, task, tokenizer
+        self.attempt, self.width = attempt, width
+
+    def prepare(self) -> tuple[Tokenised, Rows, Rows | None]:
+        """What the training file gave, the rows to train on, and those held out, if any.
+
+        Raises DataError where nothing can be learned.
+        """
+        data, source = self.config.data, Path(str(self.config.data.train_file))
+        found = self.tokenise(source, {None, "train"}, "training rows")
+        if data.validation_file:
+            return found, found.rows, self.held_out(Path(data.validation_file))
+        if has_split(source, "validation"):
+            return found, found.rows, self.held_out(source, {"validation"})
+        if data.validation_share and len(found.rows) > 1:
+            rows, held = found.rows.hold_out(data.validation_share, self.config.training.seed)
+            return found, rows, held
+        self.attempt.warn(
+            "No rows are held out: the validation loss is not measured.",
+            "Set data.validation_share or data.validation_file.",
+        )
+        return found, found.rows, None
+
+    def held_out(self, path: Path, splits: Container[Split | None] = EVERY_SPLIT) -> Rows:
+        return self.tokenise(path, splits, "validation rows").rows
+
+    def tokenise(
+        self, path: Path, splits: Container[Split | None] = EVERY_SPLIT, words: str = ""
+    ) -> Tokenised:
+        """The rows of a file that it puts into one of `splits`; None: into no split by name.
+
+        `words` is what they are called; a file may have a name that tells nobody anything.
+        """
+        found = self.encode(path, splits)
+        words = words or f"rows of {path.name}"
+        require_rows(found, words)
+        if found.cut:
+            self.attempt.warn(
+                f"{found.cut:,} of {found.seen:,} {words} were cut to {self.width:,} tokens.",
+                "Raise data.max_length to keep them whole.",
+            )
+        for reason, count in found.dropped.most_common(3):
+            self.attempt.warn(
+                f"{count:,} of {found.seen:,} {words} were left out: {reason}",
+                "Look at these rows; raise data.max_length where they are too long.",
+            )
+        return found
+
+    def encode(self, path: Path, splits: Container[Split | None]) -> Tokenised:
+        """Made anew, or as an earlier run has left it; what a data processor does is its own."""
+        encoder, check_stop = self.encoder(), self.attempt.check_stop
+        examples = (example for example in self.read(path) if example.split in splits)
+        if self.config.data.processor or path.stat().st_size < token_cache.WORTHWHILE_BYTES:
+            return encoder.encode(examples, check_stop)
+        key = token_cache.key_of(path, splits, encoder, self.config)
+        return token_cache.TokenCache().encode(key, encoder, examples, check_stop)
+
+    def read(self, path: Path) -> Iterator[Any]:
+        return read_raw_rows(path) if self.config.data.processor else read_documents(path)
+
+    def encoder(self) -> Encoder:
+        return make_encoder(self.config, self.task, self.tokenizer, self.width)
+
+
+def make_encoder(config: RunConfig, task: ModelTask, tokenizer: Tokenizer, width: int) -> Encoder:
+    """The task's own way to make rows, or that of the data processor named."""
+    name = config.data.processor
+    if name is None:
+        return task.encoder(tokenizer, width)
+    processor = processors.load(name)(tokenizer, width)
+    return ProcessorEncoder(processor, tokenizer, width, aligned=task.aligned)

@@ -1,0 +1,1 @@
+"""The Trainer, its callbacks and tasks, training by several processes."""

@@ -1,0 +1,1 @@
+"""Preference tuning: rows, batches, trainer."""

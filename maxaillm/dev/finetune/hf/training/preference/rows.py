@@ -1,0 +1,107 @@
+"""Preferences and judged answers to rows: one example, one row, its answers one after another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from maxaillm.dev.finetune.data.formats import Conversation, Example, Judged, Message, Preference
+from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
+from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Numbered
+from maxaillm.dev.finetune.hf.training.tasks.causal_lm import CausalEncoder
+
+GOOD, BAD = -1, -2
+"""At the first token of an answer's conversation, which is never learned: whether the answer is
+as it should be. Of a pair, the better one comes first."""
+UNCUT = sys.maxsize
+IntArray = npt.NDArray[np.int32]
+
+
+class Answer(NamedTuple):
+    """A prompt with an answer to it; only the answer has labels."""
+
+    ids: IntArray
+    labels: IntArray
+    is_good: bool
+
+    @property
+    def start(self) -> int:
+        """Where the answer begins."""
+        return int(np.argmax(self.labels != IGNORED))
+
+
+class PreferenceEncoder(Encoder):
+    """Writes each answer with its prompt as a conversation is written for training."""
+
+    def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
+        talks = [talks_of(example) for _, example in batch]
+        numbered = list(enumerate(talk for several in talks for talk, _ in several))
+        whole = {row.example: row for row in self.plain().conversations(numbered)}
+        at = 0
+        for (number, _), several in zip(batch, talks, strict=True):
+            written = [whole.get(at + place) for place in range(len(several))]
+            at += len(several)
+            if None in written:
+                self.drop(self.refusal_of(several))
+                continue
+            goods = [is_good for _, is_good in several]
+            yield from self.joined([row for row in written if row], goods, number)
+
+    def plain(self) -> CausalEncoder:
+        return CausalEncoder(self.tokenizer, UNCUT, "answers")
+
+    def refusal_of(self, several: Sequence[tuple[Conversation, bool]]) -> str:
+        """Why an example can't be written; asked for alone, as a batch has many reasons."""
+        alone = self.plain()
+        list(alone.conversations([(0, talk) for talk, _ in several]))
+        return next(iter(alone.dropped))
+
+    def joined(self, written: list[Tokens], goods: list[bool], number: int) -> Iterator[Tokens]:
+        """The answers as one row, each cut to the width, if all of them still teach something."""
+        ids: list[int] = []
+        labels: list[Any] = []
+        for row, is_good in zip(written, goods, strict=True):
+            learned = row.labels[1 : self.width]
+            if all(label == IGNORED for label in learned):
+                self.drop("The prompt alone fills the maximum length.")
+                return
+            ids += row.ids[: self.width]
+            labels += [GOOD if is_good else BAD, *learned]
+        half = len(ids) // 2
+        if len(written) == 2 and ids[:half] == ids[half:]:
+            self.drop("Both answers are the same, as far as the maximum length reaches.")
+            return
+        self.cut += any(len(row.ids) > self.width for row in written)
+        yield Tokens(ids, labels, number)
+
+
+def talks_of(example: Example) -> list[tuple[Conversation, bool]]:
+    """Each answer with its prompt, and whether it is as it should be."""
+    if isinstance(example, Preference):
+        return [
+            (talk(example.messages, example.chosen), True),
+            (talk(example.messages, example.rejected), False),
+        ]
+    if isinstance(example, Judged):
+        return [(talk(example.messages, example.completion), example.desirable)]
+    raise TypeError(f"{type(example).__name__} has no answer that was judged")
+
+
+def talk(prompt: Sequence[Message], answer: Sequence[Message]) -> Conversation:
+    """A conversation of which only the answer is learned."""
+    seen = [message.model_copy(update={"weight": 0}) for message in prompt]
+    return Conversation(messages=[*seen, *answer])
+
+
+def answers_in(rows: Rows, row: int) -> list[Answer]:
+    ids, labels = rows[row]
+    starts = np.flatnonzero((labels == GOOD) | (labels == BAD))
+    parts = zip(np.split(ids, starts[1:]), np.split(labels, starts[1:]), strict=True)
+    return [
+        Answer(part, np.where(marked < 0, IGNORED, marked), bool(marked[0] == GOOD))
+        for part, marked in parts
+    ]

@@ -1,0 +1,187 @@
+"""TRL's trainers as ours: they say what the loss is, everything else is as in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import datasets
+import torch
+from torch import Tensor, nn
+
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder
+from maxaillm.dev.finetune.hf.training import distributed
+from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
+from maxaillm.dev.finetune.hf.training.preference.batches import (
+    SHAPES,
+    FixedOrder,
+    PreferenceCollator,
+)
+from maxaillm.dev.finetune.hf.training.tasks import Setup
+from maxaillm.dev.finetune.hf.training.trainer import StepTrainer, training_arguments
+from maxaillm.dev.finetune.losses import PreferenceLoss
+from maxaillm.dev.finetune.methods.shared.peft import refusal_said
+
+EXTRAS = {
+    "rewards/accuracies": "reward_accuracy",
+    "rewards/margins": "reward_margin",
+    "rewards/chosen": "reward_chosen",
+    "rewards/rejected": "reward_rejected",
+    "kl": "kl",
+}
+"""Of what TRL measures by the way: its name and ours."""
+
+
+class AsItWas(nn.Module):
+    """Stands where TRL wants the model as it was. What that makes of each row is computed before
+    the first step and comes with the batches: no second model is kept, no second adapter."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
+
+class PreferenceTrainer(StepTrainer):
+    """Comes before a trainer of TRL's among the bases. TRL's work on data is left out: rows are
+    tokenised as for every task. Nothing is written or sent on the side."""
+
+    loss: PreferenceLoss
+    targets_in_step: Tensor | float = 1.0
+    token_weight: Tensor | float = 1.0
+    """Of what is a mean over tokens, beside what is a mean over rows."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *args: Any) -> Any:
+        return dataset
+
+    def tokenize_row(self, row: Any) -> Any:
+        return row
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """The saved model has a card of ours."""
+
+    def _send_telemetry(self) -> None:
+        """Nobody is told."""
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's own signature
+        num_items_in_batch: Tensor | int = 1,
+    ) -> Tensor:
+        """TRL gives the mean over a batch: it counts by its share of the rows of the step."""
+        self.step_tokens += inputs["tokens"]
+        rows = len(inputs["rows"])
+        if inputs.pop("stands_in", False):
+            rows = 0
+            if "reference" in inputs:
+                inputs["reference"] = inputs["reference"].nan_to_num()
+        share = rows / num_items_in_batch
+        if rows:
+            self.token_weight = targets_of(inputs) / self.targets_in_step / share
+        loss: Tensor = super().compute_loss(model, self.shaped(inputs)) * share
+        self.token_weight = 1.0
+        self.step_loss += loss.detach()
+        return self.scaled(loss)
+
+    def concatenated_forward(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        """Of TRL's ORPO: the fifth is a mean over tokens, which counts by its share of those."""
+        found = super().concatenated_forward(model, batch)
+        return *found[:4], found[4] * self.token_weight, *found[5:]
+
+    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor:
+        real = [batch for batch in batch_samples if "stands_in" not in batch]
+        count = [sum(len(batch["rows"]) for batch in real), sum(map(targets_of, real))]
+        counted = distributed.total(torch.tensor(count, device=device))
+        self.targets_in_step = counted[1]
+        return counted[0]
+
+    def shaped(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        return SHAPES[self.loss.shape](batch)
+
+    def reference_of(self, batch: Mapping[str, Any]) -> Tensor:
+        """What the model makes of a batch now, as `PreferenceCollator.reference` has it."""
+        inputs = self._prepare_inputs(self.shaped(batch))
+        found = list(self.compute_ref_log_probs(self.model, inputs))
+        if self.loss.shape == "stacked":
+            return torch.stack(found, 1).unsqueeze(-1).cpu()
+        rows, answers = batch["good"].shape
+        return torch.stack(found, 1).reshape(answers, rows, -1).transpose(0, 1).cpu()
+
+    def mean_loss(self, batch: Mapping[str, Any]) -> float:
+        """Of a batch of held-out rows; the figures of training stay as they are."""
+        with self.figures_kept(), self.accelerator.autocast():
+            inputs = self._prepare_inputs(self.shaped(batch))
+            return float(super().compute_loss(self.model, inputs))
+
+    @property
+    def figures(self) -> dict[str, list[float]]:
+        """What TRL has measured by the way since the last call of `take_extras`."""
+        name = "_metrics" if hasattr(self, "_metrics") else "_stored_metrics"
+        found: dict[str, list[float]] = getattr(self, name)["train"]
+        return found
+
+    @contextmanager
+    def figures_kept(self) -> Iterator[None]:
+        before = {name: list(values) for name, values in self.figures.items()}
+        yield
+        self.figures.clear()
+        self.figures.update(before)
+
+    def take_extras(self) -> dict[str, float]:
+        taken = {
+            ours: sum(self.figures[theirs]) / len(self.figures[theirs])
+            for theirs, ours in EXTRAS.items()
+            if self.figures.get(theirs)
+        }
+        self.figures.clear()
+        return taken
+
+
+def targets_of(batch: Mapping[str, Any]) -> int:
+    """Tokens of the better conversations that have one before them."""
+    used = batch["attention_mask"][:, 0]
+    return int(used.sum()) - len(used)
+
+
+def make_preference_trainer(
+    loss: PreferenceLoss, config: RunConfig, setup: Setup, collator: PreferenceCollator
+) -> PreferenceTrainer:
+    """A trainer of the kind that the loss names."""
+    arguments, trainer = loss.trl()
+    datasets.disable_progress_bars()
+    own = {**loss.arguments, "max_length": max(setup.train.lengths)}  # all is cut already
+    if loss.has_reference:
+        own["precompute_ref_log_probs"] = True
+    made = type(
+        f"Our{trainer.__name__}",
+        (PreferenceTrainer, trainer),
+        {"loss": loss, "order": FixedOrder if loss.has_reference else BatchOrder},
+    )
+    reference = {"ref_model": AsItWas(setup.model.config)} if loss.has_reference else {}
+    with refusal_said(loss.label):
+        made_one: PreferenceTrainer = made(
+            sequences=setup.train,
+            method=config.tuning,
+            micro_batches=MicroBatches(config, setup.attempt.warn),
+            model=setup.model,
+            processing_class=setup.tokenizer,
+            data_collator=collator,
+            train_dataset=datasets.Dataset.from_dict({"row": [0]}),  # ours are in `sequences`
+            args=training_arguments(
+                config,
+                setup.folder,
+                setup.precision,
+                on_cpu=setup.model.device.type == "cpu",
+                made_of=arguments,
+                **own,
+            ),
+            **reference,
+        )
+    made_one.processing_class = None  # or it would overrule the model's own special tokens
+    return made_one

@@ -1,0 +1,146 @@
+"""Encoder-decoder models: one text in, another out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, ClassVar
+
+import torch
+from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from maxaillm.dev.finetune.data.formats import Conversation, Message
+from maxaillm.dev.finetune.hf.batches.collate import (
+    Collator,
+    LabelCollator,
+    Sequences,
+    eval_batches,
+)
+from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
+from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Numbered
+from maxaillm.dev.finetune.hf.generation.answers import BATCH, MAX_ROWS, SPARE_TOKENS
+from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Objective, Observed, Stream
+from maxaillm.dev.finetune.hf.training.token_loss import TokenLossOf, token_losses
+from maxaillm.dev.finetune.losses import TargetLoss
+from maxaillm.dev.finetune.metrics import Answered
+
+
+def source_of(messages: list[Message]) -> str:
+    """What an encoder reads: the turns before the answer, one a line, as they stand."""
+    return "\n".join(message.content for message in messages)
+
+
+class PairEncoder(Encoder):
+    """What is said before each answer goes in, the answer comes out."""
+
+    def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
+        pairs = [pair for number, example in batch for pair in self.pairs(number, example)]
+        if not pairs:
+            return
+        numbers, sources, answers = zip(*pairs, strict=True)
+        encoded = self.tokenizer(list(sources)).input_ids
+        labels = self.tokenizer(text_target=list(answers)).input_ids
+        for number, ids, learned in zip(numbers, encoded, labels, strict=True):
+            if len(ids) > self.width or len(learned) > self.width:
+                self.cut += 1
+            yield from self.kept(Tokens(ids[: self.width], learned[: self.width], number))
+
+    def pairs(self, number: int, example: Any) -> Iterator[tuple[int, str, str]]:
+        if not isinstance(example, Conversation):
+            self.drop("A row without an answer has nothing to learn.")
+            return
+        for at, message in enumerate(example.messages):
+            if at and message.role == "assistant" and message.weight != 0:
+                yield number, source_of(example.messages[:at]), message.content
+
+
+class Seq2SeqLM(ModelTask):
+    name: ClassVar[str] = "seq2seq_lm"
+    aligned: ClassVar[bool] = False
+    auto_class: ClassVar[Any] = AutoModelForSeq2SeqLM
+    answers: ClassVar[bool] = True
+
+    def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
+        return PairEncoder(tokenizer, width)
+
+    def streams(self, row: Tokens) -> list[Stream]:
+        return [
+            Stream("Goes in", row.ids, [False] * len(row.ids)),
+            Stream("Comes out", [int(token) for token in row.labels], [True] * len(row.labels)),
+        ]
+
+    def collator(self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False) -> Collator:
+        return LabelCollator(rows, int(tokenizer.pad_token_id or 0), by_row=False)
+
+    def objective(
+        self, model: PreTrainedModel, loss: TargetLoss, dtype: torch.dtype | None = None
+    ) -> Objective:
+        return Seq2SeqLoss(model, loss, dtype)
+
+    def observe(
+        self, model: PreTrainedModel, sequences: Sequences, tokenizer: Tokenizer, batch_size: int
+    ) -> Observed:
+        collator = self.collator(sequences.rows, tokenizer)
+        batches = (
+            {**batch, "decoder_input_ids": decoder_inputs(model, batch["labels"])}
+            for batch in eval_batches(sequences, collator, batch_size)
+        )
+        return Observed(token_losses(model, batches, len(sequences.rows), shifted=False), [])
+
+    def answer(self, model: Any, rows: Rows, tokenizer: Tokenizer) -> list[Answered]:
+        """The likeliest answers; greedy, so that no random number is drawn."""
+        collator = LabelCollator(rows, int(tokenizer.pad_token_id or 0), by_row=False)
+        order = sorted(range(min(len(rows), MAX_ROWS)), key=lambda row: len(rows.tokens[row]))
+        numbers = iter(order)
+        answered: list[Answered] = []
+        while chunk := list(islice(numbers, BATCH)):
+            batch = {
+                n: torch.from_numpy(v).to(model.device) for n, v in collator.padded(chunk).items()
+            }
+            longest = max(len(rows.labels[row]) for row in chunk)
+            output = model.generate(
+                **batch, max_new_tokens=longest + SPARE_TOKENS, do_sample=False, num_beams=1
+            )
+            texts = tokenizer.batch_decode(output, skip_special_tokens=True)
+            wanted = tokenizer.batch_decode(
+                [rows.labels[row] for row in chunk], skip_special_tokens=True
+            )
+            answered += [Answered(text, want) for text, want in zip(texts, wanted, strict=True)]
+        return answered
+
+    def reply(self, model: Any, tokenizer: Tokenizer, prompt: str, max_new_tokens: int) -> str:
+        encoded = tokenizer(prompt, return_tensors="pt").to(model.device)
+        output = model.generate(
+            input_ids=encoded["input_ids"],
+            attention_mask=encoded["attention_mask"],
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            num_beams=1,
+        )
+        return str(tokenizer.decode(output[0], skip_special_tokens=True)).strip()
+
+
+class Seq2SeqLoss(TokenLossOf):
+    """The decoder sees the answer shifted by one, as the model itself would have it."""
+
+    def __init__(
+        self, model: PreTrainedModel, loss: TargetLoss, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__(model, loss, dtype, shifted=False)
+        self.model = model
+
+    def __call__(self, model: Any, inputs: Any, labels: torch.Tensor) -> torch.Tensor:
+        shifted = decoder_inputs(self.model, labels)
+        return super().__call__(model, {**inputs, "decoder_input_ids": shifted}, labels)
+
+
+def decoder_inputs(model: Any, labels: torch.Tensor) -> torch.Tensor:
+    """The start token, then the labels but the last; padding where nothing is learned."""
+    settings = model.config
+    shifted = labels.roll(1, dims=1)
+    shifted[:, 0] = int(settings.decoder_start_token_id)
+    return shifted.masked_fill(shifted == IGNORED, int(settings.pad_token_id or 0))
+
+
+TASK = Seq2SeqLM

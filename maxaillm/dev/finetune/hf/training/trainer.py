@@ -1,0 +1,286 @@
+"""Hugging Face's Trainer with our batches and our loss; the loop itself is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import set_seed
+from transformers.utils import is_liger_kernel_available
+
+from maxaillm.dev.finetune.config import RunConfig, deepspeed
+from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder, Division, Loader, Sequences
+from maxaillm.dev.finetune.hf.batches.rows import IGNORED
+from maxaillm.dev.finetune.hf.loading import DTYPES
+from maxaillm.dev.finetune.hf.loading.memory import lacks_memory
+from maxaillm.dev.finetune.hf.training import distributed
+from maxaillm.dev.finetune.hf.training.out_of_memory import CHECKPOINTING, MicroBatches
+from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Objective, Setup
+from maxaillm.dev.finetune.methods import TuneMethod
+from maxaillm.dev.finetune.run.torchrun import process_count, rank
+
+SCHEDULES: dict[str, dict[str, Any]] = {"cosine_with_min_lr": {"min_lr_rate": 0.1}}
+"""What a schedule needs besides: to end at a tenth is usual (Hoffmann et al. 2022, appendix B)."""
+DECAYING_SHARE = 0.2
+"""Of a run by warmup_stable_decay (Hägele et al. 2024, section 3)."""
+OWN_LOSS = {"fused_linear_cross_entropy": False, "cross_entropy": False}
+"""Of Liger's kernels, those that take the place of our own loss."""
+METHOD_STATE = "method.safetensors"
+"""Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
+
+
+class StepTrainer(Trainer):  # type: ignore[misc]
+    """What the trainer of every task has: our batches, checkpoints that suffice for the method,
+    smaller pieces where the memory does not suffice, and the figures of a step."""
+
+    loss_is_scaled_for_ga = True
+    order: type[BatchOrder] = BatchOrder
+
+    def __init__(
+        self,
+        *,
+        sequences: Sequences,
+        method: TuneMethod,
+        micro_batches: MicroBatches,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.sequences, self.method, self.micro_batches = sequences, method, micro_batches
+        self.window: list[Batch] = []
+        self.reached = 0
+        self.step_loss = torch.zeros((), device=self.args.device)
+        self.step_tokens = 0
+        self.grad_norm: float | None = None
+        self.learning_rate = 0.0
+        self.remove_callback(PrinterCallback)
+        # which would wrap the model for torch's DistributedDataParallel
+        self.accelerator.prepare_model = partial(
+            self.accelerator.prepare_model, evaluation_mode=True
+        )
+
+    def get_train_dataloader(self) -> Loader:
+        args = self.args
+        division = Division(
+            args.train_batch_size, args.gradient_accumulation_steps, process_count(), rank()
+        )
+        order = self.order(self.sequences, division, args.seed, self.data_collator)
+        return Loader(
+            self.sequences,
+            order,
+            self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
+        )
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> Any:
+        if self.args.lr_scheduler_type == "warmup_stable_decay":
+            decaying = max(1, round(DECAYING_SHARE * num_training_steps))
+            self.args.lr_scheduler_kwargs = {"num_decay_steps": decaying}
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
+    ) -> tuple[list[Batch], Tensor]:
+        """The batches of a step, remembered until it is done, and how much they teach."""
+        self.window, count = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self.reached = 0
+        return self.window, count
+
+    def training_step(
+        self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int = 1
+    ) -> Tensor:
+        """Add the gradient of a batch. Where the memory does not suffice, what the step has
+        gathered so far, which may be torn, is dropped and gathered again in smaller pieces."""
+        self.reached += 1
+        again = [inputs]
+        while (loss := self.add_gradient(model, again, num_items_in_batch)) is None:
+            model.zero_grad()
+            self.take_step()
+            self.micro_batches.shrink(inputs, self.model)
+            again = self.window[: self.reached]
+        return loss
+
+    def add_gradient(
+        self, model: nn.Module, batches: Iterable[Batch], count: Tensor | int
+    ) -> Tensor | None:
+        """The loss of the last piece; None where the memory does not suffice."""
+        loss = torch.zeros((), device=self.args.device)
+        try:
+            for batch in batches:
+                for piece in self.micro_batches.pieces(batch):
+                    loss = super().training_step(model, piece, count)
+        except (RuntimeError, MemoryError) as error:
+            if self.is_sharded or not lacks_memory(error):
+                raise
+            return None  # by now nothing holds the frames that hold the tensors
+        return loss
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether DeepSpeed has the gradients: it means them over all processes and clips them."""
+        return bool(self.is_deepspeed_enabled)
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        """A process's share of the loss, such that all shares add up."""
+        return loss * process_count() if self.is_sharded else loss
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor | None:
+        if not self.is_sharded:
+            distributed.sum_gradients(model)
+        norm: Tensor | None = super()._clip_grad_norm(model)
+        if self.is_sharded:
+            norm = self.model_wrapped.get_global_grad_norm()
+        self.grad_norm = None if norm is None else float(norm)
+        self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
+        return norm
+
+    def go_on(self, checkpoint: Path | None, steps: int) -> None:
+        """Train from the start or from `checkpoint`; nothing is left to do after the last step."""
+        if not self.is_sharded:
+            distributed.begin_alike(self.model)
+        set_seed(self.args.seed + rank())  # else all processes would drop the same units
+        if checkpoint is None:
+            self.train()
+            return
+        state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        if state.global_step < steps:
+            self.train(resume_from_checkpoint=str(checkpoint))
+        else:
+            self.state = state
+            self._load_from_checkpoint(str(checkpoint))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        state = self.method.checkpoint_state(self.model)
+        if state and rank() == 0:
+            staged = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            save_file(dict(state), staged / METHOD_STATE)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        file = Path(resume_from_checkpoint) / METHOD_STATE
+        if file.exists():
+            self.method.restore_state(self.model, load_file(file))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def take_step(self) -> tuple[float, int]:
+        """Mean loss of the learned tokens and number of tokens since the last call, of this
+        process's share."""
+        taken = float(self.step_loss), self.step_tokens
+        self.step_loss.zero_()
+        self.step_tokens = 0
+        return taken
+
+    def take_extras(self) -> dict[str, float]:
+        """Further figures of the steps since the last call, by name; most tasks have none."""
+        return {}
+
+
+class TaskTrainer(StepTrainer):
+    """Sums the loss over what is learned and divides by how much that is in the whole step."""
+
+    def __init__(self, *, objective: Objective, sequences: Sequences, **options: Any) -> None:
+        super().__init__(sequences=sequences, train_dataset=sequences, **options)
+        self.objective = objective
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's own signature
+        num_items_in_batch: Tensor | int = 1,
+    ) -> Tensor:
+        self.step_tokens += inputs.pop("tokens")
+        inputs.pop("rows")
+        counts = not inputs.pop("stands_in", False)
+        labels = inputs.pop("labels")
+        loss = self.objective(model, inputs, labels) * int(counts) / num_items_in_batch
+        self.step_loss += loss.detach()
+        return self.scaled(loss)
+
+    def _get_num_items_in_batch(
+        self, batch_samples: list[dict[str, Any]], device: torch.device
+    ) -> Tensor:
+        """What is learned in all batches of a step; models count it in ways that differ."""
+        own = [batch for batch in batch_samples if "stands_in" not in batch]
+        counts = [(batch["labels"] != IGNORED).sum() for batch in own]
+        count = sum(counts, torch.zeros((), dtype=torch.int64))
+        return distributed.total(count.to(device))
+
+
+def make_trainer(task: ModelTask, setup: Setup) -> TaskTrainer:
+    """A trainer that minimises the task's own objective."""
+    rows, config, device = setup.train.rows, task.config, setup.model.device
+    loss = task.training_loss(rows)
+    return TaskTrainer(
+        objective=task.objective(setup.model, loss, DTYPES[setup.precision]),
+        sequences=setup.train,
+        method=config.tuning,
+        micro_batches=MicroBatches(config, setup.attempt.warn),
+        model=setup.model,
+        data_collator=task.collator(rows, setup.tokenizer, packed=setup.train.packed),
+        args=training_arguments(config, setup.folder, setup.precision, on_cpu=device.type == "cpu"),
+    )
+
+
+def training_arguments(
+    config: RunConfig,
+    folder: Path,
+    precision: str,
+    *,
+    on_cpu: bool,
+    made_of: Any = TrainingArguments,
+    **own: Any,
+) -> TrainingArguments:
+    """Options of the run in the words of TrainingArguments, or of a class `made_of` it that has
+    its `own` besides. Checkpoints go below `folder`; what happens when is up to our callback, so
+    their own strategies are off."""
+    training = config.training
+    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
+    fused = config.model.kernels == "auto" and not on_cpu and is_liger_kernel_available()
+    arguments: TrainingArguments = made_of(
+        output_dir=str(folder),
+        num_train_epochs=training.num_train_epochs,
+        max_steps=training.max_steps or -1,
+        per_device_train_batch_size=training.per_device_train_batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=training.lr_scheduler_type,
+        lr_scheduler_kwargs=SCHEDULES.get(training.lr_scheduler_type),
+        warmup_steps=training.warmup_steps or training.warmup_ratio,
+        optim=training.optim,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        neftune_noise_alpha=training.neftune_noise_alpha,
+        dataloader_num_workers=config.data.dataloader_num_workers,
+        dataloader_pin_memory=config.data.dataloader_pin_memory,
+        seed=training.seed,
+        activation_checkpointing=again,
+        activation_checkpointing_kwargs=CHECKPOINTING if again else None,
+        use_cpu=on_cpu,
+        use_liger_kernel=fused,
+        deepspeed=deepspeed.checked(config),
+        liger_kernel_config=OWN_LOSS,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16" and not on_cpu,
+        eval_strategy="no",
+        save_strategy="no",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to="none",
+        log_level="error",
+        **own,
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # else several GPUs become nn.DataParallel
+    return arguments

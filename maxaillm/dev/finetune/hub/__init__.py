@@ -1,0 +1,1 @@
+"""Datasets of the Hub: what their names, files and cards say."""

@@ -1,0 +1,1 @@
+"""What several tuning methods need: PEFT, virtual tokens, Conv1D layers."""

@@ -1,0 +1,1 @@
+"""What several metrics need: counts of classes, confidence intervals, scores of texts."""

@@ -1,0 +1,1 @@
+"""Model folders read without torch: files, shapes of weights, card."""

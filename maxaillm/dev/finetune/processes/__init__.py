@@ -1,0 +1,1 @@
+"""Child processes: fork server, parent death signal, a pipeline of two."""

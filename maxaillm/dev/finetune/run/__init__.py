@@ -1,0 +1,1 @@
+"""One run on disk: journal of events, lock, checkpoints, start by torchrun."""

@@ -1,0 +1,139 @@
+"""One attempt at a run: its folder's lock, its beat, its journal and the wish to stop."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from math import isfinite
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from pydantic import JsonValue
+
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.run.events import Event, Journal, Kind, RunFolder, StopAction
+
+BEAT_SECONDS = 2.0
+Listener = Callable[[Event], None]
+
+
+class FolderInUseError(FineTuneError):
+    """Another process works in this folder."""
+
+    code = "in_use"
+    exit_code = 9
+
+
+class StopRequestedError(FineTuneError):
+    """A request to stop that came before the first step; an ending, not a failure."""
+
+    code = "stopped"
+
+    def __init__(self, action: StopAction) -> None:
+        super().__init__(f"The run was asked to stop: {action}.")
+        self.action = action
+
+
+class Attempt:
+    """Holds the folder while it is open and writes down what happens.
+
+    Other processes see that it lives by the lock and by `beat`, a counter that grows every two
+    seconds: no clock is compared across processes.
+    """
+
+    def __init__(self, root: Path, listener: Listener | None = None) -> None:
+        self.folder = RunFolder(root)
+        self.listener = listener
+        self.release_wanted = False
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.folder.root.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(hold_lock(self.folder.lock))
+            self.journal = stack.enter_context(Journal(self.folder.journal))
+            stack.callback(start_beating(self.folder.beat))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write down how the run ended where it ended by an exception, which goes on."""
+        if isinstance(error, StopRequestedError):
+            self.tell("stopped", action=error.action, saved=False)
+        elif isinstance(error, FineTuneError):
+            self.tell("failed", **error.as_json())
+        elif isinstance(error, Exception):
+            message = f"{type(error).__name__}: {error}"
+            self.tell("failed", code="error", message=message, hint="The log has the details.")
+        self._stack.close()
+
+    def tell(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
+        """Append an event. A NaN or infinity becomes null and is named in `not_finite`."""
+        event = self.journal.append(kind, step, without_infinities(data))
+        if self.listener:
+            self.listener(event)
+
+    def warn(self, message: str, hint: str = "") -> None:
+        self.tell("warning", message=message, hint=hint)
+
+    def stop_action(self) -> StopAction | None:
+        """What the run is asked to do, by a file or by SIGTERM (then `release` is wanted)."""
+        return self.folder.stop_action() or ("release" if self.release_wanted else None)
+
+    def check_stop(self) -> None:
+        """Leave with StopRequestedError where a stop is wanted; for the time before training."""
+        action = self.stop_action()
+        if action:
+            raise StopRequestedError(action)
+
+
+def hold_lock(path: Path) -> IO[bytes]:
+    """Lock `path` for the life of the process: a record lock, which a forked child lacks."""
+    file = path.open("ab")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        message = f"Another process already works in {path.parent}."
+        raise FolderInUseError(message, "Wait for it to end, or choose another folder.") from None
+    return file
+
+
+def start_beating(path: Path) -> Callable[[], None]:
+    """Count up in `path` from a thread. Returns what stops it."""
+    done = threading.Event()
+
+    def beat() -> None:
+        count = 0
+        with path.open("r+b" if path.exists() else "w+b", buffering=0) as file:
+            while True:
+                count += 1
+                os.pwrite(file.fileno(), b"%020d\n" % count, 0)
+                if done.wait(BEAT_SECONDS):
+                    return
+
+    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        done.set()
+        thread.join()
+
+    return stop
+
+
+def without_infinities(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    lost = [k for k, value in data.items() if isinstance(value, float) and not isfinite(value)]
+    if not lost:
+        return data
+    names: list[JsonValue] = list(lost)
+    return {**data, **dict.fromkeys(lost), "not_finite": names}

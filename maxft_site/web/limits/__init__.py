@@ -1,0 +1,1 @@
+"""Limits against abuse: size of a request, tries to sign in."""

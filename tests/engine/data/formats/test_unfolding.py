@@ -1,0 +1,157 @@
+"""Records that hold several rows, rows that need others, and files of several shapes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from maxaillm.dev.finetune.data.formats import conversation_tree, formats
+from maxaillm.dev.finetune.data.reading.examples import read_examples
+from maxaillm.dev.finetune.errors import DataError
+from tests.engine.data.files import check, json_lines
+
+NOT_ROWS = [None, 3, "text", [], ["a"], [3], [None], {}, {"text": []}, [{}], [{"qas": []}]]
+
+
+@pytest.mark.parametrize("value", NOT_ROWS, ids=repr)
+@pytest.mark.parametrize("name", formats)
+def test_no_record_is_lost_whatever_it_holds(name, value):
+    read = formats[name].model_validate({"classes": ["a", "b"]} if name == "label_columns" else {})
+    record = dict.fromkeys(read.columns, value)
+    rows = read.unfolder()(record)
+    assert len(rows) >= 1
+    assert read.unfolder()({})
+    assert all(read.check(row) or isinstance(read.to_example(row), read.gives) for row in rows)
+
+
+def article(split, *questions):
+    asked = [
+        {"question": question, "answers": [{"text": answer}] if answer else []}
+        for question, answer in questions
+    ]
+    return {"split": split, "paragraphs": [{"context": "Once.", "qas": asked}]}
+
+
+def test_every_question_of_an_article_is_counted(tmp_path):
+    path = tmp_path / "a.json"
+    articles = [
+        article("train", ("Who?", "She."), ("Why?", "")),
+        article("train"),
+        article("test", ("What?", "It.")),
+    ]
+    path.write_text(json.dumps({"version": "2.0", "data": articles}, indent=1))
+    report, examples, findings = check(path)
+    assert (report.rows, report.bad_rows) == (2, 2)
+    bad = [(finding.row, finding.code) for finding in findings if finding.level == "bad"]
+    assert bad == [(2, "no_answer"), (3, "no_question")]
+    assert "Why?" in findings[0].snippet
+    assert "Who?" not in findings[0].snippet
+    assert [example.split for example in examples] == ["train", "test"]
+    with pytest.raises(DataError, match="Row 2, line"):
+        list(read_examples(path))
+
+
+def test_instances_of_a_task_are_rows(tmp_path):
+    path = tmp_path / "a.jsonl"
+    given = [{"input": "1", "output": "2"}, {"input": "", "output": "3"}]
+    path.write_text(json_lines([{"instruction": "Add.", "instances": given}] * 2))
+    result = check(path)
+    assert [example.messages[0].content for example in result.examples] == ["Add.\n\n1", "Add."] * 2
+    assert list(read_examples(path)) == result.examples
+
+
+def said(own, parent, question, answer="Yes."):
+    return {"id": own, "parent_id": parent, "instruction": question, "output": answer}
+
+
+def test_rows_follow_each_other_and_learn_their_own_answer(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,parent_id,instruction,output\n1,,A?,a\n2,1,B?,b\n3,1,C?,c\n4,2,D?,d\n")
+    report, examples, _ = check(path)
+    assert (report.format["name"], report.rows) == ("conversation_tree", 4)
+    talks = [[turn.content for turn in example.messages] for example in examples]
+    assert talks == [["A?", "a"], ["A?", "a", "B?", "b"], ["A?", "a", "C?", "c"],
+                     ["A?", "a", "B?", "b", "D?", "d"]]  # fmt: skip
+    learned = [turn.content for turn in examples[3].messages
+               if turn.role == "assistant" and turn.weight != 0]  # fmt: skip
+    assert learned == ["d"]
+    assert list(read_examples(path)) == examples
+
+
+@pytest.mark.parametrize(
+    ("rows", "codes"),
+    [
+        ([said(1, 2, "a"), said(2, None, "b")], ["no_parent"]),
+        ([said(1, 1, "a")], []),
+        ([said(1, 2, "a"), said(2, 1, "b")], ["no_parent", "no_parent"]),
+        ([said(1, "", "a"), said(1, "", "b")], ["id_twice"]),
+        ([said(1, None, "a", ""), said(2, 1, "b"), said(3, 2, "c")],
+         ["empty", "no_parent", "no_parent"]),
+        ([said(0, -1, "a", ""), said(1, 0, "b")], ["empty", "no_parent"]),
+        ([said(7.0, None, "a"), said("8", "7", "b")], []),
+        ([said(None, None, "a"), said("b", None, "b")], ["wrong_type"]),
+    ],
+)  # fmt: skip
+def test_a_row_whose_beginning_is_unknown_is_bad(tmp_path, rows, codes):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json_lines(rows))
+    result = check(path, formats["conversation_tree"]())
+    bad = [finding for finding in result.findings if finding.level == "bad"]
+    assert [finding.code for finding in bad] == codes
+    assert all(finding.message and finding.fix for finding in bad)
+    assert result.report.rows + result.report.bad_rows == len(rows)
+
+
+def test_a_long_tree_is_kept_within_limits(monkeypatch):
+    monkeypatch.setattr(conversation_tree, "KEPT_CHARS", 100)
+    tree = formats["conversation_tree"]()
+    link = tree.unfolder()
+    problems = [tree.check(*link(said(n, n - 1 if n else None, "x" * 10))) for n in range(50)]
+    assert {problem.code for problem in problems if problem} <= {"no_parent", "too_long"}
+    assert problems[0] is None
+    monkeypatch.setattr(conversation_tree, "KEPT_CHARS", 10**9)
+    link = tree.unfolder()
+    problems = [tree.check(*link(said(n, n - 1 if n else None, "x"))) for n in range(300)]
+    assert problems[conversation_tree.MAX_TURNS] is None
+    assert problems[conversation_tree.MAX_TURNS + 1].code == "too_long"
+
+
+PAIR = {"prompt": "a", "completion": "b"}
+ALPACA = {"instruction": "a", "output": "b"}
+
+
+def test_a_file_that_goes_on_in_another_shape_is_told_as_a_whole(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json_lines([PAIR] * 1_000 + [ALPACA] * 2_000))
+    result = check(path)
+    assert (result.report.rows, result.report.bad_rows) == (1_000, 2_000)
+    (finding,) = result.of_code("mixed_shapes")
+    assert (finding.row, finding.level) == (None, "warning")
+    assert "2,000 of 3,000 rows" in finding.message
+    assert "instruction, output" in finding.message
+    assert "looks like Instruction" in finding.message
+    assert finding.fix
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"prompt": ["a"], "completion": "b"},
+        {"prompt": "a"},
+        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+        {"x": "y" * 100_000},
+    ],
+)
+def test_it_needs_a_fifth_of_the_rows(tmp_path, strange):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json_lines([PAIR] * 16 + [strange] * 4))
+    assert check(path).of_code("mixed_shapes")
+    path.write_text(json_lines([PAIR] * 17 + [strange] * 4))
+    assert not check(path).of_code("mixed_shapes")
+
+
+def test_empty_cells_are_no_other_shape(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json_lines([PAIR] * 8 + [PAIR | {"completion": ""}] * 7))
+    assert not check(path).of_code("mixed_shapes")

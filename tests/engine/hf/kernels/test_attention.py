@@ -1,0 +1,101 @@
+"""Attention document by document is the usual one, and steps aside where it does not apply."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AutoModelForCausalLM
+
+from maxaillm.dev.finetune.hf.kernels import packed_attention
+from maxaillm.dev.finetune.hf.kernels.packed_attention import (
+    BY_DOCUMENT,
+    block_lengths,
+    take_documents_apart,
+)
+from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
+
+
+def blocks(*lines: list[int]) -> Tensor:
+    """A mask of causal blocks of these lengths, for each sequence of a batch."""
+    masks = torch.zeros(len(lines), 1, sum(lines[0]), sum(lines[0]), dtype=torch.bool)
+    for mask, line in zip(masks[:, 0], lines, strict=True):
+        for end, length in zip(accumulate(line), line, strict=True):
+            mask[end - length : end, end - length : end].fill_(True).tril_()
+    return masks
+
+
+def test_blocks_are_found_across_sequences() -> None:
+    assert block_lengths(blocks([3, 1, 4], [8], [1, 7])) == [3, 1, 4, 8, 1, 7]
+
+
+@pytest.mark.parametrize("spoil", ["hole", "window", "future", "padding", "not square", "by head"])
+def test_any_other_mask_is_left_alone(spoil: str) -> None:
+    mask = blocks([3, 5])
+    if spoil == "hole":
+        mask[0, 0, 6, 4] = False
+    elif spoil == "window":
+        mask &= torch.ones(8, 8).triu(-2).bool()
+    elif spoil == "future":
+        mask[0, 0, 0, 1] = True
+    elif spoil == "padding":
+        mask[0, 0, :, 6:] = False
+    elif spoil == "not square":
+        mask = mask[:, :, 4:]
+    else:
+        mask = mask.expand(1, 4, 8, 8)
+    assert block_lengths(mask) is None
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def pair(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """A model with the usual attention, and the same document by document."""
+    folder: Path = request.getfixturevalue(request.param)
+    usual, apart = (AutoModelForCausalLM.from_pretrained(folder).eval() for _ in range(2))
+    take_documents_apart(apart)
+    assert apart.config._attn_implementation == BY_DOCUMENT
+    return usual, apart
+
+
+def test_packed_batch_gives_the_usual_logits_and_gradients(
+    pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def count(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> Tensor:
+        calls.append(query.shape[2])
+        return scaled_dot_product_attention(query, key, value, **options)
+
+    monkeypatch.setattr(packed_attention, "scaled_dot_product_attention", count)
+    lengths = [[9, 1, 6], [12, 4]]
+    positions = torch.stack([torch.cat([torch.arange(n) for n in line]) for line in lengths])
+    ids = torch.randint(5, 250, (2, 16), generator=torch.Generator().manual_seed(0))
+    results = []
+    for model in pair:
+        logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
+        logits.square().sum().backward()
+        results.append([logits.detach(), *(p.grad for p in model.parameters())])
+    assert calls == 2 * [9, 1, 6, 12, 4], "once for each layer and document"
+    for usual, apart in zip(*results, strict=True):
+        torch.testing.assert_close(apart, usual, rtol=1e-4, atol=1e-4)
+    assert keeps_rows_apart(pair[1])
+
+
+def test_padded_batch_and_generation_are_as_usual(pair: tuple[Any, Any]) -> None:
+    ids = torch.randint(5, 250, (2, 10), generator=torch.Generator().manual_seed(1))
+    used = torch.tensor([[1] * 10, [0] * 4 + [1] * 6])
+    usual, apart = (model(input_ids=ids, attention_mask=used).logits[used == 1] for model in pair)
+    torch.testing.assert_close(apart, usual)
+    options: dict[str, Any] = {"max_new_tokens": 8, "do_sample": False, "pad_token_id": 0}
+    usual, apart = (m.generate(input_ids=ids, attention_mask=used, **options) for m in pair)
+    assert torch.equal(usual, apart)
+
+
+def test_choice_is_not_saved(pair: tuple[Any, Any], tmp_path: Path) -> None:
+    pair[1].save_pretrained(tmp_path)
+    assert BY_DOCUMENT not in (tmp_path / "config.json").read_text()

@@ -1,0 +1,114 @@
+"""What a run would do before it starts: the memory bar, findings, and changes that help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.run_form.findings import changed
+from jobs.run_form.preview import Preview, preview_run
+from maxaillm.dev.finetune import estimate
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.estimate.memory import PROCESS_BYTES
+from tests.jobs.runs import make_dataset
+
+
+@pytest.fixture
+def config(alice: User) -> RunConfig:
+    version = make_dataset(alice, rows=500)
+    training = {"per_device_train_batch_size": 64, "num_train_epochs": 9}
+    data = {"dataset": version.dataset_id, "max_length": 1024, "packing": False}
+    return RunConfig.parse({"model": {"name": "starter/chat"}, "data": data, "training": training})
+
+
+def with_memory(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr(estimate, "available_bytes", lambda: free)
+
+
+def titles(preview: Preview) -> list[str]:
+    return [finding.title for finding in preview.findings]
+
+
+def test_a_run_that_fits_has_no_findings(
+    alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_memory(monkeypatch, 10**12)
+    preview = preview_run(config, alice)
+    assert preview.estimate is not None
+    assert preview.estimate.fits
+    assert titles(preview) == []
+    assert preview.effective_batch == 64
+    meter = preview.meter
+    assert meter is not None
+    assert meter.over_bytes == 0
+    assert sum(part.size_bytes for part in meter.parts) == preview.estimate.memory_bytes.total
+
+
+def test_each_change_that_is_offered_makes_it_fit(
+    alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_memory(monkeypatch, 10**12)
+    found = preview_run(config, alice).estimate
+    assert found is not None
+    needed = found.memory_bytes.total
+    with_memory(monkeypatch, needed - (needed - PROCESS_BYTES) // 3)
+    preview = preview_run(config, alice)
+    (finding,) = preview.findings
+    assert finding.level == "bad"
+    assert preview.meter is not None
+    assert preview.meter.over_bytes > 0
+    assert len(finding.fixes) == 2
+    for fix in finding.fixes:
+        after = preview_run(changed(config, fix.changes), alice)
+        assert after.estimate is not None
+        assert after.estimate.fits
+        assert after.effective_batch == preview.effective_batch
+
+
+def test_where_nothing_helps_nothing_is_offered(
+    alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_memory(monkeypatch, 10**6)
+    (finding,) = preview_run(config, alice).findings
+    assert finding.fixes == ()
+    assert "smaller model" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({"training.learning_rate": 0.9}, "Learning rate 0.900 is very high"),
+        ({"training.learning_rate": 1e-9}, "Learning rate 1.0e-9 is very low"),
+        ({"training.max_steps": 3}, "Only 3 steps"),
+    ],
+)
+def test_doubtful_options_are_named(
+    alice: User,
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    title: str,
+) -> None:
+    with_memory(monkeypatch, 10**12)
+    assert title in titles(preview_run(changed(config, changes), alice))
+
+
+def test_others_data_and_missing_models_are_named(
+    alice: User, bob: User, config: RunConfig
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        preview_run(config, bob)
+    assert [problem.path for problem in refused.value.problems] == ["data.dataset"]
+    with pytest.raises(ConfigError) as refused:
+        preview_run(changed(config, {"model.name": "/no/such/folder"}), alice)
+    assert [problem.path for problem in refused.value.problems] == ["model.name"]
+
+
+def test_a_model_that_is_not_here_yet_can_not_be_estimated(alice: User, config: RunConfig) -> None:
+    preview = preview_run(changed(config, {"model.name": "nobody/nothing"}), alice)
+    assert preview.estimate is None
+    assert preview.error is not None
+    assert "not on this machine" in preview.error.message

@@ -1,0 +1,69 @@
+"""The end of a log: searched literally, bounded, cleaned; the whole as a download."""
+
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.http import StreamingHttpResponse
+from django.test import AsyncClient, Client
+from django.urls import reverse
+
+from jobs.models import Run
+from jobs.run_page.log import TAIL_BYTES, TAIL_LINES, tail_of
+from tests.jobs.runs import make_run
+
+
+def write_log(run: Run, text: str) -> None:
+    folder = run.attempt_folder(run.attempt)
+    folder.root.mkdir(parents=True)
+    folder.log.write_text(text)
+
+
+def test_a_run_without_a_log_has_no_lines(alice: User) -> None:
+    assert tail_of(make_run(alice)).lines == []
+
+
+def test_the_end_is_read_whatever_the_length(alice: User) -> None:
+    run = make_run(alice)
+    write_log(run, "".join(f"line {number}\n" for number in range(100_000)))
+    tail = tail_of(run)
+    assert tail.lines[-1] == "line 99999"
+    assert len(tail.lines) == TAIL_LINES
+    assert tail.size_bytes > TAIL_BYTES
+    assert not tail.is_whole
+
+
+def test_words_are_searched_literally(alice_client: Client, alice: User) -> None:
+    run = make_run(alice)
+    write_log(run, "loss (.+)+Q here\nother\n")
+    page = alice_client.get(reverse("jobs:run-log", args=[run.pk]), {"q": "(.+)+q"})
+    assert "(.+)+Q here" in page.text
+    assert "other" not in page.text
+    assert "No line holds" in alice_client.get(page.request["PATH_INFO"], {"q": "zz"}).text
+
+
+def test_bars_colours_and_turning_marks_are_cleaned(alice: User) -> None:
+    run = make_run(alice)
+    write_log(run, "10 %\r50 %\r100 %\n\x1b[1;31mred\x1b[0m \u202egnp.exe\n")
+    assert tail_of(run).lines == ["100 %", "red gnp.exe"]
+
+
+def test_events_read_as_sentences(alice: User) -> None:
+    run = make_run(alice)
+    write_log(run, '{"seq":1,"kind":"log","step":1200,"time":0,"data":{"loss":1.18345}}\n{"a":1}\n')
+    assert tail_of(run).lines == ["00:00:00  log         step 1,200  loss 1.183", '{"a":1}']
+
+
+def test_the_whole_log_is_downloaded_by_its_owner(alice: User, bob: User) -> None:
+    run = make_run(alice)
+    write_log(run, "first\nlast\n")
+    address = reverse("jobs:run-log-file", args=[run.pk])
+
+    async def fetch(user: User) -> tuple[int, bytes]:
+        client = AsyncClient()
+        await client.aforce_login(user)
+        answer = await client.get(address)
+        if not isinstance(answer, StreamingHttpResponse):
+            return answer.status_code, b""
+        return answer.status_code, b"".join([chunk async for chunk in answer])
+
+    assert async_to_sync(fetch)(alice) == (200, b"first\nlast\n")
+    assert async_to_sync(fetch)(bob)[0] == 404
