@@ -1,1 +1,1 @@
-"""Data sets: upload, check, look at them."""
+"""Datasets: upload, check, look at them."""

@@ -1,4 +1,4 @@
-"""Data sets in the admin, to look at: their states move by services only."""
+"""Datasets in the admin, to look at: their states move by services only."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The app of data sets."""
+"""The app of datasets."""
 
 from django.apps import AppConfig
 
 
 class DatasetsConfig(AppConfig):
     name = "datasets_app"
-    verbose_name = "Data sets"
+    verbose_name = "Datasets"
 
     def ready(self) -> None:
         from datasets_app.selectors import find_datasets, shell_part

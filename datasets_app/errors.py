@@ -1,4 +1,4 @@
-"""What can go wrong with uploads and data sets, each a sentence and the next step."""
+"""What can go wrong with uploads and datasets, each a sentence and the next step."""
 
 from __future__ import annotations
 

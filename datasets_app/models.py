@@ -1,4 +1,4 @@
-"""Data sets and their versions, findings, and uploads on their way."""
+"""Datasets and their versions, findings, and uploads on their way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 
 
 class Dataset(models.Model):
-    """A named data set. Its rows are in versions, which never change."""
+    """A named dataset. Its rows are in versions, which never change."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="datasets", null=True
@@ -65,7 +65,7 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """One immutable state of a data set: a file as it came, or a change of earlier versions."""
+    """One immutable state of a dataset: a file as it came, or a change of earlier versions."""
 
     class Status(models.TextChoices):
         UPLOADING = "uploading"

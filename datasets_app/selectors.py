@@ -1,4 +1,4 @@
-"""Reads: lists of data sets, pages of rows, findings grouped and one by one."""
+"""Reads: lists of datasets, pages of rows, findings grouped and one by one."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class CodeCount(NamedTuple):
 
 
 def newest_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
-    """The newest version of every data set that `user` sees, newest first."""
+    """The newest version of every dataset that `user` sees, newest first."""
     return newest_of(DatasetVersion.objects.all(), user)
 
 
 def newest_of(
     versions: QuerySet[DatasetVersion], user: User | AnonymousUser
 ) -> QuerySet[DatasetVersion]:
-    """Of every data set that `user` sees the newest that is among `versions`."""
+    """Of every dataset that `user` sees the newest that is among `versions`."""
     newer = versions.filter(dataset=OuterRef("dataset"), number__gt=OuterRef("number"))
     visible = Dataset.objects.visible_to(user)
     newest = versions.filter(~Exists(newer), dataset__in=visible)
@@ -76,7 +76,7 @@ def newest_of(
 
 
 def newest_ready_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
-    """Of every data set that `user` sees the newest version that is ready, where there is one.
+    """Of every dataset that `user` sees the newest version that is ready, where there is one.
 
     `newest_number` is that of the newest version, ready or not.
     """

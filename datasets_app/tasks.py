@@ -1,4 +1,4 @@
-"""What the queue calls for data sets."""
+"""What the queue calls for datasets."""
 
 from __future__ import annotations
 

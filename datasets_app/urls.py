@@ -1,4 +1,4 @@
-"""Addresses of data sets."""
+"""Addresses of datasets."""
 
 from django.urls import URLPattern, path
 

@@ -17,7 +17,7 @@ TEXT = """\
 # Checks, fixes and formats of data
 
 Made by `python -m docs.check_table` from the classes themselves. A check looks at rows that can
-be trained on and never drops one; a fix makes a new version of a data set, and shows first what
+be trained on and never drops one; a fix makes a new version of a dataset, and shows first what
 it will change. Each is one file, in `maxaillm/dev/finetune/data/checks/`, `fixes/` and `formats/`.
 """
 

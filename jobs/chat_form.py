@@ -17,7 +17,7 @@ SYSTEM_LIMIT = 8000
 OptionsForm = form_class(SamplingOptions, prefix="options")
 
 
-class TalkForm(forms.Form):
+class ChatForm(forms.Form):
     """A message with what surrounds it."""
 
     model = forms.ChoiceField(label="Left model")
@@ -26,7 +26,7 @@ class TalkForm(forms.Form):
         label="System prompt",
         required=False,
         max_length=SYSTEM_LIMIT,
-        help_text="What the model is told before the talk. Both models get it.",
+        help_text="What the model is told before the chat. Both models get it.",
         widget=forms.Textarea(attrs={"rows": 4}),
     )
     question = forms.CharField(
@@ -62,19 +62,19 @@ class TalkForm(forms.Form):
         return [left, self.visible.get(str(self["beside"].value()))]
 
 
-class TalkForms:
-    """The page's two forms, filled from what was sent, the talk, or the address."""
+class ChatForms:
+    """The page's two forms, filled from what was sent, the chat, or the address."""
 
     def __init__(
-        self, data: Any, *, user: User, talk: Conversation | None, wish: Mapping[str, str]
+        self, data: Any, *, user: User, chat: Conversation | None, asked: Mapping[str, str]
     ) -> None:
-        self.talk = TalkForm(data, user=user, initial=start_of(talk, user, wish))
-        last = talk.answers.order_by("turn").last() if talk else None
-        kept = last.options if last and "defaults" not in wish else None
+        self.chat = ChatForm(data, user=user, initial=start_of(chat, user, asked))
+        last = chat.answers.order_by("turn").last() if chat else None
+        kept = last.options if last and "defaults" not in asked else None
         self.options = OptionsForm(data, initial=kept)
 
     def are_valid(self) -> bool:
-        return all([self.talk.is_valid(), self.options.is_valid()])
+        return all([self.chat.is_valid(), self.options.is_valid()])
 
     @property
     def sampling(self) -> SamplingOptions:
@@ -84,20 +84,20 @@ class TalkForms:
     @property
     def first_problem(self) -> str:
         """What is wrong, in one sentence for a script."""
-        for form in (self.talk, self.options):
+        for form in (self.chat, self.options):
             for name, errors in (form.errors or {}).items():
                 return f"{form[name].label}: {errors[0]}" if name in form.fields else str(errors[0])
         return ""
 
 
-def start_of(talk: Conversation | None, user: User, wish: Mapping[str, str]) -> dict[str, Any]:
-    """The talk as it is; a new one with `?model=ID&beside=ID`, or `beside=base`."""
-    if talk is not None:
-        return {"model": talk.left_id, "beside": talk.right_id, "system_prompt": talk.system_prompt}
+def start_of(chat: Conversation | None, user: User, asked: Mapping[str, str]) -> dict[str, Any]:
+    """The chat as it is; a new one with `?model=ID&beside=ID`, or `beside=base`."""
+    if chat is not None:
+        return {"model": chat.left_id, "beside": chat.right_id, "system_prompt": chat.system_prompt}
     visible = LanguageModel.objects.visible_to(user)
-    wished = wish.get("model", "")
+    wished = asked.get("model", "")
     model = visible.filter(pk=wished).first() if wished.isdecimal() else None
-    beside = wish.get("beside", "")
+    beside = asked.get("beside", "")
     if beside == "base":
         return {"model": model and model.pk, "beside": model and model.base_id}
     return {"model": model and model.pk, "beside": beside if beside.isdecimal() else None}

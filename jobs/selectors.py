@@ -69,7 +69,7 @@ def runs_of(user: AnyUser) -> RunQuerySet:
 
 
 def datasets_of_runs(user: AnyUser) -> QuerySet[Dataset]:
-    """Data sets that runs of `user` were trained on."""
+    """Datasets that runs of `user` were trained on."""
     used = Run.objects.visible_to(user).values("dataset__dataset")
     return Dataset.objects.filter(pk__in=used).order_by("name")
 
@@ -211,7 +211,7 @@ def queue_positions() -> dict[int, int]:
 
 
 def models_of(user: AnyUser) -> QuerySet[LanguageModel]:
-    """Models that `user` may tune or talk to: base ones first, then tuned ones, newest first."""
+    """Models that `user` may tune or chat with: base ones first, then tuned ones, newest first."""
     related = ("base", "run__dataset__dataset")
     models = LanguageModel.objects.visible_to(user).select_related(*related)
     return models.annotate(times_tuned=Count("tuned")).order_by("-pk")

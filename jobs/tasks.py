@@ -17,5 +17,5 @@ def train(run_id: int, _attempt: int) -> None:
 
 
 def show_tokens(version_id: int, key: str, part: int) -> None:
-    """Find out what the model will see of a data set; nothing where that is known."""
+    """Find out what the model will see of a dataset; nothing where that is known."""
     process.show(version_id, key, part)

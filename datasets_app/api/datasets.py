@@ -1,4 +1,4 @@
-"""The REST API of data sets."""
+"""The REST API of datasets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ USUAL, SCANT, UNCUT = (SHOWN_CHARS, sys.maxsize), (1_000, 5), (sys.maxsize, sys.
 
 
 class DatasetOut(Schema):
-    """A data set as its newest version is."""
+    """A dataset as its newest version is."""
 
     id: int = Field(alias="dataset.pk")
     name: str = Field(alias="dataset.name")
@@ -137,13 +137,13 @@ def create_dataset(
     return Status(201, version)
 
 
-@router.get("", response=list[DatasetOut], summary="All data sets, newest first")
+@router.get("", response=list[DatasetOut], summary="All datasets, newest first")
 @paginate(Page)
 def list_datasets(request: HttpRequest) -> QuerySet[DatasetVersion]:
     return newest_versions(request.user)
 
 
-@router.get("/{int:dataset_id}", response=DatasetOut, summary="One data set")
+@router.get("/{int:dataset_id}", response=DatasetOut, summary="One dataset")
 def show_dataset(request: HttpRequest, dataset_id: int) -> DatasetVersion:
     return version_of(request, dataset_id)
 

@@ -1,4 +1,4 @@
-"""The REST API of data sets that come from the Hub."""
+"""The REST API of datasets that come from the Hub."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class ChoiceIn(Schema):
 
 
 class HubIn(ChoiceIn):
-    hub: str = Field(max_length=500, description="owner/name, or the link to the data set's page.")
+    hub: str = Field(max_length=500, description="owner/name, or the link to the dataset's page.")
     revision: str = Field("", max_length=200, description="A branch, tag or commit; else main.")
     name: str = Field("", max_length=120, description="What it is called here.")
 
 
 @router.post(
-    "/hub", response={201: DatasetOut}, summary="Take a data set of the Hub; fetched in the queue"
+    "/hub", response={201: DatasetOut}, summary="Take a dataset of the Hub; fetched in the queue"
 )
 @idempotent
 def create_from_hub(request: HttpRequest, source: Body[HubIn]) -> Status[DatasetVersion]:

@@ -1,4 +1,4 @@
-"""Fetches a data set of the Hub in a process of its own: `python -m datasets_app.hub.child`.
+"""Fetches a dataset of the Hub in a process of its own: `python -m datasets_app.hub.child`.
 
 It loads no Django; of our secrets it is given the token for the Hub alone. It reads one task (JSON)
 from standard input and tells, as JSON lines on standard output, what the repository holds, and what

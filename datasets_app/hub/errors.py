@@ -28,13 +28,13 @@ SENTENCES: list[tuple[type[Exception], str, str, str]] = [
         GatedRepoError,
         "hub_gated",
         "{hub} is gated: its authors want its terms accepted first.",
-        "Let the site's owner accept them on the page of the data set, and set HF_TOKEN.",
+        "Let the site's owner accept them on the page of the dataset, and set HF_TOKEN.",
     ),
     (
         DisabledRepoError,
         "hub_disabled",
         "The Hub has disabled {hub}.",
-        "Choose another data set.",
+        "Choose another dataset.",
     ),
     (
         RevisionNotFoundError,
@@ -45,7 +45,7 @@ SENTENCES: list[tuple[type[Exception], str, str, str]] = [
     (
         RepositoryNotFoundError,
         "hub_missing",
-        "There is no data set {hub} on the Hub, or it is private.",
+        "There is no dataset {hub} on the Hub, or it is private.",
         "Check the name; for a private one the site's owner sets HF_TOKEN.",
     ),
     (
@@ -57,8 +57,8 @@ SENTENCES: list[tuple[type[Exception], str, str, str]] = [
     (
         HFValidationError,
         "hub_name",
-        "{hub} can't be the name of a data set on the Hub.",
-        "Write owner/name, as it stands above the data set's page.",
+        "{hub} can't be the name of a dataset on the Hub.",
+        "Write owner/name, as it stands above the dataset's page.",
     ),
     (OfflineModeIsEnabled, "hub_offline", *OFFLINE),
     (
@@ -71,7 +71,7 @@ SENTENCES: list[tuple[type[Exception], str, str, str]] = [
         MemoryError,
         "too_complex",
         "The list of the files of {hub} needs more memory than may be taken.",
-        "Choose another data set, or download the files elsewhere and upload them.",
+        "Choose another dataset, or download the files elsewhere and upload them.",
     ),
 ]
 """Special ones first: a gated repository is a kind of missing one."""

@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.data.store.store import RowStore, StoredRow
 
 SHOWN_CHANGES = 5
 LOOKED_AT = 20_000
-"""So many rows are looked at while a page waits; those of a larger data set count "at least"."""
+"""So many rows are looked at while a page waits; those of a larger dataset count "at least"."""
 LOOKED_AT_CHARS = 4_000_000
 LOOKED_AHEAD, LOOKED_AHEAD_BYTES = 200_000, 32 * 2**20
 """A fix that has to see all rows first is not tried on more than this while a page waits."""

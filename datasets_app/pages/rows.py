@@ -1,4 +1,4 @@
-"""A stored row as what a person sees: bubbles of a talk, answers side by side, marked words."""
+"""A stored row as what a person sees: bubbles of a chat, answers side by side, marked words."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from maxaillm.dev.finetune.data.store.store import StoredRow
 
 WORDS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 SHOWN_ITEMS = 300
-"""Of the turns of a talk, or of its words where each has a tag: a row may hold 16 MB of them."""
+"""Of the turns of a chat, or of its words where each has a tag: a row may hold 16 MB of them."""
 
 
 class Part(NamedTuple):
-    """A turn of a talk; `is_trained` says that the model learns to write it."""
+    """A turn of a chat; `is_trained` says that the model learns to write it."""
 
     role: str
     word: str
@@ -37,7 +37,7 @@ GOOD, POOR = Verdict("ok", "Desirable", "good"), Verdict("", "Undesirable", "poo
 
 
 class Way(NamedTuple):
-    """One of the ways that a talk goes on."""
+    """One of the ways that a chat goes on."""
 
     verdict: Verdict
     parts: list[Part]
@@ -87,14 +87,14 @@ def row_card(row: StoredRow) -> RowCard:
 
 
 def parts_of(example: Mapping[str, Any]) -> list[Part]:
-    """The turns of a talk, or of the prompt that two answers belong to."""
+    """The turns of a chat, or of the prompt that two answers belong to."""
     is_learned = example.keys().isdisjoint({"chosen", "completion"})
     turns = example.get("messages", [])[:SHOWN_ITEMS]
     return [part_of(message, is_trained=is_learned) for message in turns]
 
 
 def ways_of(example: Mapping[str, Any]) -> list[Way]:
-    """How the talk goes on, the way that is learned first."""
+    """How the chat goes on, the way that is learned first."""
     if "chosen" in example:
         return [way_of(example["chosen"], CHOSEN), way_of(example["rejected"], REJECTED)]
     if "completion" in example:

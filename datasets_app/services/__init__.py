@@ -1,4 +1,4 @@
-"""All writes to data sets."""
+"""All writes to datasets."""
 
 from datasets_app.services.checks import (
     check_again,

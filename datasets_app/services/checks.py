@@ -119,7 +119,7 @@ def task_of(version: DatasetVersion, stage: Path) -> dict[str, Any]:
         ]
         if len(parts) < len(version.recipe.get("times", ("the one",))):
             raise NotReadyError(
-                "A data set that this one was made of has been deleted since.",
+                "A dataset that this one was made of has been deleted since.",
                 "Join the others anew.",
             )
     return {

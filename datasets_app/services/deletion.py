@@ -1,4 +1,4 @@
-"""Deleting data sets: hidden at once, gone for good a week later."""
+"""Deleting datasets: hidden at once, gone for good a week later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMED_RUNS = 5
 
 
 def delete_dataset(*, dataset: Dataset) -> None:
-    """Hide a data set; refused while runs use it, which are named."""
+    """Hide a dataset; refused while runs use it, which are named."""
     with transaction.atomic():
         runs = [str(run) for run in runs_on(dataset)]
         if runs:
@@ -39,7 +39,7 @@ def restore_dataset(*, dataset: Dataset) -> None:
 
 
 def purge_datasets() -> int:
-    """Remove rows and files of what was deleted a week ago; gives the number of data sets."""
+    """Remove rows and files of what was deleted a week ago; gives the number of datasets."""
     return sum(
         purge_dataset(dataset=dataset)
         for dataset in Dataset.objects.filter(deleted__lt=timezone.now() - KEPT)
@@ -65,7 +65,7 @@ def purge_dataset(*, dataset: Dataset) -> bool:
 
 
 def orphan_folders() -> list[Path]:
-    """Folders of data sets that no version owns, such as those of an interrupted import."""
+    """Folders of datasets that no version owns, such as those of an interrupted import."""
     root = Path(settings.DATASETS_DIR)
     found = {path.name: path for path in root.iterdir()} if root.exists() else {}
     owned = {str(folder) for folder in DatasetVersion.objects.values_list("folder", flat=True)}

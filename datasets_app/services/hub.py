@@ -1,4 +1,4 @@
-"""Data sets of the Hub: made at once, fetched by their check; what a person chose of them."""
+"""Datasets of the Hub: made at once, fetched by their check; what a person chose of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def import_from_hub(
     subset: str = "",
     splits: Mapping[str, str] | None = None,
 ) -> DatasetVersion:
-    """Make a data set of a repository of the Hub; its check fetches it first.
+    """Make a dataset of a repository of the Hub; its check fetches it first.
 
     `hub` is owner/name or a link; what `subset` and `splits` leave open may be asked for later.
     Raises DataError for what can't be a repository, and where the site stays off the network.

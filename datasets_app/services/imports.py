@@ -1,4 +1,4 @@
-"""Files become data sets: stored under an id, then checked in the queue."""
+"""Files become datasets: stored under an id, then checked in the queue."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def import_dataset(
     folder: UUID | None = None,
     successor_to: Dataset | None = None,
 ) -> DatasetVersion:
-    """Move the file at `path` in as a new data set; its check is queued on commit.
+    """Move the file at `path` in as a new dataset; its check is queued on commit.
 
     `folder` names the place where it lies; another call with the same one finds it taken.
-    With `successor_to` it becomes the next version of that data set.
+    With `successor_to` it becomes the next version of that dataset.
     """
     folder = folder or uuid4()
     shown = display_name(file_name)
@@ -69,7 +69,7 @@ def next_number(dataset: Dataset) -> int:
 
 
 def import_upload(*, upload: Upload, name: str = "") -> DatasetVersion:
-    """Turn a complete upload into a data set."""
+    """Turn a complete upload into a dataset."""
     with locked(upload) as file:
         received = file.tell()
         if received != upload.size_bytes:

@@ -25,7 +25,7 @@ class DataUse(NamedTuple):
     kept: int
     """Files of all versions, deleted ones too."""
     deleted: int
-    """Of that what only deleted data sets still stand on."""
+    """Of that what only deleted datasets still stand on."""
     coming: int
     """Announced by unfinished uploads and by the Hub, and expected of changes that wait or are
     being made."""

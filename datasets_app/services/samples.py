@@ -1,4 +1,4 @@
-"""The data set that comes with the site, so that the first run needs no file."""
+"""The dataset that comes with the site, so that the first run needs no file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the keeper does for data sets from time to time: lost checks, abandoned files."""
+"""What the watchdog does for datasets from time to time: lost checks, abandoned files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 def requeue_lost_checks() -> int:
     """Queue the checks again that no job stands for any more; gives their number.
 
-    One whose data set is deleted ends; if that is taken back, it is queued here.
+    One whose dataset is deleted ends; if that is taken back, it is queued here.
     """
     checking = DatasetVersion.objects.filter(status=DatasetVersion.Status.CHECKING)
     waiting = checking.filter(dataset__deleted=None)

@@ -1,4 +1,4 @@
-"""Files on their way in: made, written piece by piece, turned into a data set, swept away."""
+"""Files on their way in: made, written piece by piece, turned into a dataset, swept away."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def require_space(size_bytes: int) -> None:
     if 2 * size_bytes > free:
         raise NoSpaceError(
             f"The site's disk has no room for {in_units(size_bytes)} and the rows of it.",
-            "Delete data sets, runs or models that are not needed, or free space on the disk.",
+            "Delete datasets, runs or models that are not needed, or free space on the disk.",
         )
 
 

@@ -75,7 +75,7 @@ def join_datasets(
     shuffle: bool,
     seed: int = 0,
 ) -> DatasetVersion:
-    """Make a new data set of the rows of several versions, each taken so many times.
+    """Make a new dataset of the rows of several versions, each taken so many times.
 
     Rows of those in `splits` go there; all others keep the split they are in.
     """

@@ -1,1 +1,1 @@
-"""Template tags of data sets."""
+"""Template tags of datasets."""

@@ -1,4 +1,4 @@
-"""Words for states and formats of data sets."""
+"""Words for states and formats of datasets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def format_label(format: Mapping[str, Any] | None) -> str:
 
 
 class PartSize(NamedTuple):
-    """A part of a data set: its rows, and their share in per cent."""
+    """A part of a dataset: its rows, and their share in per cent."""
 
     name: str
     rows: int

@@ -1,1 +1,1 @@
-"""Pages of data sets."""
+"""Pages of datasets."""

@@ -1,4 +1,4 @@
-"""Changing a data set: which fix, with which options, and what it will do."""
+"""Changing a dataset: which fix, with which options, and what it will do."""
 
 from __future__ import annotations
 

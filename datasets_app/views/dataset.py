@@ -1,4 +1,4 @@
-"""One data set: the frame of its tabs; findings, used by; its state while it is checked."""
+"""One dataset: the frame of its tabs; findings, used by; its state while it is checked."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NUMBER_DIGITS = 9
 
 
 def visible_version(request: HttpRequest, pk: int) -> DatasetVersion:
-    """The version `v`, or else the newest, of a data set that the user may see, else 404."""
+    """The version `v`, or else the newest, of a dataset that the user may see, else 404."""
     dataset = get_object_or_404(Dataset.objects.visible_to(request.user), pk=pk)
     return asked_version(request, dataset)
 
 
 def own_version(request: HttpRequest, pk: int) -> DatasetVersion:
-    """The version `v`, or else the newest, of a data set that the user may change, else 404."""
+    """The version `v`, or else the newest, of a dataset that the user may change, else 404."""
     dataset = get_object_or_404(Dataset.objects.owned_by(request.user), pk=pk)
     return asked_version(request, dataset)
 

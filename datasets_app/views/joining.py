@@ -1,4 +1,4 @@
-"""Several data sets made into one, with weights."""
+"""Several datasets made into one, with weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ID_DIGITS = 15
 
 
 class Choice(NamedTuple):
-    """A data set on the page, and what is typed beside it."""
+    """A dataset on the page, and what is typed beside it."""
 
     version: DatasetVersion
     times: str
@@ -40,7 +40,7 @@ class Choice(NamedTuple):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def dataset_join(request: HttpRequest) -> HttpResponse:
-    """`times-<data set>` and `split-<data set>` for each that is to be part; POST joins them.
+    """`times-<dataset>` and `split-<dataset>` for each that is to be part; POST joins them.
 
     GET searches by `q` and leafs by `page`; what is chosen comes along in the address.
     """
@@ -75,7 +75,7 @@ def dataset_join(request: HttpRequest) -> HttpResponse:
 
 
 def named(data: QueryDict) -> list[int]:
-    """The data sets beside which something is typed."""
+    """The datasets beside which something is typed."""
     typed = [name.removeprefix("times-") for name in data if data.get(name, "").strip()]
     return [int(each) for each in typed if each.isdecimal() and len(each) <= ID_DIGITS]
 

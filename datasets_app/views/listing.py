@@ -1,4 +1,4 @@
-"""The list of data sets, and of those that were deleted not long ago."""
+"""The list of datasets, and of those that were deleted not long ago."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def deleted_datasets(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def dataset_purge(request: HttpRequest, pk: int) -> HttpResponse:
-    """Remove a deleted data set before its seven days are over."""
+    """Remove a deleted dataset before its seven days are over."""
     dataset = get_object_or_404(Dataset.objects.deleted_by(request.user), pk=pk)
     if purge_dataset(dataset=dataset):
         messages.success(request, f"{dataset.name} is gone for good.")

@@ -1,4 +1,4 @@
-"""The rows of a data set: leafed through, searched, one at a time changed."""
+"""The rows of a dataset: leafed through, searched, one at a time changed."""
 
 from __future__ import annotations
 

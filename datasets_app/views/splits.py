@@ -1,4 +1,4 @@
-"""What is trained on, what steers, and what measures: the splits of a data set."""
+"""What is trained on, what steers, and what measures: the splits of a dataset."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 @tus
 def upload_import(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Make a data set of a complete upload. Asking again gives the same one."""
+    """Make a dataset of a complete upload. Asking again gives the same one."""
     version = DatasetVersion.objects.filter(folder=pk, dataset__owner_id=request.user.pk).first()
     if version is None:
         found = own_upload(request, pk)

@@ -1,4 +1,4 @@
-"""The versions of a data set: what each holds, what it was made of, the way back."""
+"""The versions of a dataset: what each holds, what it was made of, the way back."""
 
 from __future__ import annotations
 

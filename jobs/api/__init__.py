@@ -1,4 +1,4 @@
-"""The REST API: runs, models and data sets under one address."""
+"""The REST API: runs, models and datasets under one address."""
 
 from datasets_app.api.datasets import router as datasets
 from datasets_app.api.hub import router as hub

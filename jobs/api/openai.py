@@ -136,7 +136,7 @@ def user_of(request: HttpRequest) -> User:
     return request.user
 
 
-@openai_api.post("/chat/completions", summary="The next turn of a talk", response={200: dict})
+@openai_api.post("/chat/completions", summary="The next turn of a chat", response={200: dict})
 async def chat_completions(request: HttpRequest, body: ChatRequest) -> HttpResponseBase:
     """Answers whole, or with `stream` in chunks. Whoever hangs up stops the answer."""
     chosen = await find_model(user_of(request), body.model)

@@ -41,7 +41,7 @@ class StreamOptions(BaseModel):
 
 
 class ChatRequest(BaseModel):
-    """A request for the next turn of a talk."""
+    """A request for the next turn of a chat."""
 
     model_config = ConfigDict(extra="allow")
 

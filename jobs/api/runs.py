@@ -184,8 +184,8 @@ def show_series(request: HttpRequest, run_id: int, asked: Query[SeriesIn]) -> di
 
 
 @router.post("/{int:run_id}/cancel", response={202: RunOut}, summary="Stop a run")
-def cancel_run(request: HttpRequest, run_id: int, wish: CancelIn | None = None) -> Status[Run]:
-    save = wish.save if wish else False
+def cancel_run(request: HttpRequest, run_id: int, body: CancelIn | None = None) -> Status[Run]:
+    save = body.save if body else False
     services.cancel_run(run=run_of(request, run_id), by=owner_of(request), save=save)
     return Status(202, run_of(request, run_id))
 
@@ -212,10 +212,10 @@ def retry_run(request: HttpRequest, run_id: int) -> Status[Run]:
     "/{int:run_id}/extend", response={202: RunOut}, summary="The same for longer, as a new run"
 )
 @idempotent
-def extend_run(request: HttpRequest, run_id: int, wish: ExtendIn) -> Status[Run]:
+def extend_run(request: HttpRequest, run_id: int, body: ExtendIn) -> Status[Run]:
     longer = services.extend_run(
         run=run_of(request, run_id),
         by=owner_of(request),
-        num_train_epochs=wish.num_train_epochs,
+        num_train_epochs=body.num_train_epochs,
     )
     return Status(202, longer)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 600
 MAX_CONTEXT = 8192
-"""Longer talks lose their beginning, whatever the model could take: memory is shared."""
+"""Longer chats lose their beginning, whatever the model could take: memory is shared."""
 BUDGET_SHARE = 0.4
 """Of the device's memory; trainings need theirs. One model is always loaded, however large."""
 MAX_ADAPTERS = 8
@@ -54,7 +54,7 @@ def source_of(model: LanguageModel) -> Source:
     return Source(model.source, None, model.base.source)
 
 
-class Warm:
+class LoadedBase:
     """A loaded base and the adapters that lie on it."""
 
     def __init__(self, llm: LoadedModel) -> None:
@@ -64,7 +64,7 @@ class Warm:
         self.count = 0
         self.used = time.monotonic()
 
-    def wear(self, folder: str | None) -> None:
+    def use_adapter(self, folder: str | None) -> None:
         """Switch to the adapter in `folder`, or to none."""
         if folder is not None and folder not in self.adapters:
             if len(self.adapters) == MAX_ADAPTERS:
@@ -84,12 +84,12 @@ class Speech(NamedTuple):
     dropped_messages: int
 
 
-class WarmModels:
+class ModelCache:
     """Loaded bases, the longest unused first; together they keep within `budget_bytes`."""
 
     def __init__(self, device: str, budget_bytes: int = 0) -> None:
         self.device, self.budget_bytes = device, budget_bytes
-        self.warm: OrderedDict[str, Warm] = OrderedDict()
+        self.bases: OrderedDict[str, LoadedBase] = OrderedDict()
 
     def prepare(self) -> None:
         """Import what takes seconds, so that the first answer does not wait for it."""
@@ -102,7 +102,7 @@ class WarmModels:
         self.budget_bytes = self.budget_bytes or int(memory.total_bytes(device) * BUDGET_SHARE)
 
     def has(self, model: LanguageModel) -> bool:
-        return source_of(model).name in self.warm
+        return source_of(model).name in self.bases
 
     def speak(
         self,
@@ -114,43 +114,43 @@ class WarmModels:
         """Get ready to answer. Raises ModelError, OutOfMemoryError, PromptTooLongError."""
         source = source_of(model)
         with memory_refusal_said(model):
-            warm = self.warm.get(source.name) or self.load(source, needed_bytes(model))
+            base = self.bases.get(source.name) or self.load(source, needed_bytes(model))
             if source.base is None:
-                warm.wear(source.adapter)
-        warm.used = time.monotonic()
-        self.warm.move_to_end(source.name)
-        kept = cut_to_fit(warm.llm, messages, options.max_new_tokens)
+                base.use_adapter(source.adapter)
+        base.used = time.monotonic()
+        self.bases.move_to_end(source.name)
+        kept = cut_to_fit(base.llm, messages, options.max_new_tokens)
         turns = [message.model_dump(include={"role", "content"}) for message in kept]
-        pieces = memory_watched(model, warm.llm.stream(turns, options, should_stop))
+        pieces = memory_watched(model, base.llm.stream(turns, options, should_stop))
         return Speech(pieces, len(messages) - len(kept))
 
-    def load(self, source: Source, needed: int) -> Warm:
+    def load(self, source: Source, needed: int) -> LoadedBase:
         """Load what is to stay; others go first where the memory would not hold both."""
         from maxaillm.model.opening import open_model
 
-        while self.warm and self.size_bytes + needed > self.budget_bytes:
-            self.unload(next(iter(self.warm)))
+        while self.bases and self.size_bytes + needed > self.budget_bytes:
+            self.unload(next(iter(self.bases)))
         logger.info("Loading %s", source.name)
         opened = open_model(source.name, source.base, self.device, max_length=MAX_CONTEXT)
-        warm = self.warm[source.name] = Warm(opened)
-        return warm
+        base = self.bases[source.name] = LoadedBase(opened)
+        return base
 
     @property
     def size_bytes(self) -> int:
-        return sum(warm.size_bytes for warm in self.warm.values())
+        return sum(base.size_bytes for base in self.bases.values())
 
-    def unload(self, base: str) -> None:
+    def unload(self, name: str) -> None:
         from maxaillm.dev.finetune.hf.loading.memory import release
 
-        logger.info("Unloading %s", base)
-        del self.warm[base]
+        logger.info("Unloading %s", name)
+        del self.bases[name]
         release()
 
     def unload_idle(self) -> None:
-        """Give back the memory of what nobody talked to for a while."""
+        """Give back the memory of what nobody chatted with for a while."""
         oldest = time.monotonic() - IDLE_SECONDS
-        for base in [base for base, warm in self.warm.items() if warm.used < oldest]:
-            self.unload(base)
+        for name in [name for name, base in self.bases.items() if base.used < oldest]:
+            self.unload(name)
 
 
 def needed_bytes(model: LanguageModel) -> int:
@@ -162,14 +162,14 @@ def needed_bytes(model: LanguageModel) -> int:
 def cut_to_fit(llm: LoadedModel, messages: Sequence[Message], max_new_tokens: int) -> list[Message]:
     """`messages` without the oldest questions and answers, as far as there is no room for them."""
     system = [message for message in messages if message.role == "system"]
-    talk = [message for message in messages if message.role != "system"]
+    chat = [message for message in messages if message.role != "system"]
     room = llm.max_length - min(max_new_tokens, llm.max_length // LEAST_ROOM)
-    while len(talk) > 1:
-        turns = [m.model_dump(include={"role", "content"}) for m in [*system, *talk]]
+    while len(chat) > 1:
+        turns = [m.model_dump(include={"role", "content"}) for m in [*system, *chat]]
         if llm.prompt_length(turns) <= room:
             break
-        talk = talk[2:] if talk[1].role == "assistant" else talk[1:]
-    return [*system, *talk]
+        chat = chat[2:] if chat[1].role == "assistant" else chat[1:]
+    return [*system, *chat]
 
 
 @contextmanager
@@ -184,7 +184,7 @@ def memory_refusal_said(model: LanguageModel) -> Iterator[None]:
             raise
         raise OutOfMemoryError(
             f"There is not enough memory to answer with {model}.",
-            "Wait until a training has ended, shorten the talk, or choose a smaller model.",
+            "Wait until a training has ended, shorten the chat, or choose a smaller model.",
         ) from error
 
 

@@ -14,7 +14,7 @@ import redis
 from django.db import close_old_connections
 from pydantic import ValidationError
 
-from jobs.inference.model_cache import Speech, WarmModels
+from jobs.inference.model_cache import ModelCache, Speech
 from jobs.inference_queue import requests
 from jobs.inference_queue.redis import connection
 from jobs.inference_queue.requests import Client, FinishReason, Outcome, Request, Usage
@@ -101,7 +101,7 @@ class Deadline:
 class InferenceWorker:
     """Takes requests from the list and answers them with the models that it keeps warm."""
 
-    def __init__(self, name: str, models: WarmModels) -> None:
+    def __init__(self, name: str, models: ModelCache) -> None:
         self.name, self.models = name, models
         self.client: Client = connection()
         self.stopping = threading.Event()
@@ -110,7 +110,7 @@ class InferenceWorker:
 
     def run(self) -> None:
         """Work until `stopping` is set."""
-        with self.beating():
+        with self.sending_heartbeats():
             self.bear_without_redis(self.look_after)
             self.models.prepare()
             while not self.stopping.is_set():
@@ -207,18 +207,20 @@ class InferenceWorker:
         return Outcome(status=status, text="".join(said), usage=usage)
 
     @contextmanager
-    def beating(self) -> Iterator[None]:
+    def sending_heartbeats(self) -> Iterator[None]:
         """Say every few seconds that this worker lives."""
         ended = threading.Event()
-        heart = threading.Thread(target=self.beat, args=[ended], name="heart", daemon=True)
-        heart.start()
+        thread = threading.Thread(
+            target=self.send_heartbeats, args=[ended], name="heartbeat", daemon=True
+        )
+        thread.start()
         try:
             yield
         finally:
             ended.set()
-            heart.join()
+            thread.join()
 
-    def beat(self, ended: threading.Event) -> None:
+    def send_heartbeats(self, ended: threading.Event) -> None:
         with connection() as client:
             while True:
                 if self.busy_since and time.monotonic() - self.busy_since > HUNG_SECONDS:
@@ -228,7 +230,7 @@ class InferenceWorker:
                     client.zadd(requests.WORKERS, {self.name: time.time()})
                 except redis.ConnectionError as error:
                     logger.warning("Redis can't be reached: %s", error)
-                if ended.wait(requests.BEAT_SECONDS):
+                if ended.wait(requests.HEARTBEAT_SECONDS):
                     return
 
 

@@ -30,12 +30,12 @@ WAITING = "infer:waiting"
 OWNERS = "infer:owners"
 """Hash id -> user of every generation that waits or runs."""
 WORKERS = "infer:workers"
-"""Sorted set: worker's name by the time of its last beat."""
+"""Sorted set: worker's name by the time of its last heartbeat."""
 KEEP_SECONDS = 600
 WAITING_LIMIT = 32
-BEAT_SECONDS = 5
+HEARTBEAT_SECONDS = 5
 SILENT_SECONDS = 20
-"""A worker without a beat for so long is taken for dead."""
+"""A worker without a heartbeat for so long is taken for dead."""
 
 
 class Request(BaseModel):
@@ -59,7 +59,7 @@ class Usage(BaseModel):
     tokens_per_second: float | None = None
     finish_reason: FinishReason = "stop"
     dropped_messages: int = 0
-    """Messages at the start of the talk that no longer fit into the model's context."""
+    """Messages at the start of the chat that no longer fit into the model's context."""
 
 
 class Outcome(BaseModel):

@@ -1,4 +1,4 @@
-"""Runs, what they tell, the models they make, the talks with those."""
+"""Runs, what they tell, the models they make, the chats with those."""
 
 from jobs.models.conversation import Answer, Conversation
 from jobs.models.event import Event

@@ -1,4 +1,4 @@
-"""Talks with one model or with two side by side."""
+"""Chats with one model or with two side by side."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Answer(models.Model):
     turn = models.PositiveIntegerField()
     """Answers to the same question share its number."""
     column = models.PositiveSmallIntegerField(default=0)
-    """0 left, 1 right. A column is one talk: its answers are what its next model remembers."""
+    """0 left, 1 right. A column is one chat: its answers are what its next model remembers."""
     question = models.TextField()
     model = models.ForeignKey("jobs.LanguageModel", models.RESTRICT, related_name="answers")
     options = models.JSONField(default=dict)

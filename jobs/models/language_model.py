@@ -1,4 +1,4 @@
-"""Models that can be tuned or talked to: base ones and tuned ones."""
+"""Models that can be tuned or chatted with: base ones and tuned ones."""
 
 from __future__ import annotations
 

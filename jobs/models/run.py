@@ -64,7 +64,7 @@ class Run(models.Model):
     """One fine-tuning run: its configuration, its state, its progress."""
 
     class Stop(models.TextChoices):
-        """What the user wants; the trainer is told with the next beat."""
+        """What the user wants; the trainer is told with the next heartbeat."""
 
         CANCEL = "cancel"
         SAVE = "save"
@@ -73,7 +73,7 @@ class Run(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="runs")
     name = models.CharField(max_length=200)
     config = models.JSONField()
-    """A dumped RunConfig, as the user gave it: data sets and models by name, no paths."""
+    """A dumped RunConfig, as the user gave it: datasets and models by name, no paths."""
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     dataset = models.ForeignKey(
         "datasets_app.DatasetVersion", models.PROTECT, related_name="runs", null=True
@@ -92,7 +92,7 @@ class Run(models.Model):
     idle_attempts = models.PositiveIntegerField(default=0)
     """Attempts lost in a row without a new step: three end the run."""
     worker = models.CharField(max_length=100, blank=True)
-    beat = models.PositiveBigIntegerField(default=0)
+    heartbeat = models.PositiveBigIntegerField(default=0)
     """Bumped while an attempt lives; compared by count, never by clock."""
 
     phase = models.CharField(max_length=10, blank=True)

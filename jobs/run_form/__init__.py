@@ -49,7 +49,7 @@ class RunForms:
         return changed
 
     def filled(self, initial: Mapping[str, Any]) -> dict[str, Any]:
-        """`initial` with a model and a data set, so that the form can be sent as it is."""
+        """`initial` with a model and a dataset, so that the form can be sent as it is."""
         filled = dict(initial)
         model = dict(filled.get("model") or {})
         data = dict(filled.get("data") or {})
@@ -62,7 +62,7 @@ class RunForms:
         return filled | {"model": model, "data": data}
 
     def offer(self) -> None:
-        """Show the user's own models and data sets as lists."""
+        """Show the user's own models and datasets as lists."""
         names = [(model.name, model.name) for model in self.models]
         if self.other and self.other not in dict(names):
             names.append((self.other, self.other))
@@ -188,7 +188,7 @@ def models_on_offer(user: User) -> list[LanguageModel]:
 
 
 def versions_on_offer(user: User) -> list[DatasetVersion]:
-    """The newest ready version of each data set; the user's own before the samples."""
+    """The newest ready version of each dataset; the user's own before the samples."""
     newest: dict[int, DatasetVersion] = {}
     for version in ready_versions(user):
         held = newest.get(version.dataset_id)

@@ -78,10 +78,10 @@ class Preview(NamedTuple):
 
 
 def preview_run(config: RunConfig, user: User) -> Preview:
-    """Raises ConfigError where data set or model can't be used by `user`."""
+    """Raises ConfigError where dataset or model can't be used by `user`."""
     version = ready_version(user, config)
     if version is None:
-        message = "There is no such data set that is ready."
+        message = "There is no such dataset that is ready."
         raise ConfigError([Problem("data.dataset", message, config.data.dataset, "one of yours")])
     source = source_of(config.model.name, user)
     settled = settle(config, version, source)

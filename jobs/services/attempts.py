@@ -33,7 +33,7 @@ def claim(run_id: int, *, worker: str) -> Run | None:
             "worker": worker,
             "waiting_for": "",
             "stop": "",
-            "beat": 0,
+            "heartbeat": 0,
             "ingested": 0,
             "phase": "",
             "phases": [],
@@ -44,10 +44,10 @@ def claim(run_id: int, *, worker: str) -> Run | None:
     return run
 
 
-def beat(run_id: int, attempt: int) -> str | None:
+def heartbeat(run_id: int, attempt: int) -> str | None:
     """Say that an attempt lives; what the user wants of it, None where it owns the run no more."""
     mine = Run.objects.filter(pk=run_id, attempt=attempt, status__in=ACTIVE)
-    if not mine.update(beat=F("beat") + 1):
+    if not mine.update(heartbeat=F("heartbeat") + 1):
         return None
     return mine.values_list("stop", flat=True).first()
 

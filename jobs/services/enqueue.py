@@ -1,4 +1,4 @@
-"""Rings for a worker when a run waits. A lost ring is rung again by the keeper."""
+"""Rings for a worker when a run waits. A lost ring is rung again by the watchdog."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ring_on_commit(run_id: int) -> None:
 def ring(run_id: int) -> bool:
     """Queue a job for a waiting run: one for each try, however often this is called.
 
-    False where Redis is away: the run waits in the database until the keeper rings again.
+    False where Redis is away: the run waits in the database until the watchdog rings again.
     """
     run = Run.objects.waiting().filter(pk=run_id).first()
     if run is None:
@@ -59,6 +59,6 @@ def ring_again(run: Run) -> None:
     ring(run.pk)
 
 
-def rung_jobs() -> set[str]:
+def queued_jobs() -> set[str]:
     """The names of the jobs that wait for a worker."""
     return set(queue().get_job_ids())

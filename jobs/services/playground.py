@@ -1,4 +1,4 @@
-"""Talks with models: every write to conversations and answers."""
+"""Chats with models: every write to conversations and answers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ STREAMING = Answer.Status.STREAMING
 def start_conversation(
     *, owner: User, models: Sequence[LanguageModel], title: str, system_prompt: str = ""
 ) -> Conversation:
-    """A new talk with one model or two; `title` is usually its first question."""
+    """A new chat with one model or two; `title` is usually its first question."""
     left, right = left_and_right(models)
     return Conversation.objects.create(
         owner=owner, title=shorten(title), left=left, right=right, system_prompt=system_prompt
     )
 
 
-def open_talk(
+def open_chat(
     *,
     owner: User,
     models: Sequence[LanguageModel],
@@ -41,7 +41,7 @@ def open_talk(
     question: str,
     options: SamplingOptions,
 ) -> Conversation:
-    """Start a talk with its first question; where that can't be asked there is no talk."""
+    """Start a chat with its first question; where that can't be asked there is no chat."""
     conversation = start_conversation(
         owner=owner, models=models, title=question, system_prompt=system_prompt
     )
@@ -64,7 +64,7 @@ def left_and_right(models: Sequence[LanguageModel]) -> tuple[LanguageModel, Lang
             return left, None
         case [left, right]:
             return left, right
-    raise FineTuneError("A talk has one model or two.", "Choose a model.")
+    raise FineTuneError("A chat has one model or two.", "Choose a model.")
 
 
 def choose(
@@ -133,7 +133,7 @@ def queue(answers: Sequence[Answer]) -> None:
 
 
 def history_of(answer: Answer) -> list[Message]:
-    """The talk up to and with the question of `answer`, as its column heard it."""
+    """The chat up to and with the question of `answer`, as its column heard it."""
     messages = []
     if answer.conversation.system_prompt.strip():
         messages.append(Message(role="system", content=answer.conversation.system_prompt))
@@ -190,7 +190,7 @@ def edit_and_resend(
 
 
 def stop_conversation(*, conversation: Conversation) -> None:
-    """Stop every answer of a talk that is being made or waits."""
+    """Stop every answer of a chat that is being made or waits."""
     for answer in conversation.answers.filter(status=STREAMING):
         stop_answer(answer=answer)
 
@@ -207,7 +207,7 @@ def stop_answer(*, answer: Answer) -> None:
 
 
 def delete_conversation(*, conversation: Conversation) -> None:
-    """Delete a talk with its answers; running ones are stopped first."""
+    """Delete a chat with its answers; running ones are stopped first."""
     for answer in conversation.answers.filter(status=STREAMING):
         requests.cancel(answer.pk)
     conversation.delete()

@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets_app.models import DatasetVersion
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.config.compatibility import settled
+from maxaillm.dev.finetune.config.compatibility import resolve_defaults
 from maxaillm.dev.finetune.data.formats import Example, formats
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.methods import methods
@@ -20,7 +20,7 @@ def settle(config: RunConfig, version: DatasetVersion, source: str) -> RunConfig
     `source` is what the engine opens. Raises ConfigError with everything that does not fit.
     """
     settings, kind = settings_of(source), kind_of(version)
-    return config if settings is None or kind is None else settled(config, kind, settings)
+    return config if settings is None or kind is None else resolve_defaults(config, kind, settings)
 
 
 def refused_methods(config: RunConfig, version: DatasetVersion, source: str) -> dict[str, str]:
@@ -44,5 +44,5 @@ def settings_of(source: str) -> dict[str, Any] | None:
 
 
 def kind_of(version: DatasetVersion) -> type[Example] | None:
-    """What the rows of a data set are, once that is known."""
+    """What the rows of a dataset are, once that is known."""
     return formats[version.format["name"]].gives if version.format else None

@@ -26,7 +26,7 @@ def create_run(
 ) -> Run:
     """Save a run and, unless it is a draft, queue it.
 
-    Raises ConfigError where the data set or the model can't be used by `owner`.
+    Raises ConfigError where the dataset or the model can't be used by `owner`.
     """
     version, model = chosen(owner, config)
     config = settle(config, version, model.source)
@@ -58,8 +58,8 @@ def chosen(owner: User, config: RunConfig) -> tuple[DatasetVersion, LanguageMode
     version = ready_version(owner, config)
     if version is None:
         problems.append(
-            Problem("data.dataset", "There is no such data set that is ready.",
-                    config.data.dataset, "the number of one of your data sets")
+            Problem("data.dataset", "There is no such dataset that is ready.",
+                    config.data.dataset, "the number of one of your datasets")
         )  # fmt: skip
     model = None
     try:

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from datasets_app.models import DatasetVersion
 from jobs.tokens.requests import NO_ANSWER, SUMMARY, Part, folder_of, part_of, rows_of_part
-from jobs.training.engine_process import WARM_ADDRESS, Trainer
+from jobs.training.engine_process import FORK_SERVER, EngineProcess
 from maxaillm.dev.finetune.run.events import RunFolder
 from maxft_site.settings import redis_socket
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def show(version_id: int, key: str, part: int) -> None:
-    """Do one part of the work, unless it is done, or the data set is gone."""
+    """Do one part of the work, unless it is done, or the dataset is gone."""
     version = DatasetVersion.objects.filter(pk=version_id).first()
     if version is None:
         return
@@ -56,10 +56,10 @@ DIED = {
 
 def run(argv: list[str], place: Part) -> None:
     """`python -m maxaillm.dev.finetune ARGV`, off the network, until it has found something."""
-    warm = warm_address()
+    warm = fork_server_address()
     if warm is not None:
-        os.environ.setdefault(WARM_ADDRESS, str(warm))
-    process = Trainer(argv, RunFolder(place.root), online=False)
+        os.environ.setdefault(FORK_SERVER, str(warm))
+    process = EngineProcess(argv, RunFolder(place.root), online=False)
     ends = time.monotonic() + LIMIT_SECONDS
     try:
         while process.poll() is None and time.monotonic() < ends and not place.found.exists():
@@ -68,7 +68,7 @@ def run(argv: list[str], place: Part) -> None:
         process.close()
 
 
-def warm_address() -> Path | None:
+def fork_server_address() -> Path | None:
     """Where a training worker of this machine keeps a process with the libraries imported."""
     folder = redis_socket(settings.DATA_DIR).parent
     found = sorted(folder.glob("w-*.sock"), key=lambda path: path.stat().st_mtime)

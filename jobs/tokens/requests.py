@@ -1,4 +1,4 @@
-"""What the model will see of a data set: asked of the queue, and kept beside the rows."""
+"""What the model will see of a dataset: asked of the queue, and kept beside the rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class TokenView(NamedTuple):
-    """A version of a data set as one model sees it."""
+    """A version of a dataset as one model sees it."""
 
     version_id: int
     root: Path

@@ -36,7 +36,7 @@ def make_folder(run: Run) -> RunFolder:
 def prepare(run: Run) -> Prepared:
     """Write the attempt's configuration into its folder and find where it goes on.
 
-    Raises DataError where the rows of its data set are gone.
+    Raises DataError where the rows of its dataset are gone.
     """
     folder = run.attempt_folder(run.attempt)
     config = resolved_config(run)
@@ -63,7 +63,7 @@ def recorded_checkpoint(run: Run) -> int:
 def resolved_config(run: Run) -> RunConfig:
     """The run's configuration with files in place of the names of this site."""
     if run.dataset is None or not run.dataset.training_path.is_file():
-        raise DataError("The rows of the data set are gone.", "Upload the file again.")
+        raise DataError("The rows of the dataset are gone.", "Upload the file again.")
     config = json.loads(json.dumps(run.config))
     data = {"dataset": None, "version": None, "train_file": str(run.dataset.training_path)}
     config["data"] |= data

@@ -22,7 +22,7 @@ from maxaillm.dev.finetune.run.events import RunFolder
 
 log = logging.getLogger(__name__)
 
-WARM_ADDRESS = "MAXFT_WARM"
+FORK_SERVER = "MAXFT_FORK_SERVER"
 """Names the socket of the worker's warm process in the worker's own environment."""
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|G?OMP_\w+"
@@ -60,7 +60,7 @@ def lower_priority() -> None:
     os.nice(10)
 
 
-class Trainer:
+class EngineProcess:
     """`python -m maxaillm.dev.finetune ARGV`, with a process group of its own and its output in
     the log of `folder`.
 
@@ -77,7 +77,7 @@ class Trainer:
         self.process: psutil.Process | None = None
         self.status: int | None = None
         self.peak_bytes = 0
-        address = os.environ.get(WARM_ADDRESS)
+        address = os.environ.get(FORK_SERVER)
         if address and not online:
             self.begin_warm(Path(address))
         else:

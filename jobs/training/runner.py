@@ -15,7 +15,7 @@ from jobs.models import Run
 from jobs.services import attempts
 from jobs.services.ingest import FencedError, record_events, warn
 from jobs.training.attempt_folder import make_folder, prepare
-from jobs.training.engine_process import KILLED, Trainer, memory_limit_bytes
+from jobs.training.engine_process import KILLED, EngineProcess, memory_limit_bytes
 from jobs.training.recovery import clear_leftovers
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.run.attempt import hold_lock
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.05
 RECORD_SECONDS = 0.2
 """New lines are recorded, and then announced, at most so often: quick steps come in bundles."""
-BEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 GRACE_SECONDS: dict[StopAction, float] = {"cancel": 5, "save": 600, "pause": 600, "release": 11}
 """How long a trainer may take to leave by itself: what is to be kept must be written first."""
 TERMINATE_SECONDS = 3.0
 FROZEN_SECONDS = 60.0
-"""A trainer's own beat comes every two seconds, from a thread: without it, it is stuck."""
+"""A trainer's own heartbeat comes every two seconds, from a thread: without it, it is stuck."""
 DUMP_SECONDS = 2.0
 LINGER_SECONDS = 15.0
 """How long a trainer may take to go after its last word."""
@@ -59,14 +59,14 @@ class Runner:
         self.run, self.worker = run, worker
         self.key = (run.pk, run.attempt)
         self.waiting: list[Event] = []
-        self.asked: StopAction | None = None
-        self.asked_clock = Clock()
+        self.requested: StopAction | None = None
+        self.requested_clock = Clock()
         self.leaving = self.is_fenced = self.has_ended = False
         self.was_terminated = False
         self.is_loading = True
-        self.record_clock, self.beat_clock = Clock(), Clock()
+        self.record_clock, self.heartbeat_clock = Clock(), Clock()
         self.frozen_clock, self.silent_clock = Clock(), Clock()
-        self.last_beat = b""
+        self.last_heartbeat = b""
         self.death = ""
 
     def carry_out(self) -> None:
@@ -83,7 +83,7 @@ class Runner:
             return
         self.folder = prepared.folder
         self.journal = JournalReader(self.folder.journal)
-        self.trainer = Trainer(prepared.argv, self.folder, online=prepared.is_online)
+        self.trainer = EngineProcess(prepared.argv, self.folder, online=prepared.is_online)
         try:
             warn(*self.key, prepared.damaged)
             self.follow()
@@ -98,7 +98,7 @@ class Runner:
         self.leaving = True
 
     def follow(self) -> None:
-        """Until the trainer has ended: journal to database, wishes to trainer, signs of life."""
+        """Until the trainer has ended: journal to database, requests to stop to the trainer."""
         while self.trainer.poll() is None and not self.is_fenced:
             self.read_journal()
             if not self.has_ended:
@@ -108,14 +108,14 @@ class Runner:
             time.sleep(LOOK_SECONDS)
 
     def keep_in_touch(self) -> None:
-        if self.beat_clock.seconds >= BEAT_SECONDS:
-            self.beat_clock.restart()
-            self.beat()
+        if self.heartbeat_clock.seconds >= HEARTBEAT_SECONDS:
+            self.heartbeat_clock.restart()
+            self.heartbeat()
             self.trainer.measure()
-            self.watch_life()
+            self.check_heartbeat()
         if self.leaving:
-            self.ask("release")
-        self.insist()
+            self.request_stop("release")
+        self.enforce_stop()
 
     def read_journal(self) -> None:
         self.take(self.journal.read())
@@ -144,53 +144,54 @@ class Runner:
                 self.is_loading = event.data.get("name") == "load"
             self.has_ended |= event.kind in ENDINGS
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         try:
-            wish = attempts.beat(*self.key)
+            stop = attempts.heartbeat(*self.key)
         except (OperationalError, InterfaceError) as error:
             log.warning("Run %s: the database is away: %s", self.run.pk, error)
             close_old_connections()
             return
-        if wish is None:
+        if stop is None:
             self.fence("The attempt owns the run no more.")
-        elif wish:
-            self.ask(cast(StopAction, wish))
+        elif stop:
+            self.request_stop(cast(StopAction, stop))
 
     def fence(self, why: str) -> None:
         log.warning("Run %s, attempt %s: %s", *self.key, why)
         self.is_fenced = True
 
-    def ask(self, action: StopAction) -> None:
-        """Pass on a wish; one that came first stays, unless the user lost patience."""
-        if self.asked == action or (self.asked and action != "cancel"):
+    def request_stop(self, action: StopAction) -> None:
+        """Pass a request to stop on to the trainer. The first one stays, but for `cancel`, which
+        overrules the others."""
+        if self.requested == action or (self.requested and action != "cancel"):
             return
-        self.asked = action
-        self.asked_clock.restart()
-        self.folder.ask_to_stop(action)
+        self.requested = action
+        self.requested_clock.restart()
+        self.folder.request_stop(action)
 
-    def insist(self) -> None:
+    def enforce_stop(self) -> None:
         """A trainer that does not leave in time is told by signal, then killed."""
-        if self.asked is None:
+        if self.requested is None:
             return
-        overdue = self.asked_clock.seconds - GRACE_SECONDS[self.asked]
+        overdue = self.requested_clock.seconds - GRACE_SECONDS[self.requested]
         if not self.trainer.pid:
             self.death = "It was stopped before it began."
             self.trainer.kill()
         elif overdue > TERMINATE_SECONDS:
-            self.death = f"It did not leave when asked to ({self.asked}) and was ended."
+            self.death = f"It did not leave when asked to ({self.requested}) and was ended."
             self.trainer.kill()
         elif overdue > 0 and not self.was_terminated:
             self.was_terminated = True
             self.trainer.signal(signal.SIGTERM)
 
-    def watch_life(self) -> None:
+    def check_heartbeat(self) -> None:
         """End a trainer that is stuck, after it has written where."""
-        beat = self.folder.beat.read_bytes() if self.folder.beat.exists() else b""
-        if beat != self.last_beat or not beat:
-            self.last_beat = beat
+        heartbeat = self.folder.heartbeat.read_bytes() if self.folder.heartbeat.exists() else b""
+        if heartbeat != self.last_heartbeat or not heartbeat:
+            self.last_heartbeat = heartbeat
             self.frozen_clock.restart()
         if self.frozen_clock.seconds > FROZEN_SECONDS:
-            self.death = f"The trainer gave no sign of life for {FROZEN_SECONDS:.0f} s."
+            self.death = f"The trainer sent no heartbeat for {FROZEN_SECONDS:.0f} s."
         elif self.silent_clock.seconds > settings.STALL_SECONDS and not self.is_loading:
             self.death = f"The trainer made no progress for {settings.STALL_SECONDS:.0f} s."
         else:
@@ -204,11 +205,11 @@ class Runner:
         self.take(self.journal.read())
         while self.waiting and not self.is_fenced:
             self.record()
-            time.sleep(BEAT_SECONDS if self.waiting else 0)
+            time.sleep(HEARTBEAT_SECONDS if self.waiting else 0)
             self.take(self.journal.read())
         if self.is_fenced:
             return
-        if self.asked == "release":
+        if self.requested == "release":
             why = "The worker was stopped before the trainer had saved."
             attempts.release(*self.key, by=self.worker, why=self.death or why)
         elif self.was_out_of_memory():
@@ -218,7 +219,7 @@ class Runner:
 
     def was_out_of_memory(self) -> bool:
         """Whether the system killed a trainer that held most of the memory."""
-        was_killed = self.trainer.status == KILLED and not self.death and self.asked is None
+        was_killed = self.trainer.status == KILLED and not self.death and self.requested is None
         return was_killed and self.trainer.peak_bytes > MUCH_MEMORY * memory_limit_bytes()
 
     def last_words(self) -> str:

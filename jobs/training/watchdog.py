@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 3.0
 UPLOADS_SECONDS = 600.0
 DEAD_SECONDS = 15.0
-"""Without a beat for so long, and with its locks free, an attempt is dead."""
+"""Without a heartbeat for so long, and with its locks free, an attempt is dead."""
 FROZEN_SECONDS = 30.0
-"""The locks may be held by a process that stands still: its own beat stands still too."""
+"""The locks may be held by a process that stands still: its own heartbeat stands still too."""
 LOST_SECONDS = 120.0
 """Whatever the locks say: who can't write to the database for so long is given up."""
 
@@ -38,7 +38,7 @@ class Sign(NamedTuple):
     since: float
 
 
-class Keeper:
+class Watchdog:
     """Sweeps every few seconds. All that it does is compare-and-set: two of it do no harm."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,13 +59,13 @@ class Keeper:
         """Recover the runs whose attempt shows no sign of life."""
         seen: set[tuple[int, int, str]] = set()
         for run in Run.objects.active():
-            silent = self.unchanged(run, "beat", run.beat)
-            beat_file = run.attempt_folder(run.attempt).beat
-            frozen = self.unchanged(run, "file", content(beat_file))
-            seen |= {(run.pk, run.attempt, "beat"), (run.pk, run.attempt, "file")}
+            silent = self.unchanged(run, "heartbeat", run.heartbeat)
+            heartbeat_file = run.attempt_folder(run.attempt).heartbeat
+            frozen = self.unchanged(run, "file", content(heartbeat_file))
+            seen |= {(run.pk, run.attempt, "heartbeat"), (run.pk, run.attempt, "file")}
             if is_dead(run, silent, frozen):
                 log.warning("Run %s, attempt %s is dead.", run.pk, run.attempt)
-                recover(run, by="keeper", why="Its worker stopped answering.")
+                recover(run, by="watchdog", why="Its worker stopped answering.")
         self.signs = {key: sign for key, sign in self.signs.items() if key in seen}
 
     def unchanged(self, run: Run, name: str, value: object) -> float:
@@ -79,7 +79,7 @@ class Keeper:
     def ring(self) -> None:
         """Ring again for runs that waited without a job in two sweeps."""
         try:
-            rung = enqueue.rung_jobs()
+            rung = enqueue.queued_jobs()
             silent = [run for run in Run.objects.waiting() if run.job_id not in rung]
             for run in silent:
                 if run.job_id in self.unrung:
@@ -95,8 +95,8 @@ def is_dead(run: Run, silent: float, frozen: float) -> bool:
         return False
     if silent >= LOST_SECONDS or locks_are_free(run):
         return True
-    beat_file = run.attempt_folder(run.attempt).beat
-    return min(silent, frozen) >= FROZEN_SECONDS and beat_file.exists()
+    heartbeat_file = run.attempt_folder(run.attempt).heartbeat
+    return min(silent, frozen) >= FROZEN_SECONDS and heartbeat_file.exists()
 
 
 def locks_are_free(run: Run) -> bool:
@@ -133,8 +133,8 @@ def recover_after_crash() -> None:
 
 @contextmanager
 def leadership() -> Iterator[None]:
-    """Wait to be the only keeper of the data directory."""
-    with (settings.DATA_DIR / "keeper.lock").open("ab") as file:
+    """Wait to be the only watchdog of the data directory."""
+    with (settings.DATA_DIR / "watchdog.lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -142,10 +142,10 @@ def leadership() -> Iterator[None]:
 def keep() -> None:
     """Sweep for ever; a database that is away is waited for."""
     with leadership():
-        keeper = Keeper()
+        watchdog = Watchdog()
         while True:
             try:
-                keeper.sweep()
+                watchdog.sweep()
             except (OperationalError, InterfaceError) as error:
                 log.warning("The database is away: %s", error)
                 close_old_connections()

@@ -24,7 +24,7 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from jobs.models import ACTIVE, Run
-from jobs.training.engine_process import WARM_ADDRESS, lower_priority, trainer_environment
+from jobs.training.engine_process import FORK_SERVER, lower_priority, trainer_environment
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
 from maxft_site.settings import redis_socket
@@ -87,7 +87,7 @@ class SiteWorker(Worker):  # type: ignore[misc]
         super().main_work_horse(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
-        """Pass the wish to stop on to the job."""
+        """Pass the request to stop on to the job."""
         if self.horse_pid:
             os.kill(self.horse_pid, signal.SIGTERM)
 
@@ -110,8 +110,10 @@ class TrainingWorker(SiteWorker):
     def __init__(self, queue: Queue) -> None:
         super().__init__(queue)
         # Beside the socket of Redis, a path that is short enough for one.
-        self.warm_address = redis_socket(settings.DATA_DIR).with_name(f"w-{os.getpid()}.sock")
-        self.warm_address.parent.mkdir(mode=0o700, exist_ok=True)
+        self.fork_server_address = redis_socket(settings.DATA_DIR).with_name(
+            f"w-{os.getpid()}.sock"
+        )
+        self.fork_server_address.parent.mkdir(mode=0o700, exist_ok=True)
         self.warm_process: subprocess.Popen[bytes] | None = None
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
@@ -121,7 +123,7 @@ class TrainingWorker(SiteWorker):
         finally:
             if self.warm_process:
                 self.warm_process.kill()
-            self.warm_address.unlink(missing_ok=True)
+            self.fork_server_address.unlink(missing_ok=True)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         self.keep_warm()
@@ -131,7 +133,7 @@ class TrainingWorker(SiteWorker):
         """Start the warm process, also where it has died."""
         if self.warm_process and self.warm_process.poll() is None:
             return
-        self.warm_address.unlink(missing_ok=True)
+        self.fork_server_address.unlink(missing_ok=True)
         bind = bound_to_this_process()
 
         def prepare() -> None:
@@ -139,7 +141,7 @@ class TrainingWorker(SiteWorker):
             lower_priority()
 
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.warm_address))
+            listener.bind(str(self.fork_server_address))
             listener.listen()
             self.warm_process = subprocess.Popen(
                 [
@@ -155,7 +157,7 @@ class TrainingWorker(SiteWorker):
                 start_new_session=True,
                 preexec_fn=prepare,  # noqa: PLW1509 - it makes three system calls, no more
             )
-        os.environ[WARM_ADDRESS] = str(self.warm_address)
+        os.environ[FORK_SERVER] = str(self.fork_server_address)
 
 
 def make_worker(queue: str) -> SiteWorker:

@@ -1,4 +1,4 @@
-"""The tab Tokens of a data set: what a model will see of it, before a run."""
+"""The tab Tokens of a dataset: what a model will see of it, before a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that one may tune or talk to, and the page of one."""
+"""The models that one may tune or chat with, and the page of one."""
 
 from __future__ import annotations
 

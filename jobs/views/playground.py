@@ -1,4 +1,4 @@
-"""The playground: talks with one model or two side by side, answers as they are written."""
+"""The playground: chats with one model or two side by side, answers as they are written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingH
 from django.shortcuts import aget_object_or_404, get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs.chat_form import TalkForms
+from jobs.chat_form import ChatForms
 from jobs.inference_queue import requests
 from jobs.inference_queue.stream_limit import StreamLimit
 from jobs.models import Answer, Conversation, LanguageModel
@@ -24,7 +24,7 @@ from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.web.errors import status_of
 
-TALKS_PER_PAGE = 12
+CHATS_PER_PAGE = 12
 STREAMING = Answer.Status.STREAMING
 ENTRY_ID = re.compile(r"\d{1,15}-\d{1,10}")
 
@@ -37,13 +37,13 @@ class Turn(NamedTuple):
     answers: list[Answer]
 
 
-def turns_of(talk: Conversation) -> list[Turn]:
-    answers = talk.answers.select_related("model")
+def turns_of(chat: Conversation) -> list[Turn]:
+    answers = chat.answers.select_related("model")
     grouped = ((number, list(found)) for number, found in groupby(answers, lambda a: a.turn))
     return [Turn(number, found[0].question, found) for number, found in grouped]
 
 
-def visible_talk(request: Request, pk: int) -> Conversation:
+def visible_chat(request: Request, pk: int) -> Conversation:
     return get_object_or_404(Conversation.objects.visible_to(request.user), pk=pk)
 
 
@@ -54,81 +54,81 @@ def visible_answer(request: Request, pk: UUID) -> Answer:
 
 @require_http_methods(["GET", "POST"])
 def playground(request: Request) -> HttpResponse:
-    """A new talk: `?model=ID&beside=base` chooses with whom."""
-    forms = TalkForms(request.POST or None, user=request.user, talk=None, wish=request.GET.dict())
+    """A new chat: `?model=ID&beside=base` chooses with whom."""
+    forms = ChatForms(request.POST or None, user=request.user, chat=None, asked=request.GET.dict())
     if request.method == "GET":
         return show(request, None, forms)
     if not forms.are_valid():
         return refuse(request, None, forms, None)
     try:
-        talk = services.open_talk(
+        chat = services.open_chat(
             owner=request.user,
-            models=forms.talk.models,
-            system_prompt=forms.talk.cleaned_data["system_prompt"],
-            question=forms.talk.cleaned_data["question"],
+            models=forms.chat.models,
+            system_prompt=forms.chat.cleaned_data["system_prompt"],
+            question=forms.chat.cleaned_data["question"],
             options=forms.sampling,
         )
     except FineTuneError as error:
         return refuse(request, None, forms, error)
-    return redirect(talk)
+    return redirect(chat)
 
 
 @require_http_methods(["GET", "POST"])
 def conversation(request: Request, pk: int) -> HttpResponse:
-    """A talk; POST asks the next question, or with `edit=TURN` another one in place of that."""
-    talk = visible_talk(request, pk)
-    forms = TalkForms(request.POST or None, user=request.user, talk=talk, wish=request.GET.dict())
+    """A chat; POST asks the next question, or with `edit=TURN` another one in place of that."""
+    chat = visible_chat(request, pk)
+    forms = ChatForms(request.POST or None, user=request.user, chat=chat, asked=request.GET.dict())
     if request.method == "GET":
-        return show(request, talk, forms)
+        return show(request, chat, forms)
     if not forms.are_valid():
-        return refuse(request, talk, forms, None)
-    question, edited = forms.talk.cleaned_data["question"], edited_turn(request)
+        return refuse(request, chat, forms, None)
+    question, edited = forms.chat.cleaned_data["question"], edited_turn(request)
     services.choose(
-        conversation=talk,
-        models=forms.talk.models,
-        system_prompt=forms.talk.cleaned_data["system_prompt"],
+        conversation=chat,
+        models=forms.chat.models,
+        system_prompt=forms.chat.cleaned_data["system_prompt"],
     )
     try:
         if edited is None:
-            answers = services.ask(conversation=talk, question=question, options=forms.sampling)
+            answers = services.ask(conversation=chat, question=question, options=forms.sampling)
         else:
             answers = services.edit_and_resend(
-                conversation=talk, turn=edited, question=question, options=forms.sampling
+                conversation=chat, turn=edited, question=question, options=forms.sampling
             )
     except FineTuneError as error:
-        return refuse(request, talk, forms, error)
+        return refuse(request, chat, forms, error)
     if request.htmx and edited is None:
         turn = Turn(answers[0].turn, question, answers)
-        return render(request, "jobs/_turn.html", {"turn": turn, "talk": talk})
-    return redirect(talk)
+        return render(request, "jobs/_turn.html", {"turn": turn, "chat": chat})
+    return redirect(chat)
 
 
 def edited_turn(request: Request) -> int | None:
-    wish = request.GET.get("edit", "")
-    return int(wish) if wish.isdecimal() and len(wish) < 10 else None
+    asked = request.GET.get("edit", "")
+    return int(asked) if asked.isdecimal() and len(asked) < 10 else None
 
 
 def show(
     request: Request,
-    talk: Conversation | None,
-    forms: TalkForms,
+    chat: Conversation | None,
+    forms: ChatForms,
     *,
     error: FineTuneError | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    talks = Conversation.objects.visible_to(request.user).select_related("left", "right")
-    turns, edited = turns_of(talk) if talk else [], edited_turn(request)
-    if edited is not None and not forms.talk.is_bound:
-        forms.talk.initial["question"] = next(
+    chats = Conversation.objects.visible_to(request.user).select_related("left", "right")
+    turns, edited = turns_of(chat) if chat else [], edited_turn(request)
+    if edited is not None and not forms.chat.is_bound:
+        forms.chat.initial["question"] = next(
             (turn.question for turn in turns if turn.number == edited), ""
         )
     context: dict[str, Any] = {
-        "talk": talk,
+        "chat": chat,
         "forms": forms,
         "turns": turns,
         "edited": edited,
         "is_streaming": any(a.status == STREAMING for turn in turns for a in turn.answers),
-        "page": Paginator(talks.order_by("-updated"), TALKS_PER_PAGE).get_page(
+        "page": Paginator(chats.order_by("-updated"), CHATS_PER_PAGE).get_page(
             request.GET.get("page")
         ),
         "has_models": LanguageModel.objects.visible_to(request.user).exists(),
@@ -138,26 +138,26 @@ def show(
 
 
 def refuse(
-    request: Request, talk: Conversation | None, forms: TalkForms, error: FineTuneError | None
+    request: Request, chat: Conversation | None, forms: ChatForms, error: FineTuneError | None
 ) -> HttpResponse:
     """Say why a message was not sent: to a script as JSON, else on the page beside the message."""
     status = status_of(error) if error else 422
     if not request.htmx:
-        return show(request, talk, forms, error=error, status=status)
+        return show(request, chat, forms, error=error, status=status)
     said = error.as_json() if error else {"message": forms.first_problem, "hint": ""}
     return JsonResponse({"error": said}, status=status)
 
 
 @require_POST
 def conversation_stop(request: Request, pk: int) -> HttpResponse:
-    talk = visible_talk(request, pk)
-    services.stop_conversation(conversation=talk)
-    return HttpResponse(status=204) if request.htmx else redirect(talk)
+    chat = visible_chat(request, pk)
+    services.stop_conversation(conversation=chat)
+    return HttpResponse(status=204) if request.htmx else redirect(chat)
 
 
 @require_POST
 def conversation_delete(request: Request, pk: int) -> HttpResponse:
-    services.delete_conversation(conversation=visible_talk(request, pk))
+    services.delete_conversation(conversation=visible_chat(request, pk))
     return redirect("jobs:playground")
 
 
@@ -171,15 +171,15 @@ def answer(request: Request, pk: UUID) -> HttpResponse:
 def answer_again(request: Request, pk: UUID) -> HttpResponse:
     """Let the same model answer again, with the options that the page has now."""
     old = visible_answer(request, pk)
-    talk = old.conversation
-    forms = TalkForms(request.POST, user=request.user, talk=talk, wish={})
+    chat = old.conversation
+    forms = ChatForms(request.POST, user=request.user, chat=chat, asked={})
     if not forms.options.is_valid():
-        return refuse(request, talk, forms, None)
+        return refuse(request, chat, forms, None)
     try:
         new = services.regenerate(answer=old, options=forms.sampling)
     except FineTuneError as error:
-        return refuse(request, talk, forms, error)
-    return render(request, "jobs/_answer.html", {"answer": new}) if request.htmx else redirect(talk)
+        return refuse(request, chat, forms, error)
+    return render(request, "jobs/_answer.html", {"answer": new}) if request.htmx else redirect(chat)
 
 
 streams = StreamLimit(20)

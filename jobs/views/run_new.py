@@ -70,7 +70,7 @@ def posted_text(request: Request, text: str) -> HttpResponse:
 
 
 def prefilled(request: Request) -> dict[str, Any]:
-    """The values that the address asks for: those of another run, a data set, a model."""
+    """The values that the address asks for: those of another run, a dataset, a model."""
     initial: dict[str, Any] = {}
     if clone := request.GET.get("clone"):
         run = get_object_or_404(Run.objects.visible_to(request.user), pk=number(clone))

@@ -212,5 +212,5 @@ def shown(labels: Sequence[Label]) -> str:
 
 
 def last_text(prompt: str | Sequence[Mapping[str, str]]) -> str:
-    """A talk's last message: what was said before it does not count for a judgement."""
+    """A chat's last message: what was said before it does not count for a judgement."""
     return prompt if isinstance(prompt, str) else prompt[-1]["content"]

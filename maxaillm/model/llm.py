@@ -105,7 +105,7 @@ class MaxHuggingFaceLLM(LoadedModel):
                 return {"text": "".join(pieces), **end.value._asdict()}
 
     def encode(self, prompt: str | Messages) -> Mapping[str, Tensor]:
-        """What the model is shown: an encoder reads a talk as its turns, one a line."""
+        """What the model is shown: an encoder reads a chat as its turns, one a line."""
         if not self.is_encoder_decoder:
             return encode_prompt(self.tokenizer, prompt)
         turns = [] if isinstance(prompt, str) else [Message.model_validate(turn) for turn in prompt]

@@ -1,4 +1,4 @@
-"""The starter models, the sample data set and its recipe: what works without a download."""
+"""The starter models, the sample dataset and its recipe: what works without a download."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STARTER_MODELS: dict[str, StarterModel] = {
 SAMPLE_NAME = "MaxFT guide"
 SAMPLE = FOLDER / "samples" / "maxft_guide.jsonl"
 
-# What "Train the sample" runs, in the shape of a RunConfig; the caller adds the data set.
+# What "Train the sample" runs, in the shape of a RunConfig; the caller adds the dataset.
 # All weights are trained: this base knows too little for a low-rank change to be enough (LoRA of
 # rank 32 answered 3 % of the held-out questions where full tuning answered 72 %, measured with an
 # early version of the model). Many small steps learn more a second than few large ones.

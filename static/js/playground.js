@@ -2,7 +2,7 @@
 import { HttpError, send } from "./http.js";
 import { icon, toast, toastError } from "./toast.js";
 
-const form = document.getElementById("talk");
+const form = document.getElementById("chat");
 const turns = document.getElementById("turns");
 
 if (form) {
@@ -131,7 +131,7 @@ async function finish(source, bubble) {
   showStop();
 }
 
-/** Change the talk; a reader at its end stays there, one who scrolled up is left alone. */
+/** Change the chat; a reader at its end stays there, one who scrolled up is left alone. */
 function keepAtEnd(change) {
   const isAtEnd = turns.scrollHeight - turns.scrollTop - turns.clientHeight < 60;
   change();

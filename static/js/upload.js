@@ -38,7 +38,7 @@ export class Upload {
     this.aborter = new AbortController();
   }
 
-  /** Send the file and make a data set of it; gives {id, name, url}. Throws where it is refused. */
+  /** Send the file and make a dataset of it; gives {id, name, url}. Throws where it is refused. */
   async run(name) {
     await this.persist(() => this.locate());
     this.rate.add(this.sent);

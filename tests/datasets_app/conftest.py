@@ -1,4 +1,4 @@
-"""Data sets made in a test, and the folder with real files where there is one."""
+"""Datasets made in a test, and the folder with real files where there is one."""
 
 from __future__ import annotations
 

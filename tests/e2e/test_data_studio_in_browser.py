@@ -17,7 +17,7 @@ ROWS = ["vraag;antwoord;nr", *TOWNS, *TOWNS[:30], "Where is nothing?;;121"]
 
 @pytest.fixture(scope="module")
 def dataset(page, site, tmp_path_factory):
-    """The file uploaded and its columns mapped; the address of the data set."""
+    """The file uploaded and its columns mapped; the address of the dataset."""
     path = tmp_path_factory.mktemp("data") / "towns.csv"
     path.write_text("\n".join(ROWS))
     page.set_viewport_size({"width": 1280, "height": 900})

@@ -25,7 +25,7 @@ def client(site):
 
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory):
-    """A small data set in a file, one row of it bad."""
+    """A small dataset in a file, one row of it bad."""
     file = tmp_path_factory.mktemp("data") / "colours.jsonl"
     rows = [
         {"prompt": f"What colour is thing {n}?", "completion": f"Thing {n} is blue."}

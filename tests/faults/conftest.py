@@ -54,7 +54,7 @@ def farm(
     monkeypatch: pytest.MonkeyPatch,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Farm]:
-    """Keeper and worker are up; the ORM works on their database."""
+    """Watchdog and worker are up; the ORM works on their database."""
     use_site(settings, monkeypatch, processes.folder, processes.redis.url)
     with django_db_blocker.unblock(), database(processes.folder / "db.sqlite3"):
         processes.keep_up()

@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 150
 
 
 class Farm:
-    """Redis, workers and keeper of one data directory."""
+    """Redis, workers and watchdog of one data directory."""
 
     def __init__(self, folder: Path, redis: RedisServer) -> None:
         self.folder, self.redis = folder, redis
@@ -59,7 +59,7 @@ class Farm:
         return any(p.poll() is None and tuple(p.args[2:]) == command for p in self.started)
 
     def keep_up(self) -> None:
-        """What `up` would do: keeper and worker are there."""
+        """What `up` would do: watchdog and worker are there."""
         for command in (("watchdog",), ("worker", "training")):
             if not self.is_up(*command):
                 self.start(*command)

@@ -44,7 +44,7 @@ def test_trainer(farm: Farm, reference: dict[int, float]) -> None:
 def test_who_watches_the_trainer(
     farm: Farm, reference: dict[int, float], victim: Callable[[Farm], psutil.Process]
 ) -> None:
-    """The trainer dies with it; where the worker itself is gone, the keeper notices."""
+    """The trainer dies with it; where the worker itself is gone, the watchdog notices."""
     run = farm.create_run()
     wait_for_step(run, SOME_STEP)
     process = trainer(farm, run)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.inference.model_cache import WarmModels
+from jobs.inference.model_cache import ModelCache
 from jobs.inference.worker import InferenceWorker
 from jobs.models import LanguageModel, Run
 from tests.redis_server import RedisServer, running_redis
@@ -61,19 +61,19 @@ def adapter(alice: User, base: LanguageModel) -> LanguageModel:
 
 
 @pytest.fixture(scope="session")
-def warm_models() -> WarmModels:
-    models = WarmModels("cpu")
+def model_cache() -> ModelCache:
+    models = ModelCache("cpu")
     models.prepare()
     return models
 
 
 @pytest.fixture
-def worker(redis_server: RedisServer, warm_models: WarmModels) -> InferenceWorker:
-    """Does one step when told to; its heart is made to beat once."""
+def worker(redis_server: RedisServer, model_cache: ModelCache) -> InferenceWorker:
+    """Does one step when told to; its heartbeat is sent once."""
     import time
 
     from jobs.inference_queue import requests
 
-    made = InferenceWorker("here", warm_models)
+    made = InferenceWorker("here", model_cache)
     made.client.zadd(requests.WORKERS, {"here": time.time()})
     return made

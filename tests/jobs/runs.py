@@ -18,7 +18,7 @@ STEPS = 6
 
 
 def make_dataset(owner: User | None, **columns: Any) -> DatasetVersion:
-    """A data set with one version that is ready, its rows on disk."""
+    """A dataset with one version that is ready, its rows on disk."""
     dataset = Dataset.objects.create(owner=owner, name="questions")
     digest = stored_rows([{"text": "a b c"}])
     state = {"dataset": dataset, "status": "ready", "rows_sha256": digest}

@@ -58,7 +58,7 @@ def test_history_comes_first_then_what_is_announced(alice: User, alice_client: C
     run = trained(alice)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         page = await opened(alice_client, run)
         events = await page.events_until(run.last_seq)
         assert [e["seq"] for e in events] == list(range(1, run.last_seq + 1))
@@ -72,20 +72,20 @@ def test_history_comes_first_then_what_is_announced(alice: User, alice_client: C
         assert (new["step"], new["data"]["loss"]) == (7, 0.1)
         await page.leave()
 
-    talk()
+    chat()
 
 
 def test_a_reconnect_gets_only_what_it_lacks(alice: User, alice_client: Client) -> None:
     run = trained(alice)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         page = await opened(alice_client, run, after=run.last_seq - 2)
         events = await page.events_until(run.last_seq)
         assert [e["seq"] for e in events] == [run.last_seq - 1, run.last_seq]
         await page.leave()
 
-    talk()
+    chat()
 
 
 def test_late_doubled_and_missing_hints_do_no_harm(alice: User, alice_client: Client) -> None:
@@ -93,7 +93,7 @@ def test_late_doubled_and_missing_hints_do_no_harm(alice: User, alice_client: Cl
     last = run.last_seq
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         page = await opened(alice_client, run, after=last)
         await page.hear()  # the state
         told = await sync_to_async(events_after)(run, last - 3, 3)
@@ -109,35 +109,35 @@ def test_late_doubled_and_missing_hints_do_no_harm(alice: User, alice_client: Cl
         assert [e["seq"] for e in events] == [last + 1, last + 2, last + 3]
         await page.leave()
 
-    talk()
+    chat()
 
 
 def test_two_viewers_see_the_same(alice: User, alice_client: Client) -> None:
     run = trained(alice)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         one, two = await opened(alice_client, run), await opened(alice_client, run, after=5)
         first, second = await one.events_until(run.last_seq), await two.events_until(run.last_seq)
         assert first[5:] == second
         await one.leave()
         await two.leave()
 
-    talk()
+    chat()
 
 
 def test_a_change_of_state_is_told_without_an_event(alice: User, alice_client: Client) -> None:
     run = make_run(alice)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         page = await opened(alice_client, run)
         assert (await page.hear())["status"] == "queued"
         await Run.objects.filter(pk=run.pk).aupdate(status="cancelled")
         assert (await page.hear())["status"] == "cancelled"
         await page.leave()
 
-    talk()
+    chat()
 
 
 def test_frames_stay_small(alice: User, alice_client: Client) -> None:
@@ -146,7 +146,7 @@ def test_frames_stay_small(alice: User, alice_client: Client) -> None:
     Run.objects.filter(pk=run.pk).update(last_seq=3000)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         page = await opened(alice_client, run)
         seen = 0
         while seen < 3000:
@@ -155,7 +155,7 @@ def test_frames_stay_small(alice: User, alice_client: Client) -> None:
             seen = json.loads(text)["last"]
         await page.leave()
 
-    talk()
+    chat()
 
 
 def test_outsiders_and_strangers_are_turned_away(
@@ -164,13 +164,13 @@ def test_outsiders_and_strangers_are_turned_away(
     run = make_run(alice)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         for stranger in (bob_client, Client()):
             assert await socket(stranger, run).connect() == consumers.NOT_FOUND
         for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
             assert await socket(alice_client, run, origin=origin).connect() == 1000
 
-    talk()
+    chat()
 
 
 @pytest.mark.parametrize("end", ["delete", "log out", "deactivate"])
@@ -200,14 +200,14 @@ def test_nonsense_closes_the_socket(alice: User, alice_client: Client, text: str
     run = make_run(alice)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         page = socket(alice_client, run)
         await page.connect()
         await page.say(text)
         assert await page.closing_code() == consumers.BAD_FRAME
         await page.leave()
 
-    talk()
+    chat()
 
 
 def test_one_user_opens_so_many_sockets(
@@ -217,11 +217,11 @@ def test_one_user_opens_so_many_sockets(
     run = make_run(alice)
 
     @async_to_sync
-    async def talk() -> None:
+    async def chat() -> None:
         pages = [await opened(alice_client, run) for _ in range(2)]
         third = socket(alice_client, run)
         assert await third.connect() == consumers.TOO_MANY
         for page in pages:
             await page.leave()
 
-    talk()
+    chat()

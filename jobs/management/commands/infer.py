@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.inference.model_cache import WarmModels
+from jobs.inference.model_cache import ModelCache
 from jobs.inference.worker import InferenceWorker
 from jobs.site.supervisor import end_with_supervisor
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CommandError(f"An inference worker for {device} runs already.") from None
-        worker = InferenceWorker(f"{socket.gethostname()}-{device}", WarmModels(device))
+        worker = InferenceWorker(f"{socket.gethostname()}-{device}", ModelCache(device))
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             worker.stopping.set()

@@ -66,22 +66,22 @@ class MaxFineTuningBase(ABC):
         """Load, tokenise, train, evaluate, save; the journal says how it ends."""
         config = self.config.model_dump_json(indent=1)
         write_atomically(self.attempt.folder.config, config.encode())
-        self.attempt.tell("stage", name="load")
+        self.attempt.emit("stage", name="load")
         self.load()
         train_dataset, eval_dataset = self.prepare_data()
         model, tokenizer = self.configure_model()
         trainer = self.train(model, tokenizer, train_dataset, eval_dataset, resume)
         action, step = self.ending(trainer)
         if action in {"cancel", "pause", "release"}:
-            self.attempt.tell("stopped", step, action=action, saved=action != "cancel")
+            self.attempt.emit("stopped", step, action=action, saved=action != "cancel")
             return
         metrics = {} if action else self.evaluate(trainer)
-        self.attempt.tell("stage", name="save")
+        self.attempt.emit("stage", name="save")
         self.save_model(trainer)
         if action:
-            self.attempt.tell("stopped", step, action=action, saved=True)
+            self.attempt.emit("stopped", step, action=action, saved=True)
         else:
-            self.attempt.tell("succeeded", step, metrics=metrics)
+            self.attempt.emit("succeeded", step, metrics=metrics)
 
     @abstractmethod
     def load(self) -> None:

@@ -48,17 +48,17 @@ class ModelEvaluator:
     def evaluate(self, model: Any, eval_dataset: Any, tokenizer: Any) -> dict[str, Any]:
         """The metrics by name, with eval_loss and the number of rows.
 
-        `eval_dataset`: what `prepare_data` gave, a data set of the library datasets, a list of
+        `eval_dataset`: what `prepare_data` gave, a dataset of the library datasets, a list of
         rows as dicts, or the path of a file; of one with splits, the rows not for training.
         Raises DataError where a metric can't be made of its rows.
         """
-        from maxaillm.dev.finetune.hf.evaluation.evaluator import Judge
+        from maxaillm.dev.finetune.hf.evaluation.evaluator import HeldOutEvaluator
         from maxaillm.dev.finetune.hf.evaluation.inputs import held_out, predictions_of
 
         task = self.task_for(model)
         worker, rows = held_out(eval_dataset, task, model, tokenizer, self.max_length)
         names = self.single_names(task)
-        judge = Judge(
+        judge = HeldOutEvaluator(
             worker, tokenizer, rows, names, batch_size=self.batch_size, intervals=self.intervals
         )
         scores: dict[str, Any] = judge.scores(model) | judge.answer_scores(model)

@@ -1,4 +1,4 @@
-"""The REST API of data sets, as a program uses it."""
+"""The REST API of datasets, as a program uses it."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def take(
 
 
 def look_at(version: DatasetVersion, client: Client) -> dict[str, object]:
-    """Every page of a data set answers; gives what the API says of it."""
+    """Every page of a dataset answers; gives what the API says of it."""
     for part in ("", "?as=raw", "findings/", "splits/", "versions/", "runs/", "?words=a"):
         response = client.get(f"{version.dataset.get_absolute_url()}{part}")
         assert response.status_code == 200

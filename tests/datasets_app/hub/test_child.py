@@ -33,16 +33,16 @@ def test_a_file_may_be_larger_than_old_archives_allow(
     part, whole = tmp_path / "part", tmp_path / "whole.zip"
     part.write_bytes(b"a row\n" * 1_000)
     with zipfile.ZipFile(whole, "w") as archive:
-        Fetching("ada/talks", "0" * 40, tmp_path, 10_000).add_part(archive, part, "train/0.txt")
+        Fetching("ada/chats", "0" * 40, tmp_path, 10_000).add_part(archive, part, "train/0.txt")
     with zipfile.ZipFile(whole) as archive:
         assert archive.read("train/0.txt") == part.read_bytes()
 
 
 def test_more_splits_than_can_be_shown_are_refused() -> None:
     splits = tuple(HubSplit(f"s{number}", ()) for number in range(MAX_OFFERED // 2 + 1))
-    assert len(offer_of("ada/talks", [Subset("one", splits)])) == 1
+    assert len(offer_of("ada/chats", [Subset("one", splits)])) == 1
     with pytest.raises(DataError, match="2 subsets"):
-        offer_of("ada/talks", [Subset("one", splits), Subset("two", splits)])
+        offer_of("ada/chats", [Subset("one", splits), Subset("two", splits)])
 
 
 def test_what_databases_refuse_is_not_stored(
@@ -50,7 +50,7 @@ def test_what_databases_refuse_is_not_stored(
 ) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     asked: dict[str, Any] = {"subset": "a\0", "splits": {"b\0": "train"}}
-    origin = import_from_hub(owner=alice, hub="ada/talks", **asked).origin or {}
+    origin = import_from_hub(owner=alice, hub="ada/chats", **asked).origin or {}
     assert (origin["subset"], origin["splits"]) == ("a␀", {"b␀": "train"})
 
 
@@ -82,7 +82,7 @@ def test_a_child_that_dies_with_its_plan_is_told(monkeypatch: pytest.MonkeyPatch
         return patient.child
 
     monkeypatch.setattr(parent, "start_child", start)
-    task: dict[str, Any] = {"hub": "ada/talks", "max_bytes": 1}
+    task: dict[str, Any] = {"hub": "ada/chats", "max_bytes": 1}
     fetched = parent.fetch_from_hub(task, patient)
     assert fetched is not None and fetched.error is not None
     assert fetched.error["code"] == "hub_killed"

@@ -1,4 +1,4 @@
-"""Data sets of the Hub, fetched from a server of one's own: whole, chosen, refused, cut off."""
+"""Datasets of the Hub, fetched from a server of one's own: whole, chosen, refused, cut off."""
 
 from __future__ import annotations
 
@@ -35,10 +35,14 @@ CSV = "prompt,completion\n" + "".join(f"q{i},a{i}\n" for i in range(30))
 SUBSETS = ("de", "en")
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_TOKEN", "hf_of_the_site")
     with serving() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
@@ -72,11 +76,11 @@ def packed_lines(start: int, count: int) -> bytes:
 def test_a_single_file_is_kept_as_it_is_though_the_connection_broke(
     hub: Hub, alice: User, queue: FakeQueue
 ) -> None:
-    repository = hub.add("ada/talks", {"rows.csv": CSV, "README.md": "# Talks"}, cuts={"rows.csv"})
-    version = fetched(alice, queue, f"{hub.url}/datasets/ada/talks")
+    repository = hub.add("ada/chats", {"rows.csv": CSV, "README.md": "# Chats"}, cuts={"rows.csv"})
+    version = fetched(alice, queue, f"{hub.url}/datasets/ada/chats")
     assert (version.status, version.rows, version.file_name) == ("ready", 30, "rows.csv")
     assert version.source_path.read_text() == CSV
-    assert version.dataset.name == "talks"
+    assert version.dataset.name == "chats"
     assert (version.origin or {})["revision"] == repository.commit
     assert hub.tokens == {"Bearer hf_of_the_site"}
 
@@ -160,8 +164,8 @@ HOSTILE = {"configs": [{"config_name": "default", "data_files": "/etc/passwd"}]}
     ("name", "how", "code", "asked"),
     [
         ("ada/none", {}, "hub_missing", 1),
-        ("ada/talks", {"revision": "v9"}, "hub_revision", 1),
-        ("ada/talks", {"subset": "de"}, "hub_subset", 1),
+        ("ada/chats", {"revision": "v9"}, "hub_revision", 1),
+        ("ada/chats", {"subset": "de"}, "hub_subset", 1),
         ("ada/gated", {}, "hub_gated", 2),
         ("ada/hostile", {}, "hub_card", 1),
         ("ada/broken", {}, "hub_failed", 2),
@@ -174,7 +178,7 @@ def test_what_goes_wrong_is_said(
     name: str, how: dict[str, str], code: str, asked: int, hub: Hub, alice: User, queue: FakeQueue
 ) -> None:
     faults: dict[str, dict[str, Any]] = {
-        "ada/talks": {},
+        "ada/chats": {},
         "ada/gated": {"is_gated": True},
         "ada/hostile": {"card": HOSTILE},
         "ada/broken": {"fails": {"rows.csv"}},
@@ -196,12 +200,12 @@ def test_no_connection_then_check_again(
     alice: User, alice_client: Client, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    version = fetched(alice, queue, "ada/talks")
+    version = fetched(alice, queue, "ada/chats")
     assert (version.error or {})["code"] == "hub_unreachable"
     assert b"Check again" in alice_client.get(version.dataset.get_absolute_url()).content
     with serving() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        hub.add("ada/talks", {"rows.csv": CSV})
+        hub.add("ada/chats", {"rows.csv": CSV})
         alice_client.post(f"/datasets/{version.dataset_id}/check/")
         (version.root / "check-1-hub").mkdir()  # left behind by a worker that was killed
         queue.work()
@@ -215,7 +219,7 @@ def test_what_is_on_its_way_counts_towards_the_quota(
 ) -> None:
     first, second = (
         Steps(version, DatasetVersion.objects.filter(pk=version.pk))
-        for version in [import_from_hub(owner=alice, hub="ada/talks") for _ in range(2)]
+        for version in [import_from_hub(owner=alice, hub="ada/chats") for _ in range(2)]
     )
     plan = {"size_bytes": 5_000, "subset": "default", "splits": {}}
     first.plan(plan)
@@ -228,8 +232,8 @@ def test_what_is_on_its_way_counts_towards_the_quota(
 def test_one_that_was_overtaken_writes_nothing(
     hub: Hub, alice: User, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub.add("ada/talks", {"rows.csv": CSV})
-    version = import_from_hub(owner=alice, hub="ada/talks")
+    hub.add("ada/chats", {"rows.csv": CSV})
+    version = import_from_hub(owner=alice, hub="ada/chats")
     plan = Steps.plan
 
     def overtaken(steps: Steps, content: Any) -> None:
@@ -245,8 +249,8 @@ def test_one_that_was_overtaken_writes_nothing(
 def test_deleting_ends_the_fetching_and_taking_back_begins_anew(
     hub: Hub, alice: User, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub.add("ada/talks", {"rows.csv": CSV})
-    version = import_from_hub(owner=alice, hub="ada/talks")
+    hub.add("ada/chats", {"rows.csv": CSV})
+    version = import_from_hub(owner=alice, hub="ada/chats")
     plan = Steps.plan
 
     def deleted(steps: Steps, content: Any) -> None:
@@ -271,13 +275,12 @@ def test_deleting_ends_the_fetching_and_taking_back_begins_anew(
 def test_the_page_and_the_api(
     alice: User, alice_client: Client, api_token: str, queue: FakeQueue, monkeypatch: Any
 ) -> None:
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     answer = alice_client.post("/datasets/new/", {"hub": "https://example.com/a", "revision": "v1"})
     assert answer.status_code == 400
     assert b'value="https://example.com/a"' in answer.content
-    made = alice_client.post("/datasets/new/", {"hub": "ada/talks", "revision": "", "name": "N"})
+    made = alice_client.post("/datasets/new/", {"hub": "ada/chats", "revision": "", "name": "N"})
     assert (made.status_code, Dataset.objects.get().name) == (302, "N")
-    body = {"hub": "ada/talks", "revision": "v1", "subset": "en", "splits": {"train_sft": "train"}}
+    body = {"hub": "ada/chats", "revision": "v1", "subset": "en", "splits": {"train_sft": "train"}}
     headers = {"Authorization": f"Bearer {api_token}"}
     sent = Client().post("/api/v1/datasets/hub", body, "application/json", headers=headers)
     assert (sent.status_code, sent.json()["status"]) == (201, "checking")
@@ -295,4 +298,4 @@ def test_the_page_and_the_api(
     assert (chosen.status_code, chosen.json()["status"]) == (202, "checking")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert b'name="hub"' not in alice_client.get("/datasets/new/").content
-    assert alice_client.post("/datasets/new/", {"hub": "ada/talks"}).status_code == 400
+    assert alice_client.post("/datasets/new/", {"hub": "ada/chats"}).status_code == 400

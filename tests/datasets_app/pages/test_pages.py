@@ -87,14 +87,14 @@ def test_rows_are_paged_and_found_by_number(upload: Importer, alice_client: Clie
 
 
 def test_each_kind_of_row_has_its_view(upload: Importer, alice_client: Client) -> None:
-    talk = upload(
+    chat = upload(
         '{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]}',
         "a.jsonl",
     )
     text = upload("Once upon a time.\n\nThere was a king.\n", "a.txt")
     label = upload(FORMULAS, "a.csv")
     pages = [
-        alice_client.get(v.dataset.get_absolute_url()).content.decode() for v in (talk, text, label)
+        alice_client.get(v.dataset.get_absolute_url()).content.decode() for v in (chat, text, label)
     ]
     assert 'data-role="assistant" data-trained' in pages[0]
     assert "There was a king." in pages[1]

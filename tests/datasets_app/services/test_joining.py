@@ -1,4 +1,4 @@
-"""Several data sets made into one, and rows found among many."""
+"""Several datasets made into one, and rows found among many."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def test_rows_are_taken_as_often_as_asked(
 def test_what_can_not_be_joined_is_said(
     upload: Importer, alice_client: Client, queue: FakeQueue
 ) -> None:
-    talk = upload(rows("red", 10), "a.jsonl")
+    chat = upload(rows("red", 10), "a.jsonl")
     labels = upload("text,label\n" + "some text here,x\nmore text here,y\n" * 5, "b.csv")
-    field = f"times-{talk.dataset_id}"
+    field = f"times-{chat.dataset_id}"
     for typed in ("", "x", "-1", "1000", "nan"):
         answer = alice_client.post("/datasets/join/", {field: typed})
         assert answer.status_code == 400

@@ -108,9 +108,9 @@ class Counting(MaxFineTuningBase):
         return self.counts, None
 
     def train(self, model, tokenizer, train_dataset, eval_dataset=None, resume=None):
-        self.attempt.tell("stage", name="train", total_steps=1)
+        self.attempt.emit("stage", name="train", total_steps=1)
         model.update(example.messages[-1].content for example in train_dataset)
-        self.attempt.tell("log", 1, loss=1 / len(model))
+        self.attempt.emit("log", 1, loss=1 / len(model))
         return model
 
     def ending(self, trainer):
@@ -123,7 +123,7 @@ class Counting(MaxFineTuningBase):
         folder = Path(path or self.attempt.folder.model)
         folder.mkdir()
         (folder / "counts.json").write_text(json.dumps(self.counts))
-        self.attempt.tell("saved", folder=folder.name, size_bytes=1, kind="full")
+        self.attempt.emit("saved", folder=folder.name, size_bytes=1, kind="full")
         return folder
 '''
 

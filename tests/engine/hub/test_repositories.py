@@ -20,7 +20,7 @@ SIZE = 7
 
 
 def found(names: Names, configs: object = None) -> dict[str, dict[str, Names]]:
-    subsets = subsets_of("ada/talks", [HubFile(name, SIZE) for name in names], configs)
+    subsets = subsets_of("ada/chats", [HubFile(name, SIZE) for name in names], configs)
     return {
         subset.name: {split.name: [file.name for file in split.files] for split in subset.splits}
         for subset in subsets
@@ -118,14 +118,14 @@ def test_subsets_and_their_default() -> None:
         {"config_name": "en", "data_files": "data/a/*"},
         {"config_name": "gone", "data_files": "gone/*"},
     ]
-    subsets = subsets_of("ada/talks", [HubFile(name, SIZE) for name in FILES], card)
+    subsets = subsets_of("ada/chats", [HubFile(name, SIZE) for name in FILES], card)
     assert [(one.name, one.is_default) for one in subsets] == [("de", True), ("en", False)]
 
 
 def test_of_a_name_that_is_there_twice_the_last_counts() -> None:
     card = [{"config_name": "de", "data_files": name} for name in ("a.csv", "b.csv")]
     assert found(["a.csv", "b.csv"], card) == {"de": {"train": ["b.csv"]}}
-    (subset,) = subsets_of("ada/talks", [HubFile("a.csv", SIZE), HubFile("b.csv", SIZE)], card)
+    (subset,) = subsets_of("ada/chats", [HubFile("a.csv", SIZE), HubFile("b.csv", SIZE)], card)
     assert subset.is_default
 
 
@@ -206,7 +206,7 @@ def test_a_pattern_that_backtracks_costs_nothing() -> None:
     ("names", "words"),
     [
         ([f"{i}.jpg" for i in range(1203)] + ["README.md"], "1,203 .jpg files and nothing"),
-        (["talks.py", "README.md"], "by a program, talks.py, which is not run"),
+        (["chats.py", "README.md"], "by a program, chats.py, which is not run"),
         (["README.md", ".gitattributes"], "holds no data"),
     ],
 )
@@ -227,7 +227,7 @@ def test_nothing_to_read_is_said(names: Names, words: str) -> None:
 )
 def test_splits_by_other_names_are_for_a_person(splits: Names, known: object) -> None:
     names = [f"data/{split}-00000-of-00001.csv" for split in splits]
-    (subset,) = subsets_of("ada/talks", [HubFile(name, SIZE) for name in names])
+    (subset,) = subsets_of("ada/chats", [HubFile(name, SIZE) for name in names])
     assert known_splits(subset) == known
 
 
@@ -239,14 +239,14 @@ def test_endings() -> None:
 @pytest.mark.parametrize(
     ("text", "source"),
     [
-        (" ada/talks ", ("ada/talks", "")),
+        (" ada/chats ", ("ada/chats", "")),
         ("squad", ("squad", "")),
-        ("https://huggingface.co/datasets/ada/talks", ("ada/talks", "")),
-        ("https://huggingface.co/datasets/ada/talks/viewer/default/train?p=1", ("ada/talks", "")),
-        ("huggingface.co/datasets/ada/talks/tree/v1.0/data", ("ada/talks", "v1.0")),
+        ("https://huggingface.co/datasets/ada/chats", ("ada/chats", "")),
+        ("https://huggingface.co/datasets/ada/chats/viewer/default/train?p=1", ("ada/chats", "")),
+        ("huggingface.co/datasets/ada/chats/tree/v1.0/data", ("ada/chats", "v1.0")),
         (
-            "https://hf.co/datasets/ada/talks/tree/refs%2Fconvert%2Fparquet",
-            ("ada/talks", "refs/convert/parquet"),
+            "https://hf.co/datasets/ada/chats/tree/refs%2Fconvert%2Fparquet",
+            ("ada/chats", "refs/convert/parquet"),
         ),
         ("https://huggingface.co/datasets/squad/blob/main/a.csv", ("squad", "main")),
     ],
@@ -259,7 +259,7 @@ def test_names_and_links(text: str, source: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "revision"),
     [
-        ("", ""), ("../talks", ""), ("/etc/passwd", ""), ("a/b/c", ""), ("a//b", ""),
+        ("", ""), ("../chats", ""), ("/etc/passwd", ""), ("a/b/c", ""), ("a//b", ""),
         ("a/b--c", ""), ("a/b..c", ""),
         ("https://huggingface.co/ada/model", ""), ("https://example.com/datasets/a/b", ""),
         ("ftp://huggingface.co/datasets/a/b", ""), ("https://huggingface.co/datasets/", ""),

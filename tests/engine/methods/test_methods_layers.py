@@ -18,7 +18,7 @@ from maxaillm.dev.finetune.methods import Plan, methods
 from maxaillm.dev.finetune.methods.ia3 import IA3
 from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.methods.shared import conv1d
-from maxaillm.dev.finetune.model_files.shapes import Blueprint, Layer
+from maxaillm.dev.finetune.model_files.shapes import Layer, ModelShapes
 from tests.engine.methods.cases import events_of, tune, tuning_of
 
 SIZES: dict[str, Any] = {
@@ -77,7 +77,7 @@ def test_counts_agree_with_peft_in_every_family(name: str, family: str, families
     model, task = families(family)
     method = method_of(name)
     stored = {parameter: tuple(p.shape) for parameter, p in model.named_parameters()}
-    expected = method.count_trainable(Blueprint(stored, model.config.to_dict()))
+    expected = method.count_trainable(ModelShapes(stored, model.config.to_dict()))
     tuned = method.prepare(model, Plan(task, 10))
     trained = {parameter: p.numel() for parameter, p in tuned.named_parameters() if p.requires_grad}
     assert expected == sum(
@@ -176,6 +176,6 @@ def test_conv1d_and_linear_compute_the_same_there_and_back(families: Any) -> Non
 
 def test_widths_of_a_conv1d_are_the_other_way_round() -> None:
     shapes = {"h.0.mlp.c_fc.weight": (32, 128), "wte.weight": (64, 32), "h.0.ln_1.weight": (32,)}
-    assert Blueprint(shapes, {"model_type": "gpt2"}).linear_layers() == [
+    assert ModelShapes(shapes, {"model_type": "gpt2"}).linear_layers() == [
         Layer("h.0.mlp.c_fc", inputs=32, outputs=128)
     ]

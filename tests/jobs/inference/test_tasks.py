@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.inference.model_cache import WarmModels
+from jobs.inference.model_cache import ModelCache
 from jobs.models import LanguageModel, Run
 from maxaillm.dev.finetune.model_files.card import FILE, TaskCard
 from tests.families import FAMILIES, save_encoder_tokenizer
@@ -24,9 +24,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(autouse=True)
-def leave_no_model_behind(warm_models: WarmModels) -> Iterator[None]:
+def leave_no_model_behind(model_cache: ModelCache) -> Iterator[None]:
     yield
-    warm_models.warm.clear()
+    model_cache.bases.clear()
 
 
 def save_classifier(base: Path, folder: Path, labels: list[str]) -> None:

@@ -27,8 +27,8 @@ def pieces_of(request_id, after="0"):
 
 
 def ask(alice, *models, question="What is red?", options=GREEDY):
-    talk = playground.start_conversation(owner=alice, models=models, title=question)
-    return playground.ask(conversation=talk, question=question, options=options)
+    chat = playground.start_conversation(owner=alice, models=models, title=question)
+    return playground.ask(conversation=chat, question=question, options=options)
 
 
 def request_for(model, text="Hello", options=GREEDY):
@@ -134,7 +134,7 @@ def test_adapters_are_laid_on_the_warm_base(alice, base, adapter, worker):
         assert answer.status == "done", answer.error
         texts.append(answer.text)
     assert texts[0] == texts[2] != texts[1] == texts[3]
-    assert [*worker.models.warm] == [base.name]
+    assert [*worker.models.bases] == [base.name]
 
 
 def test_one_question_at_a_time(alice, bob, base, worker):
@@ -174,7 +174,7 @@ def test_exhausted_memory_is_said(alice, base, worker, monkeypatch):
     def too_much(*_arguments, **_options):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("jobs.inference.model_cache.Warm.wear", too_much)
+    monkeypatch.setattr("jobs.inference.model_cache.LoadedBase.use_adapter", too_much)
     [answer] = ask(alice, base)
     worker.step()
     answer.refresh_from_db()
@@ -182,7 +182,7 @@ def test_exhausted_memory_is_said(alice, base, worker, monkeypatch):
 
 
 def test_an_unknown_failure_is_recorded_and_ends_the_process(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.model_cache.Warm.wear", lambda *_: 1 / 0)
+    monkeypatch.setattr("jobs.inference.model_cache.LoadedBase.use_adapter", lambda *_: 1 / 0)
     [answer] = ask(alice, base)
     with pytest.raises(ZeroDivisionError):
         worker.step()
@@ -241,11 +241,11 @@ def test_bases_leave_for_others_as_memory_needs(alice, base, worker, tmp_path, m
 
 
 def test_long_talks_lose_their_beginning(alice, base, worker):
-    talk = playground.start_conversation(owner=alice, models=[base], title="long")
+    chat = playground.start_conversation(owner=alice, models=[base], title="long")
     for _ in range(6):
-        playground.ask(conversation=talk, question="very " * 20, options=GREEDY)
+        playground.ask(conversation=chat, question="very " * 20, options=GREEDY)
         worker.step()
-    last = talk.answers.order_by("turn").last()
+    last = chat.answers.order_by("turn").last()
     assert last.status == "done"
     assert last.usage["dropped_messages"] in {4, 6, 8}
     assert last.usage["prompt_tokens"] <= 512

@@ -67,26 +67,26 @@ class Trainer:
     def has_ended(self) -> bool:
         return self.journal[-1].kind in {"succeeded", "stopped", "failed"}
 
-    def work(self, wish: str) -> None:
+    def work(self, stop: str) -> None:
         if self.has_ended:
             return
-        if wish or self.step == STEPS:
-            self.leave(wish)
+        if stop or self.step == STEPS:
+            self.leave(stop)
             return
         self.step += 1
         self.add("log", self.step, loss=loss(self.step))
         if self.step % SAVED_EVERY == 0:
             self.add("checkpoint", self.step, folder=f"step-{self.step}")
 
-    def leave(self, wish: str) -> None:
-        if not wish:
+    def leave(self, stop: str) -> None:
+        if not stop:
             self.add("stage", name="save")
             self.add("saved", folder="model", size_bytes=1)
             self.add("succeeded", self.step, metrics={})
             return
-        if wish in {"pause", "release"}:
+        if stop in {"pause", "release"}:
             self.add("checkpoint", self.step, folder=f"step-{self.step}")
-        self.add("stopped", self.step, action=wish, saved=wish != "cancel")
+        self.add("stopped", self.step, action=stop, saved=stop != "cancel")
 
     @property
     def checkpoints(self) -> list[int]:
@@ -126,13 +126,13 @@ class RunStates(RuleBasedStateMachine):
             self.trainers.append(Trainer(self.run.attempt, done))
 
     @precondition(lambda self: self.trainers)
-    @rule(data=st.data(), statement=deaths, wishes_release=st.booleans())
-    def train(self, data: st.DataObject, statement: int, wishes_release: bool) -> None:
+    @rule(data=st.data(), statement=deaths, may_release=st.booleans())
+    def train(self, data: st.DataObject, statement: int, may_release: bool) -> None:
         """Any attempt that ever began goes on; the old ones are zombies."""
         trainer = data.draw(st.sampled_from(self.trainers))
         is_newest = trainer.attempt == self.run.attempt
-        wish = (self.run.stop if is_newest else "") or ("release" if wishes_release else "")
-        trainer.work(wish)
+        stop = (self.run.stop if is_newest else "") or ("release" if may_release else "")
+        trainer.work(stop)
         journal = trainer.journal if is_newest else nonsense(trainer.journal)
         self.survive(statement, lambda: record_events(self.pk, trainer.attempt, journal))
 
@@ -147,7 +147,7 @@ class RunStates(RuleBasedStateMachine):
         is_newest = trainer.attempt == self.run.attempt
         journal = trainer.journal if is_newest else nonsense(trainer.journal)
         record_events(self.pk, trainer.attempt, journal)
-        act(self.pk, trainer.attempt, by="keeper", why="Killed.")
+        act(self.pk, trainer.attempt, by="watchdog", why="Killed.")
 
     @rule(statement=deaths, save=st.booleans())
     def cancel(self, statement: int, save: bool) -> None:

@@ -19,7 +19,7 @@ def test_one_of_two_workers_gets_the_run(alice: User) -> None:
 
 def test_a_lost_attempt_is_made_again(alice: User) -> None:
     run = running(alice)
-    assert attempts.lose(run.pk, 1, by="keeper", why="The worker died.")
+    assert attempts.lose(run.pk, 1, by="watchdog", why="The worker died.")
     run = fresh(run)
     assert (run.status, run.waiting_for, run.worker) == ("queued", "The worker died.", "")
     assert claimed(run).attempt == 2
@@ -27,7 +27,7 @@ def test_a_lost_attempt_is_made_again(alice: User) -> None:
 
 def test_losing_twice_loses_once(alice: User) -> None:
     run = running(alice)
-    assert attempts.lose(run.pk, 1, by="keeper", why="The worker died.")
+    assert attempts.lose(run.pk, 1, by="watchdog", why="The worker died.")
     assert not attempts.lose(run.pk, 1, by="worker", why="The worker died.")
     assert path_of(run) == ["starting", "running", "queued"]
 
@@ -35,7 +35,7 @@ def test_losing_twice_loses_once(alice: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_lost_run_is_rung_for(alice: User, queue) -> None:
     run = running(alice)
-    attempts.lose(run.pk, 1, by="keeper", why="The worker died.")
+    attempts.lose(run.pk, 1, by="watchdog", why="The worker died.")
     assert [job.job_id for job in queue.jobs] == [f"run-{run.pk}-1"]
     assert queue.jobs[0].args == (run.pk, 1)
 
@@ -45,7 +45,7 @@ def test_three_attempts_without_a_new_step_end_the_run(alice: User) -> None:
     for number in (1, 2, 3):
         assert status_of(run) == Status.QUEUED
         claimed(run)
-        attempts.lose(run.pk, number, by="keeper", why="Killed.")
+        attempts.lose(run.pk, number, by="watchdog", why="Killed.")
     run = fresh(run)
     assert run.status == Status.FAILED
     assert run.error["code"] == "poison_pill"
@@ -58,14 +58,14 @@ def test_a_new_step_starts_the_count_anew(alice: User) -> None:
     for number, steps in enumerate((range(1, 4), range(2, 4), range(2, 4), range(2, 5)), start=1):
         claimed(run)
         record_events(run.pk, number, [*begin(), *logs(3, steps)])
-        attempts.lose(run.pk, number, by="keeper", why="Killed.")
+        attempts.lose(run.pk, number, by="watchdog", why="Killed.")
         assert status_of(run) == Status.QUEUED
     for number in (5, 6):
         claimed(run)
-        attempts.lose(run.pk, number, by="keeper", why="Killed.")
+        attempts.lose(run.pk, number, by="watchdog", why="Killed.")
         assert status_of(run) == Status.QUEUED
     claimed(run)
-    attempts.lose(run.pk, 7, by="keeper", why="Killed.")
+    attempts.lose(run.pk, 7, by="watchdog", why="Killed.")
     assert status_of(run) == Status.FAILED
 
 
@@ -84,16 +84,16 @@ def test_a_released_attempt_is_no_failure(alice: User) -> None:
 @pytest.mark.parametrize("leave", [attempts.lose, attempts.release])
 def test_a_dead_trainer_can_be_cancelled_and_paused(alice: User, status, left, leave) -> None:
     run = make_run(alice, status=status, attempt=1)
-    assert leave(run.pk, 1, by="keeper", why="The worker died.")
+    assert leave(run.pk, 1, by="watchdog", why="The worker died.")
     assert status_of(run) == left
 
 
-def test_a_beat_counts_and_tells_the_wish(alice: User) -> None:
+def test_a_heartbeat_counts_and_returns_the_requested_stop(alice: User) -> None:
     run = running(alice)
-    assert attempts.beat(run.pk, 1) == ""
+    assert attempts.heartbeat(run.pk, 1) == ""
     Run.objects.filter(pk=run.pk).update(stop="pause")
-    assert attempts.beat(run.pk, 1) == "pause"
-    assert fresh(run).beat == 2
-    assert attempts.beat(run.pk, 2) is None
-    attempts.lose(run.pk, 1, by="keeper", why="The worker died.")
-    assert attempts.beat(run.pk, 1) is None
+    assert attempts.heartbeat(run.pk, 1) == "pause"
+    assert fresh(run).heartbeat == 2
+    assert attempts.heartbeat(run.pk, 2) is None
+    attempts.lose(run.pk, 1, by="watchdog", why="The worker died.")
+    assert attempts.heartbeat(run.pk, 1) is None

@@ -67,7 +67,7 @@ def test_a_resumed_run_has_every_step_once(alice: User) -> None:
     run = running(alice)
     wrong = [event(7, "log", 5, loss=9.0), event(8, "log", 6, loss=9.0)]
     record_events(run.pk, 1, [*logs(3, range(1, 5)), *wrong])
-    attempts.lose(run.pk, 1, by="keeper", why="Killed.")
+    attempts.lose(run.pk, 1, by="watchdog", why="Killed.")
     claimed(run)
     resumed = event(1, "resumed", 3, checkpoint="step-0000003")
     record_events(run.pk, 2, [resumed, *begin(2)])
@@ -81,7 +81,7 @@ def test_a_zombie_writes_nothing(alice: User) -> None:
     """An attempt that was given up for dead comes back beside its successor."""
     run = running(alice)
     record_events(run.pk, 1, logs(3, range(1, 4)))
-    attempts.lose(run.pk, 1, by="keeper", why="No sign of life.")
+    attempts.lose(run.pk, 1, by="watchdog", why="No sign of life.")
     zombie = [event(6, "log", step, loss=-1.0) for step in ALL]
     with pytest.raises(FencedError):
         record_events(run.pk, 1, zombie)
@@ -99,7 +99,7 @@ def test_a_zombie_writes_nothing(alice: User) -> None:
 def test_steps_that_only_a_lost_attempt_made_are_forgotten_at_the_end(alice: User) -> None:
     run = running(alice)
     record_events(run.pk, 1, logs(3, range(1, 7)))
-    attempts.lose(run.pk, 1, by="keeper", why="Killed.")
+    attempts.lose(run.pk, 1, by="watchdog", why="Killed.")
     claimed(run)
     Run.objects.filter(pk=run.pk).update(stop="save")
     stopped = event(5, "stopped", 4, action="save", saved=True)

@@ -138,7 +138,7 @@ def test_what_can_not_be_cancelled(alice: User, status: Status) -> None:
 
 
 def test_a_run_that_was_faster_has_succeeded(alice: User) -> None:
-    """The trainer was done when the wish came."""
+    """The trainer was done when the request came."""
     run = running(alice)
     runs.cancel_run(run=run, by=alice, save=False)
     record_events(run.pk, 1, [event(3, "succeeded", 6, metrics={})])
@@ -163,7 +163,7 @@ def test_a_paused_run_is_no_poison_pill(alice: User) -> None:
         claimed(run)
         record_events(run.pk, number, begin())
         runs.pause_run(run=run, by=alice)
-        attempts.lose(run.pk, number, by="keeper", why="Killed.")
+        attempts.lose(run.pk, number, by="watchdog", why="Killed.")
         runs.resume_run(run=run, by=alice)
     assert status_of(run) == Status.QUEUED
 

@@ -1,4 +1,4 @@
-"""The tab Tokens: what a model will see of a data set, worked out by the queue and kept."""
+"""The tab Tokens: what a model will see of a dataset, worked out by the queue and kept."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def commits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def version(alice: User) -> DatasetVersion:
-    talks = tiny.conversations(24)
-    talks[1]["messages"][0]["content"] = "<b>\x07\u202e</b>"
-    talks[2]["messages"][1]["content"] = ANSWER
-    digest = stored_rows(talks)
+    chats = tiny.conversations(24)
+    chats[1]["messages"][0]["content"] = "<b>\x07\u202e</b>"
+    chats[2]["messages"][1]["content"] = ANSWER
+    digest = stored_rows(chats)
     form = {"name": "messages"}
     return make_dataset(alice, rows=24, rows_sha256=digest, format=form)
 
@@ -96,9 +96,9 @@ def test_cut_tokens_are_struck_and_hidden_characters_written_out(
 def test_a_row_has_the_number_that_the_tab_rows_has(
     alice_client: Client, alice: User, base: LanguageModel, queue: FakeQueue
 ) -> None:
-    talks = tiny.conversations(24)
-    talks[1]["messages"][1]["content"] = ANSWER
-    digest = stored_rows(talks, numbers=range(3, 51, 2))
+    chats = tiny.conversations(24)
+    chats[1]["messages"][1]["content"] = ANSWER
+    digest = stored_rows(chats, numbers=range(3, 51, 2))
     version = make_dataset(alice, rows=24, rows_sha256=digest, format={"name": "messages"})
     own = f"/datasets/{version.dataset_id}/"
     alice_client.get(address(version, base))

@@ -1,4 +1,4 @@
-"""The keeper finds the dead by its own clock and their locks, and rings for the forgotten."""
+"""The watchdog finds the dead by its own clock and their locks, and rings for the forgotten."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from jobs.models import Run, Status
 from jobs.services import attempts, enqueue
 from jobs.training import watchdog
-from jobs.training.watchdog import DEAD_SECONDS, FROZEN_SECONDS, LOST_SECONDS, Keeper
+from jobs.training.watchdog import DEAD_SECONDS, FROZEN_SECONDS, LOST_SECONDS, Watchdog
 from tests.jobs.runs import begin, fresh, logs, losses_of, make_run, path_of, running, status_of
 
 
@@ -62,22 +62,22 @@ def held(path: Path) -> Iterator[None]:
         process.join()
 
 
-def sweeps(watchdog: Keeper, clock: Clock, seconds: float) -> None:
+def sweeps(watchdog: Watchdog, clock: Clock, seconds: float) -> None:
     watchdog.reap()
     clock.now += seconds
     watchdog.reap()
 
 
 def test_a_silent_attempt_is_dead(watched: Run, clock: Clock) -> None:
-    sweeps(Keeper(clock), clock, DEAD_SECONDS)
+    sweeps(Watchdog(clock), clock, DEAD_SECONDS)
     run = fresh(watched)
     assert (run.status, run.waiting_for) == ("queued", "Its worker stopped answering.")
 
 
 def test_one_that_beats_lives(watched: Run, clock: Clock) -> None:
-    watcher = Keeper(clock)
+    watcher = Watchdog(clock)
     for _ in range(5):
-        attempts.beat(watched.pk, 1)
+        attempts.heartbeat(watched.pk, 1)
         sweeps(watcher, clock, DEAD_SECONDS - 1)
     assert status_of(watched) == Status.RUNNING
 
@@ -85,7 +85,7 @@ def test_one_that_beats_lives(watched: Run, clock: Clock) -> None:
 def test_the_wall_clock_does_not_matter(
     watched: Run, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watcher = Keeper(clock)
+    watcher = Watchdog(clock)
     watcher.reap()
     later = timezone.now() + timezone.timedelta(hours=1)
     monkeypatch.setattr(timezone, "now", lambda: later)
@@ -96,7 +96,7 @@ def test_the_wall_clock_does_not_matter(
 @pytest.mark.parametrize("name", ["lock", "watch_lock"])
 def test_one_whose_lock_is_held_may_be_slow(watched: Run, clock: Clock, name: str) -> None:
     folder = watched.attempt_folder(1)
-    watcher = Keeper(clock)
+    watcher = Watchdog(clock)
     with held(getattr(folder, name)):
         sweeps(watcher, clock, DEAD_SECONDS)
         assert status_of(watched) == Status.RUNNING
@@ -106,8 +106,8 @@ def test_one_whose_lock_is_held_may_be_slow(watched: Run, clock: Clock, name: st
 
 def test_one_that_stands_still_is_given_up(watched: Run, clock: Clock) -> None:
     folder = watched.attempt_folder(1)
-    folder.beat.write_text("7")
-    watcher = Keeper(clock)
+    folder.heartbeat.write_text("7")
+    watcher = Watchdog(clock)
     with held(folder.lock):
         sweeps(watcher, clock, FROZEN_SECONDS - 1)
         assert status_of(watched) == Status.RUNNING
@@ -118,12 +118,12 @@ def test_one_that_stands_still_is_given_up(watched: Run, clock: Clock) -> None:
 
 def test_a_trainer_without_a_way_to_the_database_gets_more_time(watched: Run, clock: Clock) -> None:
     folder = watched.attempt_folder(1)
-    watcher = Keeper(clock)
+    watcher = Watchdog(clock)
     with held(folder.lock):
         watcher.reap()
         for count in range(int(LOST_SECONDS // 10) - 1):
             clock.now += 10
-            folder.beat.write_text(str(count))
+            folder.heartbeat.write_text(str(count))
             watcher.reap()
         assert status_of(watched) == Status.RUNNING
         clock.now += 10
@@ -133,7 +133,7 @@ def test_a_trainer_without_a_way_to_the_database_gets_more_time(watched: Run, cl
 
 def test_what_the_dead_wrote_is_recorded_first(watched: Run, clock: Clock) -> None:
     write_journal(watched, [*begin(), *logs(3, range(1, 4))])
-    sweeps(Keeper(clock), clock, DEAD_SECONDS)
+    sweeps(Watchdog(clock), clock, DEAD_SECONDS)
     assert sorted(losses_of(watched)) == [1, 2, 3]
     assert path_of(watched) == ["starting", "running", "queued"]
 
@@ -164,9 +164,9 @@ def test_a_run_at_work_elsewhere_is_left_alone(watched: Run) -> None:
 def test_a_forgotten_run_is_rung_for(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the second sweep: a job that was just taken is not in the queue any more either."""
     run, rung = make_run(alice, queued_at=timezone.now()), []
-    monkeypatch.setattr(enqueue, "rung_jobs", lambda: set(rung))
+    monkeypatch.setattr(enqueue, "queued_jobs", lambda: set(rung))
     monkeypatch.setattr(enqueue, "ring_again", lambda run: rung.append(run.job_id))
-    watcher = Keeper()
+    watcher = Watchdog()
     watcher.ring()
     assert rung == []
     watcher.ring()

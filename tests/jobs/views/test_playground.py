@@ -1,4 +1,4 @@
-"""The playground: talks, who may see them, streams to browsers, hostile output."""
+"""The playground: chats, who may see them, streams to browsers, hostile output."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tuned(alice, base):
 
 
 @pytest.fixture
-def talk(alice, base, worker):
+def chat(alice, base, worker):
     made = playground.start_conversation(owner=alice, models=[base], title="Red")
     playground.ask(conversation=made, question="What is red?", options=GREEDY)
     worker.step()
@@ -60,12 +60,12 @@ def events_of(user, answer, after=""):
 
 def test_a_talk_from_the_first_message_to_the_answer(alice_client, base, worker):
     response = alice_client.post(PAGE, form(base))
-    talk = Conversation.objects.get()
-    assert response.url == talk.get_absolute_url()
+    chat = Conversation.objects.get()
+    assert response.url == chat.get_absolute_url()
     assert "data-stream" in alice_client.get(response.url).content.decode()
 
     worker.step()
-    answer = talk.answers.get()
+    answer = chat.answers.get()
     page = alice_client.get(response.url).content.decode()
     assert "data-stream" not in page
     assert f"{answer.usage['completion_tokens']} tokens" in page
@@ -89,34 +89,34 @@ def test_two_models_answer_side_by_side(alice_client, base, worker, tmp_path):
 
 def test_model_and_its_base_are_chosen_by_one_click(alice_client, tuned, base):
     page = alice_client.get(PAGE, {"model": tuned.pk, "beside": "base"})
-    chosen = [model.pk for model in page.context["forms"].talk.shown]
+    chosen = [model.pk for model in page.context["forms"].chat.shown]
     assert chosen == [tuned.pk, base.pk]
 
 
 def test_each_column_remembers_its_own_answers(alice, base, tuned):
-    talk = playground.start_conversation(owner=alice, models=[base, tuned], title="x")
-    talk.system_prompt = "Be brief."
+    chat = playground.start_conversation(owner=alice, models=[base, tuned], title="x")
+    chat.system_prompt = "Be brief."
     for column, (model, text) in enumerate([(base, "left"), (tuned, "right")]):
         Answer.objects.create(
-            conversation=talk, turn=0, column=column, question="q", model=model, text=text
+            conversation=chat, turn=0, column=column, question="q", model=model, text=text
         )
     asked = [
-        Answer(conversation=talk, turn=1, column=column, question="r", model=base)
+        Answer(conversation=chat, turn=1, column=column, question="r", model=base)
         for column in (0, 1)
     ]
     heard = [[m.content for m in playground.history_of(answer)] for answer in asked]
     assert heard == [["Be brief.", "q", "left", "r"], ["Be brief.", "q", "right", "r"]]
 
 
-def test_a_script_gets_the_turn_alone(alice_client, talk, base):
-    response = alice_client.post(talk.get_absolute_url(), form(base), headers=FETCHED)
+def test_a_script_gets_the_turn_alone(alice_client, chat, base):
+    response = alice_client.post(chat.get_absolute_url(), form(base), headers=FETCHED)
     content = response.content.decode()
     assert content.count('class="turn') == 1
     assert "<html" not in content
 
 
-def test_refusals_carry_a_sentence(alice_client, talk, base):
-    address = talk.get_absolute_url()
+def test_refusals_carry_a_sentence(alice_client, chat, base):
+    address = chat.get_absolute_url()
     alice_client.post(address, form(base))
     busy = alice_client.post(address, form(base), headers=FETCHED)
     assert busy.status_code == 429
@@ -145,10 +145,10 @@ def test_refusals_carry_a_sentence(alice_client, talk, base):
     ],
     ids=str,
 )
-def test_options_have_limits(alice_client, talk, base, option):
-    response = alice_client.post(talk.get_absolute_url(), form(base, **option))
+def test_options_have_limits(alice_client, chat, base, option):
+    response = alice_client.post(chat.get_absolute_url(), form(base, **option))
     assert response.status_code == 422
-    assert talk.answers.count() == 1
+    assert chat.answers.count() == 1
 
 
 def test_stop_words_end_the_answer(alice_client, base, worker):
@@ -162,44 +162,44 @@ def test_stop_words_end_the_answer(alice_client, base, worker):
     assert Answer.objects.latest("created").text == whole[: whole.index(word)]
 
 
-def test_answer_again_takes_the_same_place(alice_client, talk, base, worker):
-    old = talk.answers.get()
+def test_answer_again_takes_the_same_place(alice_client, chat, base, worker):
+    old = chat.answers.get()
     again = reverse("jobs:answer-again", args=[old.pk])
     response = alice_client.post(again, form(base, max_new_tokens=3), headers=FETCHED)
     assert "data-stream" in response.content.decode()
     worker.step()
-    new = talk.answers.get()
+    new = chat.answers.get()
     assert new.pk != old.pk
     assert (new.turn, new.usage["completion_tokens"]) == (0, 3)
 
 
-def test_an_edited_question_replaces_what_came_after(alice_client, talk, base, worker):
-    playground.ask(conversation=talk, question="And blue?", options=GREEDY)
+def test_an_edited_question_replaces_what_came_after(alice_client, chat, base, worker):
+    playground.ask(conversation=chat, question="And blue?", options=GREEDY)
     worker.step()
-    address = f"{talk.get_absolute_url()}?edit=0"
+    address = f"{chat.get_absolute_url()}?edit=0"
     assert "What is red?" in alice_client.get(address).content.decode()
     alice_client.post(address, form(base, question="What is green?"))
-    assert [answer.question for answer in talk.answers.all()] == ["What is green?"]
+    assert [answer.question for answer in chat.answers.all()] == ["What is green?"]
 
 
-def test_a_refused_edit_loses_nothing(alice, talk):
+def test_a_refused_edit_loses_nothing(alice, chat):
     with pytest.raises(FineTuneError, match="empty"):
-        playground.edit_and_resend(conversation=talk, turn=0, question=" ", options=GREEDY)
-    assert talk.answers.get().question == "What is red?"
+        playground.edit_and_resend(conversation=chat, turn=0, question=" ", options=GREEDY)
+    assert chat.answers.get().question == "What is red?"
 
 
-def test_stop_without_a_worker_ends_the_answer(alice_client, alice, talk, base, worker):
-    [answer] = playground.ask(conversation=talk, question="And?", options=GREEDY)
+def test_stop_without_a_worker_ends_the_answer(alice_client, alice, chat, base, worker):
+    [answer] = playground.ask(conversation=chat, question="And?", options=GREEDY)
     worker.client.blmove(requests.WAITING, requests.running_key("gone"), 1)
     worker.client.delete(requests.WORKERS)
-    alice_client.post(reverse("jobs:conversation-stop", args=[talk.pk]))
+    alice_client.post(reverse("jobs:conversation-stop", args=[chat.pk]))
     answer.refresh_from_db()
     assert answer.status == "failed"
-    playground.ask(conversation=talk, question="Once more?", options=GREEDY)
+    playground.ask(conversation=chat, question="Once more?", options=GREEDY)
 
 
-def test_deleting_takes_answers_along(alice_client, talk):
-    alice_client.post(reverse("jobs:conversation-delete", args=[talk.pk]))
+def test_deleting_takes_answers_along(alice_client, chat):
+    alice_client.post(reverse("jobs:conversation-delete", args=[chat.pk]))
     assert not Conversation.objects.exists()
     assert not Answer.objects.exists()
 
@@ -207,15 +207,15 @@ def test_deleting_takes_answers_along(alice_client, talk):
 def test_a_deleted_model_is_said(alice_client, alice, base, tuned, redis_server):
     from django.utils import timezone
 
-    talk = playground.start_conversation(owner=alice, models=[tuned], title="x")
+    chat = playground.start_conversation(owner=alice, models=[tuned], title="x")
     LanguageModel.objects.filter(pk=tuned.pk).update(deleted=timezone.now())
     with pytest.raises(FineTuneError, match="deleted"):
-        playground.ask(conversation=talk, question="Hi", options=GREEDY)
-    assert alice_client.get(talk.get_absolute_url()).status_code == 200
+        playground.ask(conversation=chat, question="Hi", options=GREEDY)
+    assert alice_client.get(chat.get_absolute_url()).status_code == 200
 
 
-def test_the_stream_goes_on_behind_the_last_event(alice, talk, worker):
-    [answer] = playground.ask(conversation=talk, question="And?", options=GREEDY)
+def test_the_stream_goes_on_behind_the_last_event(alice, chat, worker):
+    [answer] = playground.ask(conversation=chat, question="And?", options=GREEDY)
     key = requests.pieces_key(answer.pk)
     for number, text in enumerate(["Ré", "d 🌹", "\n\nevent: end"], start=1):
         worker.client.xadd(key, {"text": text}, id=f"{number}-0")
@@ -230,29 +230,29 @@ def test_the_stream_goes_on_behind_the_last_event(alice, talk, worker):
     assert events_of(alice, answer, after="x' OR 1")[1] == events
 
 
-def test_the_stream_of_an_ended_answer_ends_at_once(alice, talk):
-    assert [event["event"] for event in events_of(alice, talk.answers.get())[1]] == ["end"]
+def test_the_stream_of_an_ended_answer_ends_at_once(alice, chat):
+    assert [event["event"] for event in events_of(alice, chat.answers.get())[1]] == ["end"]
 
 
-def test_a_lost_answer_is_told(alice, talk, redis_server, monkeypatch):
+def test_a_lost_answer_is_told(alice, chat, redis_server, monkeypatch):
     monkeypatch.setattr(requests, "SILENT_SECONDS", 0)
-    [answer] = playground.ask(conversation=talk, question="And?", options=GREEDY)
+    [answer] = playground.ask(conversation=chat, question="And?", options=GREEDY)
     redis_server.flush()
     assert events_of(alice, answer)[1][-1]["event"] == "lost"
 
 
-def test_streams_are_limited(alice, talk, monkeypatch):
+def test_streams_are_limited(alice, chat, monkeypatch):
     monkeypatch.setattr("jobs.views.playground.streams.most", 0)
-    assert events_of(alice, talk.answers.get())[0].status_code == 429
+    assert events_of(alice, chat.answers.get())[0].status_code == 429
 
 
-def test_outsiders_find_nothing(bob, bob_client, talk, tuned, base):
-    answer = talk.answers.get()
+def test_outsiders_find_nothing(bob, bob_client, chat, tuned, base):
+    answer = chat.answers.get()
     pages = [
-        ("get", "jobs:conversation", talk.pk),
-        ("post", "jobs:conversation", talk.pk),
-        ("post", "jobs:conversation-stop", talk.pk),
-        ("post", "jobs:conversation-delete", talk.pk),
+        ("get", "jobs:conversation", chat.pk),
+        ("post", "jobs:conversation", chat.pk),
+        ("post", "jobs:conversation-stop", chat.pk),
+        ("post", "jobs:conversation-delete", chat.pk),
         ("get", "jobs:answer", answer.pk),
         ("post", "jobs:answer-again", answer.pk),
     ]
@@ -265,13 +265,13 @@ def test_outsiders_find_nothing(bob, bob_client, talk, tuned, base):
     assert not Conversation.objects.filter(owner=bob).exists()
 
 
-def test_the_signed_out_are_sent_to_sign_in(client, talk):
-    for address in (PAGE, talk.get_absolute_url()):
+def test_the_signed_out_are_sent_to_sign_in(client, chat):
+    for address in (PAGE, chat.get_absolute_url()):
         assert client.get(address).status_code == 302
 
 
-def test_looking_changes_nothing(alice_client, talk):
+def test_looking_changes_nothing(alice_client, chat):
     before = list(Answer.objects.values()), list(Conversation.objects.values())
-    for name, pk in (("jobs:answer-again", talk.answers.get().pk), ("jobs:conversation", talk.pk)):
+    for name, pk in (("jobs:answer-again", chat.answers.get().pk), ("jobs:conversation", chat.pk)):
         alice_client.get(reverse(name, args=[pk]))
     assert before == (list(Answer.objects.values()), list(Conversation.objects.values()))

@@ -14,7 +14,9 @@ from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.tasks import TASKS, choose_task
 
 
-def settled(config: RunConfig, kind: type[Example], settings: Mapping[str, Any]) -> RunConfig:
+def resolve_defaults(
+    config: RunConfig, kind: type[Example], settings: Mapping[str, Any]
+) -> RunConfig:
     """The configuration with its task and its metrics, where it leaves them open.
 
     `settings` is the model's `config.json`. Raises ConfigError with everything that does not go

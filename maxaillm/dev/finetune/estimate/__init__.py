@@ -27,7 +27,7 @@ from maxaillm.dev.finetune.estimate.model import (
     opened_for,
 )
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, read_header
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.tasks import TASKS, choose_task
 from maxaillm.dev.finetune.tasks.names import CLASSES
 
@@ -110,7 +110,7 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
     settings = check_folder(folder)
     held = look_into(config, folder, rows)
     task = config.task or choose_task(held.kind, settings)
-    base = opened_for(task, Blueprint(read_shapes(folder), settings))
+    base = opened_for(task, ModelShapes(read_shapes(folder), settings))
     count = count_parameters(config, base, new_head(task, base, held.labels))
     data = training_rows(config, base, task, held)
     training = config.training
@@ -141,7 +141,7 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     }
 
 
-def count_parameters(config: RunConfig, base: Blueprint, head: int) -> Count:
+def count_parameters(config: RunConfig, base: ModelShapes, head: int) -> Count:
     """Every method trains a new head; beside a base that stays as it is, in a copy."""
     method = config.tuning
     trained = method.count_trainable(base) + head
@@ -149,7 +149,7 @@ def count_parameters(config: RunConfig, base: Blueprint, head: int) -> Count:
     return Count(total, trained, trained if method.keeps_base else 0)
 
 
-def training_rows(config: RunConfig, base: Blueprint, task: str, held: Held) -> Rows:
+def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -> Rows:
     data, method = config.data, config.tuning
     context = context_of(base)
     width = data.max_length
@@ -195,7 +195,7 @@ def disk_of(config: RunConfig, count: Count) -> int:
 
 
 def seconds_of(
-    config: RunConfig, base: Blueprint, task: str, tokens: int, answered: float
+    config: RunConfig, base: ModelShapes, task: str, tokens: int, answered: float
 ) -> float | None:
     """By the matrix products: 2 for each weight and token forward, as many for the gradients of
     what goes into a layer, and as many for those of its weights unless they are frozen (Kaplan et

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from maxaillm.dev.finetune.estimate.machine import has_gpu
 from maxaillm.dev.finetune.estimate.model import Sizes
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.tasks.names import CLASSES
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ class Count(NamedTuple):
     added: int
 
 
-def memory_of(config: RunConfig, base: Blueprint, task: str, batch: Batch, count: Count) -> Memory:
+def memory_of(
+    config: RunConfig, base: ModelShapes, task: str, batch: Batch, count: Count
+) -> Memory:
     """Trained weights are fp32, whatever else is."""
     weights = int(base_bytes(config, base, count) + 4 * count.added)
     optimizer = int(STATE_BYTES.get(config.training.optim, 8) * count.trained)
@@ -91,7 +93,7 @@ def width_of_values(config: RunConfig) -> int:
     return 2 if narrow else 4
 
 
-def base_bytes(config: RunConfig, base: Blueprint, count: Count) -> float:
+def base_bytes(config: RunConfig, base: ModelShapes, count: Count) -> float:
     """Frozen weights are as wide as used, the linear layers of a quantized model narrower."""
     width = width_of_values(config) if config.tuning.keeps_base else 4
     linear = sum(layer.inputs * layer.outputs for layer in base.linear_layers())
@@ -99,7 +101,7 @@ def base_bytes(config: RunConfig, base: Blueprint, count: Count) -> float:
     return (count.total - linear) * width + linear * few
 
 
-def activation_bytes(config: RunConfig, base: Blueprint, task: str, batch: Batch) -> float:
+def activation_bytes(config: RunConfig, base: ModelShapes, task: str, batch: Batch) -> float:
     """What is kept of a batch for its gradient. With gradient checkpointing that is what goes
     into each block, and all of one block at a time."""
     sizes, frozen = Sizes.of(base), config.tuning.keeps_base

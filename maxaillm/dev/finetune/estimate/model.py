@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.model_files.shapes import HEADS, LAYERS, WIDTH, Blueprint
+from maxaillm.dev.finetune.model_files.shapes import HEADS, LAYERS, WIDTH, ModelShapes
 from maxaillm.dev.finetune.tasks import is_causal, is_encoder_decoder
 from maxaillm.dev.finetune.tasks.names import CLASSES
 
@@ -46,7 +46,7 @@ class Sizes(NamedTuple):
     vocabulary: int
 
     @classmethod
-    def of(cls, base: Blueprint) -> Sizes:
+    def of(cls, base: ModelShapes) -> Sizes:
         """Raises ModelError where `config.json` does not say them."""
         settings = base.settings
         width, layers = base.number(*WIDTH), base.number(*LAYERS)
@@ -69,7 +69,7 @@ def first_of(settings: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((settings[name] for name in names if settings.get(name) is not None), None)
 
 
-def context_of(base: Blueprint) -> int | None:
+def context_of(base: ModelShapes) -> int | None:
     """How many tokens the model can see, where its configuration says so."""
     found = first_of(base.settings, POSITIONS)
     if not found:
@@ -79,7 +79,7 @@ def context_of(base: Blueprint) -> int | None:
     return int(found) - (int(padding or 0) + 1) * has_offset
 
 
-def opened_for(task: str, base: Blueprint) -> Blueprint:
+def opened_for(task: str, base: ModelShapes) -> ModelShapes:
     """The weights of the files that a task opens: a classifier leaves the words' head behind, and
     one that shares its weights with the embeddings is none of its own."""
     unused = [BUFFER]
@@ -95,7 +95,7 @@ def opened_for(task: str, base: Blueprint) -> Blueprint:
     return base._replace(shapes=kept)
 
 
-def new_head(task: str, base: Blueprint, labels: int) -> int:
+def new_head(task: str, base: ModelShapes, labels: int) -> int:
     """Parameters of the head that is made anew, which every method trains: a linear layer, and
     before it a layer as wide as the model where an encoder judges a whole text."""
     width = base.number(*WIDTH)

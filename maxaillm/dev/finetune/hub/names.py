@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face Hub as people name them: `owner/name`, or a link that is pasted."""
+"""Datasets of the Hugging Face Hub as people name them: `owner/name`, or a link that is pasted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOSTS = {"huggingface.co", "www.huggingface.co", "hf.co"}
 AT_REVISION = {"tree", "blob", "resolve", "raw"}
 """Parts of a link after which the revision comes."""
 REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
-HOW_TO_NAME = "Write owner/name, as it stands above the data set's page on the Hub."
+HOW_TO_NAME = "Write owner/name, as it stands above the dataset's page on the Hub."
 
 
 class HubSource(NamedTuple):
@@ -33,13 +33,13 @@ def hub_address() -> str:
 def hub_source(text: str, revision: str = "") -> HubSource:
     """What a person means; a `revision` given apart counts more than that of a link.
 
-    Raises DataError where that can't be a data set of the Hub.
+    Raises DataError where that can't be a dataset of the Hub.
     """
     name, of_link = parts_of_link(text.strip()) if is_link(text) else (text.strip(), "")
     source = HubSource(name.removeprefix("datasets/"), revision.strip() or of_link)
     if not is_hub_name(source.name) or {"..", "--"} & set(re.findall(r"\.\.|--", source.name)):
         raise DataError(
-            f"{text.strip()!r:.120} is not the name of a data set on the Hub.",
+            f"{text.strip()!r:.120} is not the name of a dataset on the Hub.",
             HOW_TO_NAME,
             code="hub_name",
         )
@@ -61,13 +61,13 @@ def is_link(text: str) -> bool:
 
 
 def parts_of_link(link: str) -> tuple[str, str]:
-    """Name and revision of the page of a data set. Nothing is ever opened at the link itself."""
+    """Name and revision of the page of a dataset. Nothing is ever opened at the link itself."""
     host, _, page = re.sub(r"^https?://", "", re.split(r"[?#]", link)[0]).partition("/")
     hosts = HOSTS | {urlsplit(hub_address()).netloc}
     kind, *path = page.strip("/").split("/")
     if host not in hosts or kind != "datasets":
         raise DataError(
-            f"{link!r:.120} is not the page of a data set on the Hub.", HOW_TO_NAME, code="hub_name"
+            f"{link!r:.120} is not the page of a dataset on the Hub.", HOW_TO_NAME, code="hub_name"
         )
     length = 1 if len(path) > 1 and path[1] in AT_REVISION | {"viewer"} else 2
     rest = path[length:]

@@ -1,4 +1,4 @@
-"""Patterns of a data set's card, matched against the list of its files and nothing else."""
+"""Patterns of a dataset's card, matched against the list of its files and nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def inside(pattern: object) -> str:
     if not isinstance(pattern, str) or len(pattern) > MAX_CHARS or OUTSIDE.search(pattern):
         raise DataError(
             f"The card names {pattern!r:.120}, which is no file of the repository.",
-            "Take another subset or revision, or tell the authors of the data set.",
+            "Take another subset or revision, or tell the authors of the dataset.",
             code="hub_card",
         )
     return "/".join(part for part in pattern.split("/") if part not in {"", "."})

@@ -42,7 +42,7 @@ WHOLE = "default"
 MAX_NAME_CHARS = 200
 CONVERTED = (
     "Write refs/convert/parquet as the revision: there the Hub keeps a copy as Parquet of many "
-    "data sets."
+    "datasets."
 )
 
 
@@ -54,7 +54,7 @@ class HubFile(NamedTuple):
 
 
 class HubSplit(NamedTuple):
-    """Files that belong together, under the name that the data set's authors gave them."""
+    """Files that belong together, under the name that the dataset's authors gave them."""
 
     name: str
     files: tuple[HubFile, ...]
@@ -65,7 +65,7 @@ class HubSplit(NamedTuple):
 
 
 class Subset(NamedTuple):
-    """One of the data sets of a repository; most have one."""
+    """One of the datasets of a repository; most have one."""
 
     name: str
     splits: tuple[HubSplit, ...]
@@ -129,7 +129,7 @@ def subset_of(config: Mapping[str, Any], data: Mapping[str, HubFile]) -> Subset:
     if not splits or len(name) > MAX_NAME_CHARS or not name.isprintable():
         raise DataError(
             f"The card's subset {name!r:.120} has no files that can be read as rows.",
-            "Take another revision, or tell the authors of the data set.",
+            "Take another revision, or tell the authors of the dataset.",
             code="hub_card",
         )
     return Subset(name, splits, config.get("default") is True or name == WHOLE)
@@ -150,7 +150,7 @@ def patterns_of(meant: object) -> dict[str, list[object]]:
         if not isinstance(split, str) or not is_split_name(split):
             raise DataError(
                 f"The card has a split named {split!r:.120}.",
-                "Take another revision, or tell the authors of the data set.",
+                "Take another revision, or tell the authors of the dataset.",
                 code="hub_card",
             )
         found.setdefault(split, []).extend(path if isinstance(path, list) else [path])
@@ -227,7 +227,7 @@ def nothing_to_read(repository: str, files: Sequence[HubFile]) -> tuple[str, str
             CONVERTED,
         )
     if not common:
-        return f"{repository} holds no data.", "Choose another data set or revision."
+        return f"{repository} holds no data.", "Choose another dataset or revision."
     ending, count = common[0]
     return (
         f"{repository} holds {count:,} {ending} file{'s' * (count > 1)} and nothing that can be "

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.tasks.names import EVERY_TASK
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class TuneMethod(Component, ABC):
         """Return `model` with the weights to train set up. Raises ModelError."""
 
     @abstractmethod
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         """How many parameters of `base` and beside it would be trained. A head that is new to
         the model comes on top."""
 
-    def kept_values(self, base: Blueprint) -> float:
+    def kept_values(self, base: ModelShapes) -> float:
         """How many numbers it keeps of each token for the gradient, beside those of the base."""
         return 0.0
 

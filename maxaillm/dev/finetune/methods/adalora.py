@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.methods.shared.peft import (
     put_back,
     trained_tensors,
 )
-from maxaillm.dev.finetune.model_files.shapes import Blueprint, Layer
+from maxaillm.dev.finetune.model_files.shapes import Layer, ModelShapes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,7 +93,7 @@ class AdaLoRA(LayerMethod):
             raise ValueError("No steps are left for pruning: lower the shares before and after.")
         return self
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
         options = super().options(base, plan)
         before = int(options.pop("warmup_share") * plan.steps)
         after = int(options.pop("final_share") * plan.steps)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.methods import Plan, TuneMethod, methods
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -50,7 +50,7 @@ class Freeze(TuneMethod):
             parameter.requires_grad_(name in trained)
         return model
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         trained = self.trained(base.shapes)
         return sum(prod(shape) for name, shape in base.shapes.items() if name in trained)
 

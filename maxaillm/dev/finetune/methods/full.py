@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from maxaillm.dev.finetune.methods import Plan, TuneMethod, methods
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,5 +27,5 @@ class Full(TuneMethod):
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         return model.requires_grad_(requires_grad=True)
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         return sum(prod(shape) for shape in base.shapes.values())

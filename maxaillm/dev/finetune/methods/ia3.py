@@ -6,7 +6,15 @@ from typing import Any, ClassVar, Literal
 
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
 from maxaillm.dev.finetune.methods.shared.peft import LayerMethod
-from maxaillm.dev.finetune.model_files.shapes import DOWN, FUSED, KEY, VALUE, Blueprint, Layer, fits
+from maxaillm.dev.finetune.model_files.shapes import (
+    DOWN,
+    FUSED,
+    KEY,
+    VALUE,
+    Layer,
+    ModelShapes,
+    fits,
+)
 
 
 @methods.register
@@ -27,13 +35,13 @@ class IA3(LayerMethod):
 
     name: Literal["ia3"] = "ia3"
 
-    def layers(self, base: Blueprint) -> list[Layer]:
+    def layers(self, base: ModelShapes) -> list[Layer]:
         if self.target_modules is not None:
             return super().layers(base)
         scaled = base.having([*KEY, *VALUE, *FUSED]) + base.having(DOWN)
         return [layer for layer in base.linear_layers() if not scaled or fits(layer.name, scaled)]
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
         options = super().options(base, plan)
         inner = [name for name in options["target_modules"] if is_inner(name)]
         return {**options, "feedforward_modules": inner}

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, methods
 from maxaillm.dev.finetune.methods.shared.peft import PeftMethod
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 
 @methods.register
@@ -24,9 +24,9 @@ class LNTuning(PeftMethod):
 
     name: Literal["ln_tuning"] = "ln_tuning"
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
         return {"target_modules": base.norms()}
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         vectors = {f"{norm}.{kind}" for norm in base.norms() for kind in ("weight", "bias")}
         return sum(prod(shape) for name, shape in base.shapes.items() if name in vectors)

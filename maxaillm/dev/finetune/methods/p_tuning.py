@@ -8,7 +8,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.methods.shared.peft import PromptMethod, prompts_of, width_of
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 
 @methods.register
@@ -33,7 +33,7 @@ class PTuning(PromptMethod):
         json_schema_extra={"advanced": True},
     )
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         """The network's inputs and its three layers with their biases."""
         width, hidden = width_of(base), self.encoder_hidden_size
         network = (width + 1) * hidden + (hidden + 1) * hidden + (hidden + 1) * width

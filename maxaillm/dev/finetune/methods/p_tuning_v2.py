@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.methods.shared.peft import PrefixMethod, kv_width_of, layers_of
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 
 @methods.register
@@ -24,5 +24,5 @@ class PTuningV2(PrefixMethod):
 
     name: Literal["p_tuning_v2"] = "p_tuning_v2"
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         return self.num_virtual_tokens * 2 * layers_of(base) * kv_width_of(base)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.methods.shared.peft import PrefixMethod, kv_width_of, layers_of
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 
 @methods.register
@@ -33,7 +33,7 @@ class PrefixTuning(PrefixMethod):
         json_schema_extra={"advanced": True},
     )
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         """The network's inputs and its two layers with their biases."""
         width, hidden = kv_width_of(base), self.encoder_hidden_size
         prefix = 2 * layers_of(base) * width

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.methods.shared.peft import PromptMethod, prompts_of, width_of
-from maxaillm.dev.finetune.model_files.shapes import Blueprint
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 
 @methods.register
@@ -25,5 +25,5 @@ class PromptTuning(PromptMethod):
 
     name: Literal["prompt_tuning"] = "prompt_tuning"
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         return self.num_virtual_tokens * prompts_of(base) * width_of(base)

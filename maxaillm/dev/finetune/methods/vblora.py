@@ -10,7 +10,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.methods.shared.peft import LayerMethod
-from maxaillm.dev.finetune.model_files.shapes import Blueprint, Layer
+from maxaillm.dev.finetune.model_files.shapes import Layer, ModelShapes
 
 
 @methods.register
@@ -52,7 +52,7 @@ class VBLoRA(LayerMethod):
         longest = max(n for n in range(1, self.vector_length + 1) if common % n == 0)
         return self.model_copy(update={"vector_length": longest})
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         fitted = self.fitted(self.layers(base))
         return super().count_trainable(base) + self.num_vectors * fitted.vector_length
 

@@ -55,14 +55,14 @@ class Targets(NamedTuple):
     renamed: dict[str, list[str]]
 
 
-class Blueprint(NamedTuple):
+class ModelShapes(NamedTuple):
     """What the files of a model say of it: the shapes of its weights and its `config.json`."""
 
     shapes: Shapes
     settings: Mapping[str, Any]
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> Blueprint:
+    def of(cls, model: PreTrainedModel) -> ModelShapes:
         """Of a model in memory, as its files would have it: a quantized layer's weight is packed,
         and a Conv1D becomes a linear layer then."""
         named = model.named_parameters(remove_duplicate=False)

@@ -84,13 +84,13 @@ def main(listener: socket.socket) -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is imported is never collected, and so stays shared with the trainers
-    request, connection = Nursery(listener).serve()
+    request, connection = ForkServer(listener).serve()
     become(request, connection)
     train = importlib.import_module("maxaillm.dev.finetune.__main__").main
     sys.exit(train(list(request.argv)))
 
 
-class Nursery:
+class ForkServer:
     """Forks a child a request and tells who asked how the child ended."""
 
     def __init__(self, listener: socket.socket) -> None:

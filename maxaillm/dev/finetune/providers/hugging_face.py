@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
     from maxaillm.dev.finetune.hf.batches.collate import Sequences
-    from maxaillm.dev.finetune.hf.evaluation.evaluator import Judge
+    from maxaillm.dev.finetune.hf.evaluation.evaluator import HeldOutEvaluator
     from maxaillm.dev.finetune.hf.prepare.base_model import Base
     from maxaillm.dev.finetune.hf.training.tasks import ModelTask
     from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
@@ -35,7 +35,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     task: ModelTask
     model: PreTrainedModel
     tokenizer: Tokenizer
-    judge: Judge | None
+    judge: HeldOutEvaluator | None
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
     trainer: StepTrainer | None = None
@@ -66,7 +66,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         found, rows, held = data.prepare()
         packed, width = self.base.can_pack(self.attempt), self.base.width
         train = Sequences(rows, packed=packed, width=width, task=self.task)
-        self.attempt.tell(
+        self.attempt.emit(
             "stage",
             name="tokenise",
             **found.facts,
@@ -127,7 +127,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         trainer = self.task.make_trainer(given)
         if self.config.model.compile:
             compile_layers(self.model)
-        self.judge = None if eval_dataset is None else self.make_judge(eval_dataset)
+        self.judge = None if eval_dataset is None else self.make_evaluator(eval_dataset)
         self.final_scores = {}
         self.callback = callbacks.RunCallback(
             self.config,
@@ -146,7 +146,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         return trainer
 
     def tell_training(self, model: Any, resume: Checkpoint | None) -> None:
-        self.attempt.tell(
+        self.attempt.emit(
             "stage",
             name="train",
             total_steps=self.steps,
@@ -156,13 +156,13 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             precision=self.config.model.precision,
         )
         if resume:
-            self.attempt.tell("resumed", resume.step, checkpoint=resume.folder.name)
+            self.attempt.emit("resumed", resume.step, checkpoint=resume.folder.name)
             return
         with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
             self.sample(model, 0)
             if self.judge:
                 scores = self.judge.scores(model) | self.judge.answer_scores(model)
-                self.attempt.tell("eval", 0, **scores)
+                self.attempt.emit("eval", 0, **scores)
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
@@ -172,7 +172,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         with measuring(model):
             for index, prompt in enumerate(evaluation.sample_prompts):
                 text = self.task.reply(model, self.tokenizer, prompt, evaluation.max_new_tokens)
-                self.attempt.tell("sample", step, prompt=prompt, answer=text, index=index)
+                self.attempt.emit("sample", step, prompt=prompt, answer=text, index=index)
 
     def trained(self) -> StepTrainer:
         """What trained last. Raises FineTuneError where nothing did."""
@@ -188,7 +188,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         trainer = trainer or self.trained()
         if self.judge is None:
             return {}
-        self.attempt.tell("stage", name="evaluate")
+        self.attempt.emit("stage", name="evaluate")
         model, self.judge.intervals = trainer.model, True
         self.final_scores = self.judge.scores(model) | self.judge.answer_scores(model)
         if missing := [name for name in self.judge.names if name not in self.final_scores]:
@@ -196,16 +196,16 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
                 f"No held-out row gives what is measured by {', '.join(missing)}.",
                 "Hold out rows with questions, or leave the metric out.",
             )
-        self.attempt.tell("eval", self.callback.step_of_model, **self.final_scores)
+        self.attempt.emit("eval", self.callback.step_of_model, **self.final_scores)
         return self.final_scores
 
-    def make_judge(self, held_out: Sequences) -> Judge:
+    def make_evaluator(self, held_out: Sequences) -> HeldOutEvaluator:
         """What measures by the metrics of the run."""
-        from maxaillm.dev.finetune.hf.evaluation.evaluator import Judge
+        from maxaillm.dev.finetune.hf.evaluation.evaluator import HeldOutEvaluator
 
         names = self.config.evaluation.metrics
         size = self.config.training.per_device_train_batch_size
-        return Judge(self.task, self.tokenizer, held_out, names, batch_size=size)
+        return HeldOutEvaluator(self.task, self.tokenizer, held_out, names, batch_size=size)
 
     def save_model(
         self, trainer: StepTrainer | str | Path | None = None, path: str | Path | None = None
@@ -224,7 +224,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         with disk_full_said():
             save_tuned(trainer.model, self.tokenizer, folder, self.config, summary)
         inside = folder.is_relative_to(self.attempt.folder.root)
-        self.attempt.tell(
+        self.attempt.emit(
             "saved",
             folder=str(folder.relative_to(self.attempt.folder.root) if inside else folder),
             size_bytes=size_bytes(folder),

@@ -1,4 +1,4 @@
-"""One attempt at a run: its folder's lock, its beat, its journal and the wish to stop."""
+"""One attempt at a run: its folder's lock, its heartbeat, its journal and the request to stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.run.events import Event, Journal, Kind, RunFolder, StopAction
 
-BEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 2.0
 Listener = Callable[[Event], None]
 
 
@@ -41,7 +41,7 @@ class StopRequestedError(FineTuneError):
 class Attempt:
     """Holds the folder while it is open and writes down what happens.
 
-    Other processes see that it lives by the lock and by `beat`, a counter that grows every two
+    Other processes see that it lives by the lock and by `heartbeat`, a counter that grows every two
     seconds: no clock is compared across processes.
     """
 
@@ -56,7 +56,7 @@ class Attempt:
         with ExitStack() as stack:
             stack.enter_context(hold_lock(self.folder.lock))
             self.journal = stack.enter_context(Journal(self.folder.journal))
-            stack.callback(start_beating(self.folder.beat))
+            stack.callback(start_heartbeat(self.folder.heartbeat))
             self._stack = stack.pop_all()
         return self
 
@@ -68,22 +68,22 @@ class Attempt:
     ) -> None:
         """Write down how the run ended where it ended by an exception, which goes on."""
         if isinstance(error, StopRequestedError):
-            self.tell("stopped", action=error.action, saved=False)
+            self.emit("stopped", action=error.action, saved=False)
         elif isinstance(error, FineTuneError):
-            self.tell("failed", **error.as_json())
+            self.emit("failed", **error.as_json())
         elif isinstance(error, Exception):
             message = f"{type(error).__name__}: {error}"
-            self.tell("failed", code="error", message=message, hint="The log has the details.")
+            self.emit("failed", code="error", message=message, hint="The log has the details.")
         self._stack.close()
 
-    def tell(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
+    def emit(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
         """Append an event. A NaN or infinity becomes null and is named in `not_finite`."""
         event = self.journal.append(kind, step, without_infinities(data))
         if self.listener:
             self.listener(event)
 
     def warn(self, message: str, hint: str = "") -> None:
-        self.tell("warning", message=message, hint=hint)
+        self.emit("warning", message=message, hint=hint)
 
     def stop_action(self) -> StopAction | None:
         """What the run is asked to do, by a file or by SIGTERM (then `release` is wanted)."""
@@ -108,20 +108,20 @@ def hold_lock(path: Path) -> IO[bytes]:
     return file
 
 
-def start_beating(path: Path) -> Callable[[], None]:
+def start_heartbeat(path: Path) -> Callable[[], None]:
     """Count up in `path` from a thread. Returns what stops it."""
     done = threading.Event()
 
-    def beat() -> None:
+    def heartbeat() -> None:
         count = 0
         with path.open("r+b" if path.exists() else "w+b", buffering=0) as file:
             while True:
                 count += 1
                 os.pwrite(file.fileno(), b"%020d\n" % count, 0)
-                if done.wait(BEAT_SECONDS):
+                if done.wait(HEARTBEAT_SECONDS):
                     return
 
-    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread = threading.Thread(target=heartbeat, name="heartbeat", daemon=True)
     thread.start()
 
     def stop() -> None:

@@ -33,7 +33,7 @@ ENDINGS = frozenset({"succeeded", "stopped", "failed"})
 
 StopAction = Literal["cancel", "save", "pause", "release"]
 """cancel: leave at once. save: leave with a model. pause, release: leave with a checkpoint;
-release is the machine's wish (a restart), not the user's."""
+release is the machine's request (a restart), not the user's."""
 
 
 class Event(BaseModel):
@@ -69,8 +69,8 @@ class RunFolder(NamedTuple):
         return self.root / "stop.json"
 
     @property
-    def beat(self) -> Path:
-        return self.root / "beat"
+    def heartbeat(self) -> Path:
+        return self.root / "heartbeat"
 
     @property
     def lock(self) -> Path:
@@ -89,7 +89,7 @@ class RunFolder(NamedTuple):
     def model(self) -> Path:
         return self.root / "model"
 
-    def ask_to_stop(self, action: StopAction) -> None:
+    def request_stop(self, action: StopAction) -> None:
         """Leave a request that the trainer reads before its next step."""
         write_atomically(self.stop, json.dumps({"action": action}).encode())
 

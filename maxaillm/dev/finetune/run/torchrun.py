@@ -60,7 +60,7 @@ class SilentAttempt(Attempt):
     def __exit__(self, *exc_info: object) -> None:
         return None
 
-    def tell(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
+    def emit(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
         return None
 
     def stop_action(self) -> StopAction | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
-    """Trains an adapter on data sets that are given to `train`, and returns the model."""
+    """Trains an adapter on datasets that are given to `train`, and returns the model."""
 
     def __init__(
         self, config: RunConfig | Mapping[str, Any], attempt: Attempt | None = None
@@ -47,7 +47,7 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
         return tuned
 
     def adopt(self, dataset: Any, name: str) -> Sequences:
-        """A data set as sequences that suit this run's model and method."""
+        """A dataset as sequences that suit this run's model and method."""
         from maxaillm.dev.finetune.hf.batches.collate import Sequences
 
         if isinstance(dataset, Sequences):

@@ -43,15 +43,15 @@ def test_every_length_is_in_one_bar(longest: int) -> None:
 
 
 def test_a_talk_has_turns_and_parts(tmp_path: Path) -> None:
-    talks = [
+    chats = [
         [{"role": role, "content": "é" * (n + 1)} for role in ("user", "assistant") * turns]
         for n, turns in enumerate([1, 1, 2, 3] * 5)
     ]
-    found = statistics_of([{"messages": talk} for talk in talks], tmp_path)
+    found = statistics_of([{"messages": chat} for chat in chats], tmp_path)
 
     assert found["kind"] == "Conversation"
     assert {begin: rows for begin, _, rows in found["turns"]["bins"] if rows} == {2: 10, 4: 5, 6: 5}
-    answers = [float(len(t["content"])) for talk in talks for t in talk if t["role"] == "assistant"]
+    answers = [float(len(t["content"])) for chat in chats for t in chat if t["role"] == "assistant"]
     part = found["chars"]["assistant"]
     assert [rows for _, _, rows in part["bins"]] == spans(part, answers)
 

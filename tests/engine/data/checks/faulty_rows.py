@@ -1,4 +1,4 @@
-"""Small data sets, each with a planted fault, and what a check must say of it."""
+"""Small datasets, each with a planted fault, and what a check must say of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sentence(number: int, length: int = 9) -> str:
     return f"Number {number} says {' '.join(words)} {number * 7919}."
 
 
-def talk(question: str, answer: str, **more: Any) -> StoredExample:
+def chat(question: str, answer: str, **more: Any) -> StoredExample:
     turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     return {"messages": turns, **more}
 
@@ -45,11 +45,11 @@ def said(*turns: tuple[str, str]) -> StoredExample:
 
 
 def answered(answer: str) -> StoredExample:
-    return talk("What is it?", answer)
+    return chat("What is it?", answer)
 
 
 def clean_talks(count: int = 60) -> list[StoredExample]:
-    return [talk(sentence(n), sentence(n + 1_000, 30)) for n in range(count)]
+    return [chat(sentence(n), sentence(n + 1_000, 30)) for n in range(count)]
 
 
 def clean_labelled(count: int = 60) -> list[StoredExample]:
@@ -79,7 +79,7 @@ CLEAN: dict[type[Example], list[StoredExample]] = {
     Tagged: [{"tokens": sentence(n).split(), "tags": ["O", "B-X"] * 6 + ["O"]} for n in range(60)],
     Preference: [better(n) for n in range(60)],
     Judged: [
-        talk(sentence(n), "") | {"messages": turn("user", sentence(n)),
+        chat(sentence(n), "") | {"messages": turn("user", sentence(n)),
          "completion": turn("assistant", sentence(n + 500)), "desirable": n % 2 == 0}
         for n in range(60)
     ],
@@ -92,7 +92,7 @@ class Fault(NamedTuple):
     check: str
     rows: Sequence[StoredExample]
     named: Sequence[int | None]
-    """Places among `rows`, from 0; None: the whole data set."""
+    """Places among `rows`, from 0; None: the whole dataset."""
     code: str | None = None
     kind: type[Example] = Conversation
     clean: int = 60
@@ -110,19 +110,19 @@ ENGLISH = [
     for n in range(24)
 ]
 FAULTS = [
-    Fault("duplicate", [talk("a", "b"), talk("c", "d"), talk("a", "b"), talk("a", "b")], [2, 3]),
+    Fault("duplicate", [chat("a", "b"), chat("c", "d"), chat("a", "b"), chat("a", "b")], [2, 3]),
     Fault("duplicate", [{"text": "a", "label": "x"}] * 2, [1], kind=Labelled),
     Fault("near_duplicate", [answered(LONG), answered(LONG.replace(" says ", " tells "))], [1]),
-    Fault("near_duplicate", [talk("is it?", LONG), talk("is it?", LONG) | HELD,
-          talk("was it?", LONG) | HELD], [2], code="leakage"),
-    Fault("conflicting_answers", [talk("2 + 2?", "4"), talk(" 2 + 2? ", "5")], [1]),
+    Fault("near_duplicate", [chat("is it?", LONG), chat("is it?", LONG) | HELD,
+          chat("was it?", LONG) | HELD], [2], code="leakage"),
+    Fault("conflicting_answers", [chat("2 + 2?", "4"), chat(" 2 + 2? ", "5")], [1]),
     Fault("conflicting_answers", [{"text": "a", "label": "x"}, {"text": "A", "label": "y"}], [1],
           code="conflicting_labels", kind=Labelled),
     Fault("conflicting_answers",
           [better(1_000), better(1_000) | {"chosen": better(1_000)["rejected"],
            "rejected": better(1_000)["chosen"]}], [1], code="conflicting_labels", kind=Preference),
-    Fault("conflicting_answers", [talk("Say a word", f"{n}") for n in range(30)], [None]),
-    Fault("leakage", [talk("Where?", "Here."), talk("where? ", "There.") | HELD], [1]),
+    Fault("conflicting_answers", [chat("Say a word", f"{n}") for n in range(30)], [None]),
+    Fault("leakage", [chat("Where?", "Here."), chat("where? ", "There.") | HELD], [1]),
     Fault("leakage", [{"text": "a"} | HELD, {"text": "a"}], [0], kind=Text),
     Fault("long_row", [answered("x" * 1_000_001)], [0]),
     Fault("outlier_length", [answered("word " * 2_000)], [0]),
@@ -161,7 +161,7 @@ FAULTS = [
           ("assistant", f"c{n}")) for n in range(10)], said(("user", "a"), ("assistant", CALL))],
           [10], code="unclosed_tool_calls"),
     Fault("same_answers", [better(1) | {"rejected": better(1)["chosen"]}], [0], kind=Preference),
-    Fault("echoed_question", [talk("Why is the sky so blue?", "why is the sky so blue? ")], [0]),
+    Fault("echoed_question", [chat("Why is the sky so blue?", "why is the sky so blue? ")], [0]),
     Fault("single_class", [{"text": f"{n}", "label": "ham"} for n in range(3)], [None],
           kind=Labelled, clean=0),
     Fault("many_classes", [{"text": f"{n}", "label": f"{n}"} for n in range(200)], [None],

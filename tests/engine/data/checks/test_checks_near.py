@@ -12,7 +12,7 @@ from maxaillm.dev.finetune.data.analysis.near_duplicates import similar_rows, si
 from maxaillm.dev.finetune.data.checks.near_duplicate import NearDuplicate
 from maxaillm.dev.finetune.data.formats import Conversation, Text
 from maxaillm.dev.finetune.data.store.batch import Batch
-from tests.engine.data.checks.faulty_rows import answered, sentence, suspicions, talk
+from tests.engine.data.checks.faulty_rows import answered, chat, sentence, suspicions
 
 
 def windows(text):
@@ -100,8 +100,8 @@ def test_what_lies_behind_the_limit_is_left_out_and_said(size):
 def test_a_template_does_not_make_rows_alike(size):
     """All rows share three quarters of their text; only two share the rest."""
     template = sentence(9, 120)
-    rows = [talk(f"{template} {sentence(n, 25)}", "yes") for n in range(700)]
-    rows.append(talk(f"{template} {sentence(650, 25)}", "yes, it is"))
+    rows = [chat(f"{template} {sentence(n, 25)}", "yes") for n in range(700)]
+    rows.append(chat(f"{template} {sentence(650, 25)}", "yes, it is"))
     check = NearDuplicate()
     found = []
     for begin in range(0, len(rows), size):

@@ -16,11 +16,11 @@ from tests.engine.data.checks.faulty_rows import (
     GERMAN,
     answered,
     better,
+    chat,
     clean_talks,
     said,
     sentence,
     suspicions,
-    talk,
     turn,
 )
 
@@ -35,7 +35,7 @@ MEANT = {
         "choosing the tool is the task",
         [said(("user", f"{n}"), ("assistant", CALL)) for n in range(30)],
     ),
-    "placeholder": ("asked to fill it in", [talk("Fill in [your name].", "Jane")] * 2),
+    "placeholder": ("asked to fill it in", [chat("Fill in [your name].", "Jane")] * 2),
     "mixed_language": (
         "two languages, half and half",
         [answered("Это предложение написано на другом языке, чем остальные.")] * 60,
@@ -45,7 +45,7 @@ MEANT = {
         [
             answered("```html\n<p>Hi</p>\n```\nUse `<br>` there."),
             answered("x < b and b > c, so a <b but c> d"),
-            talk("How do I write bold text in HTML?", "Write <b>bold</b>."),
+            chat("How do I write bold text in HTML?", "Write <b>bold</b>."),
         ],
     ),
     "refusal": (
@@ -53,7 +53,7 @@ MEANT = {
         [
             answered("I cannot stress enough how good it is."),
             answered("She said: I'm sorry, but I can't wait."),
-            talk(REFUSED, "What a pity."),
+            chat(REFUSED, "What a pity."),
         ],
     ),
     "mojibake": (
@@ -67,9 +67,9 @@ MEANT = {
         ],
     ),
     "repeated_text": ("a table", [answered("| a | b | c |\n" * 30)]),
-    "conflicting_answers": ("the same answer", [talk("2 + 2?", "4"), talk("2 + 2?", " 4")]),
-    "leakage": ("the same row twice in the test", [talk("a", "b", split="test")] * 2),
-    "echoed_question": ("a name stays a name", [talk("Anna", "Anna")]),
+    "conflicting_answers": ("the same answer", [chat("2 + 2?", "4"), chat("2 + 2?", " 4")]),
+    "leakage": ("the same row twice in the test", [chat("a", "b", split="test")] * 2),
+    "echoed_question": ("a name stays a name", [chat("Anna", "Anna")]),
 }  # fmt: skip
 
 

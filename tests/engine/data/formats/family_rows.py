@@ -23,7 +23,7 @@ def said(*pairs: tuple[str, str]) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in pairs]
 
 
-def talk(*texts: str) -> Conversation:
+def chat(*texts: str) -> Conversation:
     """What user and assistant say in turns."""
     roles = ("user", "assistant")
     return Conversation(
@@ -35,12 +35,12 @@ ASKED, GOOD, POOR = said(("user", "Hi")), said(("assistant", "Yo")), said(("assi
 HUMAN, GPT = {"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}
 PREFERRED = Preference(messages=ASKED, chosen=GOOD, rejected=POOR)
 JUDGED = Judged(messages=ASKED, completion=GOOD, desirable=True)
-HI = talk("Hi", "Yo")
+HI = chat("Hi", "Yo")
 CHOICES = ["red", "blue"]
-CHOSEN = talk("Hi\n\nA. red\nB. blue", "B. blue")
+CHOSEN = chat("Hi\n\nA. red\nB. blue", "B. blue")
 SPAN = {"text": ["Yo", "Yo!"], "answer_start": [3, 3]}
-ABOUT = talk("Once.\n\nHi", "Yo")
-REFLECTED = talk(
+ABOUT = chat("Once.\n\nHi", "Yo")
+REFLECTED = chat(
     "Hi", "### Thought:\nNo\n\n### Agent Reflection:\nRude.\n\n### Final Response:\nYo"
 )
 
@@ -88,8 +88,8 @@ FAMILIES: dict[str, list[Spelled]] = {
         ({"document": "Hi", "summary": "Yo"}, HI),
         ({"text": "Hi", "summary": "Yo"}, HI),
         ({"source": "Hi", "target": "Yo"}, HI),
-        ({"text": "Hi", "target": "Yo " * 40}, talk("Hi", "Yo " * 40)),
-        ({"text": "Hi", "label": "Yo " * 40}, talk("Hi", "Yo " * 40)),
+        ({"text": "Hi", "target": "Yo " * 40}, chat("Hi", "Yo " * 40)),
+        ({"text": "Hi", "label": "Yo " * 40}, chat("Hi", "Yo " * 40)),
     ],
     "chat_pair": [
         ({"prompt": ASKED, "completion": GOOD}, HI),
@@ -101,9 +101,9 @@ FAMILIES: dict[str, list[Spelled]] = {
     ],
     "kiln": [
         ({"input": "Hi", "output": "Yo", "reasoning": "Hm.", "tags": "a,b"},
-         talk("Hi", "<think>\nHm.\n</think>\n\nYo")),
+         chat("Hi", "<think>\nHm.\n</think>\n\nYo")),
         ({"input": "Hi", "output": "Yo", "chain_of_thought": "Hm.", "reasoning": ""},
-         talk("Hi", "<think>\nHm.\n</think>\n\nYo")),
+         chat("Hi", "<think>\nHm.\n</think>\n\nYo")),
         ({"input": "Hi", "output": "Yo", "reasoning": ""}, HI),
     ],
     "multiple_choice": [
@@ -115,11 +115,11 @@ FAMILIES: dict[str, list[Spelled]] = {
         ({"question": "Hi", "choices": {"text": CHOICES, "label": ["A", "B"]}, "answerKey": "B"},
          CHOSEN),
         ({"question": "Hi", "choices": {"text": CHOICES, "label": ["1", "2"]}, "answerKey": "2"},
-         talk("Hi\n\n1. red\n2. blue", "2. blue")),
+         chat("Hi\n\n1. red\n2. blue", "2. blue")),
         ({"question": "Hi", "choices": CHOICES, "answer": 1, "explanation": "The sky is."},
-         talk("Hi\n\nA. red\nB. blue", "The sky is.\n\nB. blue")),
+         chat("Hi\n\nA. red\nB. blue", "The sky is.\n\nB. blue")),
         ({"question": "Hi", "choices": CHOICES, "explanation": "The sky is."},
-         talk("Hi\n\nA. red\nB. blue", "The sky is.")),
+         chat("Hi\n\nA. red\nB. blue", "The sky is.")),
     ],
     "translation": [({"translation": {"en": "Hi", "de": "Yo"}}, HI)],
     "self_instruct": [

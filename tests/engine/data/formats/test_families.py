@@ -1,4 +1,4 @@
-"""Every family of data sets: recognised by one format alone, read right, or refused in words."""
+"""Every family of datasets: recognised by one format alone, read right, or refused in words."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def test_what_could_be_several_things_is_decided_or_asked(row, name):
 
 
 def test_answers_given_earlier_are_not_learned_again():
-    talk = CHAT + ASKED
-    _, example = read({"prompt": talk, "completion": "Well"})
+    chat = CHAT + ASKED
+    _, example = read({"prompt": chat, "completion": "Well"})
     assert [turn.weight for turn in example.messages] == [None, 0, None, None]
 
 

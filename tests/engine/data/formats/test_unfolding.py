@@ -70,8 +70,8 @@ def test_rows_follow_each_other_and_learn_their_own_answer(tmp_path):
     path.write_text("id,parent_id,instruction,output\n1,,A?,a\n2,1,B?,b\n3,1,C?,c\n4,2,D?,d\n")
     report, examples, _ = check(path)
     assert (report.format["name"], report.rows) == ("conversation_tree", 4)
-    talks = [[turn.content for turn in example.messages] for example in examples]
-    assert talks == [["A?", "a"], ["A?", "a", "B?", "b"], ["A?", "a", "C?", "c"],
+    chats = [[turn.content for turn in example.messages] for example in examples]
+    assert chats == [["A?", "a"], ["A?", "a", "B?", "b"], ["A?", "a", "C?", "c"],
                      ["A?", "a", "B?", "b", "D?", "d"]]  # fmt: skip
     learned = [turn.content for turn in examples[3].messages
                if turn.role == "assistant" and turn.weight != 0]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A ZIP archive with a file a split, or several, as one data set."""
+"""A ZIP archive with a file a split, or several, as one dataset."""
 
 from __future__ import annotations
 

@@ -31,11 +31,17 @@ def told(path, *, in_two_processes):
     return report, batches, sorted(findings, key=str), shares
 
 
+@pytest.fixture(autouse=True)
+def no_child_stays():
+    before = psutil.Process().children()
+    yield
+    assert psutil.Process().children() == before
+
+
 def test_two_processes_tell_what_one_does(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text(FILE)
     assert told(path, in_two_processes=True) == told(path, in_two_processes=False)
-    assert not psutil.Process().children()
 
 
 def fail(error, _tell):
@@ -46,11 +52,10 @@ def fail(error, _tell):
 def test_what_goes_wrong_there_is_raised_here(error):
     with pytest.raises(type(error)):
         heard(partial(fail, error), print)
-    assert not psutil.Process().children()
 
 
 def test_a_listener_that_fails_ends_the_work():
-    def talk(tell):
+    def chat(tell):
         while True:
             tell("more")
 
@@ -58,8 +63,7 @@ def test_a_listener_that_fails_ends_the_work():
         raise ValueError("enough")
 
     with pytest.raises(ValueError, match="enough"):
-        heard(talk, refuse)
-    assert not psutil.Process().children()
+        heard(chat, refuse)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGXCPU])

@@ -35,7 +35,7 @@ TALK = st.lists(st.tuples(message("user"), ANSWER), min_size=1, max_size=2).map(
     lambda pairs: [turn for pair in pairs for turn in pair]
 )
 SHAREGPT = st.tuples(message("human", "from", "value"), message("gpt", "from", "value")).map(list)
-ASKED = TALK.map(lambda talk: talk[:-1])
+ASKED = TALK.map(lambda chat: chat[:-1])
 EXCHANGE = st.fixed_dictionaries({"input": TEXT, "output": TEXT})
 WORDS = st.lists(st.tuples(TEXT, TEXT | st.integers()), min_size=1, max_size=4)
 ANSWERS = st.lists(st.fixed_dictionaries({"text": TEXT}), min_size=1, max_size=2)

@@ -22,7 +22,7 @@ def tokenizer(request: Any, tmp_path: Path) -> Tokenizer:
     return load_tokenizer(tiny.save_tokenizer(tmp_path, chat_template=request.param))
 
 
-def talk(*turns: str, weights: dict[int, float] | None = None) -> Conversation:
+def chat(*turns: str, weights: dict[int, float] | None = None) -> Conversation:
     roles = ("user", "assistant")
     return Conversation(
         messages=[
@@ -44,19 +44,19 @@ def learned_text(tokenizer: Tokenizer, found: Tokenised, row: int = 0) -> str:
 
 
 def test_only_answers_with_their_end_are_learned(tokenizer: Tokenizer) -> None:
-    found = encode(tokenizer, talk("Hi?", "Héllo 🙂", "More?", "No."))
+    found = encode(tokenizer, chat("Hi?", "Héllo 🙂", "More?", "No."))
     end = tokenizer.eos_token
     assert learned_text(tokenizer, found).replace(" ", "") == f"Héllo🙂{end}No.{end}"
 
 
 def test_a_turn_of_weight_0_is_seen_but_not_learned(tokenizer: Tokenizer) -> None:
-    found = encode(tokenizer, talk("Hi?", "Bad.", "More?", "Good.", weights={1: 0}))
+    found = encode(tokenizer, chat("Hi?", "Bad.", "More?", "Good.", weights={1: 0}))
     assert learned_text(tokenizer, found).strip() == f"Good.{tokenizer.eos_token}"
     assert "Bad." in tokenizer.decode(found.rows[0][0].tolist())
 
 
 def test_all_tokens_are_learned_where_that_is_asked_for(tokenizer: Tokenizer) -> None:
-    found = encode(tokenizer, talk("Hi?", "Yes."), train_on="all")
+    found = encode(tokenizer, chat("Hi?", "Yes."), train_on="all")
     ids, labels = found.rows[0]
     assert labels[0] == IGNORED
     assert labels[1:].tolist() == ids[1:].tolist()
@@ -64,7 +64,7 @@ def test_all_tokens_are_learned_where_that_is_asked_for(tokenizer: Tokenizer) ->
 
 
 def test_training_sees_the_prompt_that_inference_writes(tokenizer: Tokenizer) -> None:
-    found = encode(tokenizer, talk("What is it?", "A test."))
+    found = encode(tokenizer, chat("What is it?", "A test."))
     ids, labels = found.rows[0]
     prompt = encode_prompt(tokenizer, [{"role": "user", "content": "What is it?"}])
     start = int((labels != IGNORED).argmax())
@@ -78,7 +78,7 @@ def test_marks_of_a_template_and_rendering_find_the_same(tmp_path: Path) -> None
     plain.chat_template = template.replace("{% generation %}", "").replace(
         "{% endgeneration %}", ""
     )
-    example = talk("One?", "1.", "Two?", "2.")
+    example = chat("One?", "1.", "Two?", "2.")
     first, second = encode(marked, example), encode(plain, example)
     assert first.rows[0][0].tolist() == second.rows[0][0].tolist()
     assert first.rows[0][1].tolist() == second.rows[0][1].tolist()
@@ -101,7 +101,7 @@ def test_a_long_text_is_cut_into_rows_that_learn_each_token_once(tokenizer: Toke
 
 
 def test_what_is_cut_and_what_is_dropped_is_counted(tokenizer: Tokenizer) -> None:
-    found = encode(tokenizer, talk("a" * 90, "b"), talk("c", "d" * 200), talk("e", "f"), width=64)
+    found = encode(tokenizer, chat("a" * 90, "b"), chat("c", "d" * 200), chat("e", "f"), width=64)
     facts = found.facts
     assert (facts["rows"], facts["cut_rows"], facts["dropped_rows"]) == (3, 2, 1)
     assert len(found.rows) == 2
@@ -110,7 +110,7 @@ def test_what_is_cut_and_what_is_dropped_is_counted(tokenizer: Tokenizer) -> Non
 def test_a_refused_conversation_is_dropped_and_counted(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(tiny.save_tokenizer(tmp_path))
     tokenizer.chat_template = "{{ raise_exception('no system here') }}"
-    found = encode(tokenizer, talk("a", "b"))
+    found = encode(tokenizer, chat("a", "b"))
     assert found.dropped == {"no system here": 1}
 
 

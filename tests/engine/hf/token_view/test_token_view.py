@@ -1,4 +1,4 @@
-"""What is shown of a data set before a run is what the run trains on; no weights are needed."""
+"""What is shown of a dataset before a run is what the run trains on; no weights are needed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ROWS: Mapping[str, list[dict[str, Any]]] = {
 DECODERS = {"causal_lm", "documents", "preference", "judged"}
 DIVIDED = {"documents", "masked_lm"}
 LESSER_WIDTHS = {"causal_lm": 44, "preference": 44, "judged": 44}
-"""Of the rows some fit or are cut, and some of the talks lose their answer. Others: 16."""
+"""Of the rows some fit or are cut, and some of the chats lose their answer. Others: 16."""
 Made = Callable[[str], Path]
 
 
@@ -171,10 +171,10 @@ def test_rows_that_lose_their_answer_are_counted_and_a_run_refused(configured: A
 
 
 def test_pieces_add_up_to_the_text(configured: Any, tmp_path: Path) -> None:
-    talk = {"messages": [{"role": "user", "content": "日\x07\u202e"}, *said("é 🙂\n")]}
-    tiny.write_lines(tmp_path / "causal_lm.jsonl", [talk])
+    chat = {"messages": [{"role": "user", "content": "日\x07\u202e"}, *said("é 🙂\n")]}
+    tiny.write_lines(tmp_path / "causal_lm.jsonl", [chat])
     config = configured("causal_lm", 300)
-    tiny.write_lines(tmp_path / "causal_lm.jsonl", [talk])
+    tiny.write_lines(tmp_path / "causal_lm.jsonl", [chat])
     row: Any = TokenView(config).rows([1])[0]
     tokens = row["streams"][0]["tokens"]
     texts = [token["text"] for token in tokens]
@@ -191,7 +191,7 @@ def said(text: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_a_model_sees_as_far_without_its_weights(family: str, base: Made, tmp_path: Path) -> None:
-    file = tiny.write_lines(tmp_path / "talks.jsonl", tiny.conversations(2))
+    file = tiny.write_lines(tmp_path / "chats.jsonl", tiny.conversations(2))
     rows = tiny.texts(2) if family in {"bert", "roberta", "distilbert"} else None
     if rows:
         tiny.write_lines(file, rows)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from maxaillm.dev.finetune.data.formats import Conversation, Judged, Message, Preference
-from maxaillm.dev.finetune.hf.batches.collate import Division, Sequences
+from maxaillm.dev.finetune.hf.batches.collate import BatchLayout, Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.batches.tokenise import Tokenised
 from maxaillm.dev.finetune.hf.loading import load_tokenizer
@@ -43,11 +43,11 @@ def test_answers_are_written_as_in_any_conversation(family: str, request: Any) -
     folder = request.getfixturevalue(family)
     found = encode(folder, [preference(PROMPT, "Blue too.", "No.")])
     silent = [message.model_copy(update={"weight": 0}) for message in PROMPT]
-    talks = [
+    chats = [
         Conversation(messages=[*silent, *said(text, first="assistant")])
         for text in ("Blue too.", "No.")
     ]
-    plain = CausalEncoder(load_tokenizer(folder), 512, "answers").encode(talks)
+    plain = CausalEncoder(load_tokenizer(folder), 512, "answers").encode(chats)
     for place, answer in enumerate(answers_in(found.rows, 0)):
         ids, labels = plain.rows[place]
         assert answer.ids.tolist() == ids.tolist()
@@ -128,7 +128,7 @@ def test_rows_of_a_batch_stay_together_and_steps_change_places(
     collator: PreferenceCollator,
 ) -> None:
     sequences = Sequences(collator.rows, packed=False, width=512)
-    order = FixedOrder(sequences, Division(2), 7, collator)
+    order = FixedOrder(sequences, BatchLayout(2), 7, collator)
     epochs = []
     for epoch in range(8):
         order.set_epoch(epoch)

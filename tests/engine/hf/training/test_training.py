@@ -125,7 +125,7 @@ def test_stop_request_is_obeyed_before_the_next_step(
 
     def ask(event: Event) -> None:
         if event.kind == "log" and event.step == 3:
-            folder.ask_to_stop(action)
+            folder.request_stop(action)
 
     with Attempt(folder.root, ask) as attempt:
         MaxHuggingFaceFineTuning(config, attempt).run()
@@ -146,7 +146,7 @@ def test_stop_before_the_first_step_ends_the_run(llama: Path, chats: Path, tmp_p
     config = RunConfig.parse(tiny.run_config(llama, chats))
     folder = RunFolder(tmp_path / "run")
     folder.root.mkdir()
-    folder.ask_to_stop("cancel")
+    folder.request_stop("cancel")
     with pytest.raises(StopRequestedError), Attempt(folder.root) as attempt:
         MaxHuggingFaceFineTuning(config, attempt).run()
     assert list(read_journal(folder.journal))[-1].kind == "stopped"

@@ -1,4 +1,4 @@
-"""What checking a data set found: a finding a row, and the report of the whole."""
+"""What checking a dataset found: a finding a row, and the report of the whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Finding(BaseModel):
 
 
 class ReportError(BaseModel):
-    """Why a data set is not ready, and the next step."""
+    """Why a dataset is not ready, and the next step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     code: str
@@ -45,7 +45,7 @@ class Report(BaseModel):
     status: Literal["ready", "needs_mapping", "invalid"]
     error: ReportError | None = None
     format: dict[str, Any] | None = None
-    """The format with its columns; of a data set that needs mapping the one suggested, if any."""
+    """The format with its columns; of a dataset that needs mapping the one suggested, if any."""
     candidates: list[dict[str, Any]] = []
     """The formats that fit equally well, where the owner has to choose."""
     rows: int = 0
@@ -59,7 +59,7 @@ class Report(BaseModel):
     labels: dict[str, int] = {}
     """Classes and how many rows each has; only of labelled data."""
     splits: dict[str, int] = {}
-    """Rows that can be trained on, by the part of the data set that the file puts them in."""
+    """Rows that can be trained on, by the part of the dataset that the file puts them in."""
     statistics: dict[str, Any] = {}
     """What these rows look like in numbers: see `row_statistics.RowStatistics`."""
     kind: str = ""

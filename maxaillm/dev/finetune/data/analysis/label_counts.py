@@ -1,4 +1,4 @@
-"""How many rows each class of a data set has, and which row was its first."""
+"""How many rows each class of a dataset has, and which row was its first."""
 
 from __future__ import annotations
 

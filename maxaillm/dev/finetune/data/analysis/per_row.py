@@ -1,4 +1,4 @@
-"""A few numbers for each row of a whole data set, gathered batch by batch in little memory."""
+"""A few numbers for each row of a whole dataset, gathered batch by batch in little memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a data set looks like in numbers: lengths of its texts, turns, scores, tags.
+"""What a dataset looks like in numbers: lengths of its texts, turns, scores, tags.
 
 Counted batch by batch: in bins that grow with what they hold, so that memory stays the same; only
 scores, which may lie anywhere, are kept until the end, eight bytes a row.

@@ -17,7 +17,7 @@ __all__ = ["Batch", "Check", "Suspicion", "checks"]
 
 
 class Suspicion(NamedTuple):
-    """Why a row deserves a look; `row` is the number of its record, None the whole data set."""
+    """Why a row deserves a look; `row` is the number of its record, None the whole dataset."""
 
     row: int | None
     message: str
@@ -27,7 +27,7 @@ class Suspicion(NamedTuple):
 
 
 class Check(Component, ABC):
-    """One look at a data set. An instance holds what it has seen of one, and is used once."""
+    """One look at a dataset. An instance holds what it has seen of one, and is used once."""
 
     why: ClassVar[str]
     """Why it matters, in a sentence for a person who has never trained a model."""

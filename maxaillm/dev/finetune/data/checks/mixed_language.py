@@ -38,7 +38,7 @@ class Guess(NamedTuple):
 
 @checks.register
 class MixedLanguage(Check):
-    """Of talks only the answers: of a translation, the question is in another language.
+    """Of chats only the answers: of a translation, the question is in another language.
 
     The script of every text is looked at, the language of the first ones and of a part of the rest.
     """
@@ -66,8 +66,8 @@ class MixedLanguage(Check):
         import pyarrow.compute as pc
 
         texts, numbers = batch.texts, np.array(batch.numbers, np.int64)
-        is_talk = batch.kind in (Conversation, Preference, Judged)
-        meant = batch.is_answer if is_talk else np.ones(len(texts.rows), np.bool_)
+        is_chat = batch.kind in (Conversation, Preference, Judged)
+        meant = batch.is_answer if is_chat else np.ones(len(texts.rows), np.bool_)
         lengths = lengths_of(batch)
         long_enough = lengths >= self.min_chars
         bytes_a_char = pc.binary_length(texts.values).to_numpy() / np.maximum(lengths, 1)

@@ -1,4 +1,4 @@
-"""What can be done about findings: each makes a new version of a data set. One module a fix.
+"""What can be done about findings: each makes a new version of a dataset. One module a fix.
 
 A fix gets the rows one by one, in their order, and gives each back as it is, changed, or not at
 all. It never writes: what it did is counted by who calls it (`recipe`), so that nothing goes in
@@ -19,7 +19,7 @@ __all__ = ["Fix", "StoredExample", "Whole", "fixes"]
 
 
 class Whole(NamedTuple):
-    """What is known of a data set before a fix begins."""
+    """What is known of a dataset before a fix begins."""
 
     kind: type[Example]
     flagged: Collection[int] = ()

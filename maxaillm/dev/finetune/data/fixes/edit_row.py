@@ -12,7 +12,7 @@ from maxaillm.dev.finetune.data.store.batch import stored
 from maxaillm.dev.finetune.data.store.changes import problem_of_stored
 from maxaillm.dev.finetune.errors import DataError
 
-HINT = "Write the row with the fields that the others of the data set have."
+HINT = "Write the row with the fields that the others of the dataset have."
 
 
 @fixes.register
@@ -47,7 +47,7 @@ class EditRow(Fix):
         return value
 
     def begin(self, whole: Whole) -> None:
-        """Raises DataError where the new row is none that the data set can hold."""
+        """Raises DataError where the new row is none that the dataset can hold."""
         try:
             example = stored(whole.kind.model_validate(json.loads(self.example)))
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Shapes that data sets come in, one module each. This file is their contract.
+"""Shapes that datasets come in, one module each. This file is their contract.
 
 A format's fields are the names of the columns it reads: choosing a format and filling in its
 fields *is* mapping the columns of a file.
@@ -70,7 +70,7 @@ def talk_of(turns: Sequence[Turn]) -> Fields:
 
 
 class Part(BaseModel):
-    """What all examples have: the part of the data set that the file put them in, if any."""
+    """What all examples have: the part of the dataset that the file put them in, if any."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     split: Split | None = None

@@ -1,4 +1,4 @@
-"""A talk and its answer in two columns: TRL's message lists, OpenAI's reinforcement data."""
+"""A chat and its answer in two columns: TRL's message lists, OpenAI's reinforcement data."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ ANSWERS = (
 
 @formats.register
 class ChatPair(DataFormat):
-    """A talk that waits for an answer, and the answer in a column of its own."""
+    """A chat that waits for an answer, and the answer in a column of its own."""
 
-    label: ClassVar[str] = "Talk and answer"
+    label: ClassVar[str] = "Chat and answer"
     summary: ClassVar[str] = "prompt, a list of messages, and completion or answer in each row."
     gives: ClassVar[type[Example]] = Conversation
 
     name: Literal["chat_pair"] = "chat_pair"
     prompt: str = text_column(
-        "prompt", title="Talk", description="Messages of which the user has the last, or a text."
+        "prompt", title="Chat", description="Messages of which the user has the last, or a text."
     )
     completion: str = text_column(
         "completion", title="Answer", description="A text, or messages of the assistant."

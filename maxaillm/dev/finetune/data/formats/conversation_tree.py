@@ -37,8 +37,8 @@ PARENTS = ("parent_id", "parent")
 KEPT_CHARS = 64 * 2**20
 """So much text of earlier rows is kept in memory; later ones push the oldest out."""
 MAX_TURNS = 200
-TALK_CHARS = 2**20
-"""A longer talk is refused: each of its rows would hold it whole."""
+CHAT_CHARS = 2**20
+"""A longer chat is refused: each of its rows would hold it whole."""
 ROOTS = {"none", "null", "nan", "0", "-1"}
 """What stands for "no row before this one", unless a row has this id."""
 
@@ -64,7 +64,7 @@ class ChainedRow(dict[str, Any]):
 @formats.register
 class ConversationTree(DataFormat):
     """Questions and answers that follow each other. Each row learns its own answer, given all
-    that was said before it: where a talk branches, no answer is learned twice."""
+    that was said before it: where a chat branches, no answer is learned twice."""
 
     label: ClassVar[str] = "Conversation tree"
     summary: ClassVar[str] = "id, parent_id, instruction and output in each row, parents first."
@@ -75,7 +75,7 @@ class ConversationTree(DataFormat):
     parent: str = Field(
         "parent_id",
         title="Row before",
-        description="The id of the row that this one follows; empty at the start of a talk.",
+        description="The id of the row that this one follows; empty at the start of a chat.",
     )
     prompt: str = text_column("instruction", title="Prompt", description="What the user says.")
     completion: str = text_column("output", title="Answer", description="What is answered.")
@@ -169,8 +169,8 @@ class Chain:
         return Exchange(parent, self.tree.question(record), answer)
 
     def earlier(self, parent: str | None) -> list[Exchange] | RowProblem:
-        """The talk up to the row `parent`, from its beginning."""
-        talk: list[Exchange] = []
+        """The chat up to the row `parent`, from its beginning."""
+        chat: list[Exchange] = []
         chars = 0
         while parent is not None:
             exchange = self.exchanges.get(parent)
@@ -178,14 +178,14 @@ class Chain:
                 message = f"The row before this one, {parent!r:.60}, is broken or not known here."
                 fix = "Put rows below the one that they follow, and mend or remove broken ones."
                 return RowProblem("no_parent", message, fix)
-            talk.append(exchange)
+            chat.append(exchange)
             chars += exchange.chars
-            if len(talk) > MAX_TURNS or chars > TALK_CHARS:
-                message = "The talk before this row is too long: "
-                message += f"{len(talk):,} rows and {chars:,} characters or more."
+            if len(chat) > MAX_TURNS or chars > CHAT_CHARS:
+                message = "The chat before this row is too long: "
+                message += f"{len(chat):,} rows and {chars:,} characters or more."
                 return RowProblem("too_long", message, "Remove the row.")
             parent = exchange.parent
-        return talk[::-1]
+        return chat[::-1]
 
     def keep(self, own: str, exchange: Exchange | None) -> None:
         """Remember a row; a broken one as such."""

@@ -46,7 +46,7 @@ class Messages(DataFormat):
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
-        """Talks that mostly end with a question hold no answers: they are prompts."""
+        """Chats that mostly end with a question hold no answers: they are prompts."""
         column = list_column(sample, NAMES, is_message)
         if column is None or is_mostly(sample, lambda row: ends_with_question(row.get(column))):
             return None

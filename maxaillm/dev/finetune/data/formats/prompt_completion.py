@@ -114,19 +114,19 @@ class PromptCompletion(DataFormat):
 
 
 def is_pair(sample: Sequence[Row], prompt: str | None, completion: str | None) -> bool:
-    """Whether both are texts, and no talk or label that a table's cell holds."""
+    """Whether both are texts, and no chat or label that a table's cell holds."""
     if prompt is None or completion is None:
         return False
     if prompt.strip().lower() == "text" and completion.strip().lower() in LABELS:
         is_judged = are_labels(sample, completion) or are_numbers(sample, completion)
         return not is_judged and not is_mostly(sample, lambda row: is_list(row.get(completion)))
-    return not is_mostly(sample, lambda row: is_talk(row.get(prompt)))
+    return not is_mostly(sample, lambda row: is_chat(row.get(prompt)))
 
 
 def is_list(value: object) -> bool:
     return items_of(value) is not None
 
 
-def is_talk(value: object) -> bool:
+def is_chat(value: object) -> bool:
     items = items_of(value)
     return bool(items) and all(map(is_turn, items or ()))

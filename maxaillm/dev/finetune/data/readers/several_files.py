@@ -1,4 +1,4 @@
-"""Several files of an archive, each of a split by its name, as one data set: file by file."""
+"""Several files of an archive, each of a split by its name, as one dataset: file by file."""
 
 from __future__ import annotations
 

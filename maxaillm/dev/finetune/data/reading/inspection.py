@@ -1,4 +1,4 @@
-"""What accepted rows pass through on their way into a data set: counted, stored, looked at."""
+"""What accepted rows pass through on their way into a dataset: counted, stored, looked at."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNTED_CLASSES = 10_000
 
 
 class Inspection:
-    """The rows of one data set: passes them on, and tells what deserves a look."""
+    """The rows of one dataset: passes them on, and tells what deserves a look."""
 
     def __init__(
         self, on_batch: Callable[[Batch], object], on_finding: Callable[[Finding], object]

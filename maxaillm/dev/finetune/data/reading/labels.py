@@ -1,4 +1,4 @@
-"""The classes of a labelled data set, and what is odd about them."""
+"""The classes of a labelled dataset, and what is odd about them."""
 
 from __future__ import annotations
 

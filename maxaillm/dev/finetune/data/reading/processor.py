@@ -35,7 +35,7 @@ class DataProcessor(ABC):
 
 
 class RawRow(BaseModel):
-    """A row as the file has it, and the part of the data set that it is in."""
+    """A row as the file has it, and the part of the dataset that it is in."""
 
     model_config = ConfigDict(frozen=True)
     row: dict[str, Any]

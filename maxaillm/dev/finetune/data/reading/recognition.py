@@ -1,4 +1,4 @@
-"""Which format a data set is in, or what its owner has to be asked."""
+"""Which format a dataset is in, or what its owner has to be asked."""
 
 from __future__ import annotations
 

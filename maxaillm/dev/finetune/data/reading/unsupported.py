@@ -16,7 +16,7 @@ Columns = dict[str, list[Any]]
 
 
 class Kind(NamedTuple):
-    """A family of data sets that no format reads, how to tell it, and what to do with it."""
+    """A family of datasets that no format reads, how to tell it, and what to do with it."""
 
     words: str
     keys: str
@@ -110,7 +110,7 @@ KINDS = (
         "a tree of single messages",
         "parent_id and role",
         is_message_tree,
-        "Write a row for each talk: messages, a list of {role, content}.",
+        "Write a row for each chat: messages, a list of {role, content}.",
     ),
 )
 """Refused before any format looks at them: one may take a part for the whole."""

@@ -1,4 +1,4 @@
-"""A data set made of stored ones: by a recipe of fixes. What comes out is checked again."""
+"""A dataset made of stored ones: by a recipe of fixes. What comes out is checked again."""
 
 from __future__ import annotations
 

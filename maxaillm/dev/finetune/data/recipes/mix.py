@@ -101,7 +101,7 @@ def one_kind(sources: Sequence[Source]) -> type[Example]:
             one, other = (KIND_WORDS[each.store.kind.__name__] for each in (first, source))
             raise DataError(
                 f"“{first.name}” holds {one}, “{source.name}” holds {other}: they can't be joined.",
-                "Join data sets of one kind.",
+                "Join datasets of one kind.",
                 code="different_kinds",
             )
         if not 0 <= source.times <= MAX_TIMES:

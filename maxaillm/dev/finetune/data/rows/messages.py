@@ -1,4 +1,4 @@
-"""Turns of a talk as files write them: {role, content}, {from, value}, typed parts, texts."""
+"""Turns of a chat as files write them: {role, content}, {from, value}, typed parts, texts."""
 
 from __future__ import annotations
 

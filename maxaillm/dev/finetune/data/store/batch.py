@@ -45,7 +45,7 @@ class Texts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Rows of one kind that follow each other in a data set."""
+    """Rows of one kind that follow each other in a dataset."""
 
     kind: type[Example]
     numbers: Sequence[int]
@@ -110,14 +110,14 @@ class Batch:
 
     @cached_property
     def splits(self) -> list[str]:
-        """For each row the part of the data set it belongs to; "train" where it names none."""
+        """For each row the part of the dataset it belongs to; "train" where it names none."""
         return [example.get("split", "train") for example in self.examples]
 
 
 def pieces_of(example: StoredExample) -> Iterator[Piece]:
-    is_talk = "chosen" not in example and "completion" not in example
+    is_chat = "chosen" not in example and "completion" not in example
     for turn in example.get("messages", ()):
-        learned = is_talk and turn["role"] == "assistant" and turn.get("weight") != 0
+        learned = is_chat and turn["role"] == "assistant" and turn.get("weight") != 0
         yield Piece(turn["content"], turn["role"], learned)
     wanted = {"chosen": True, "rejected": False, "completion": example.get("desirable", True)}
     for way, is_wanted in wanted.items():
@@ -137,10 +137,10 @@ def texts_of_turns(table: pa.Table) -> Texts:
     import numpy as np
     import pyarrow.compute as pc
 
-    talks = table["messages"].combine_chunks()
-    content, role, weight = (talks.flatten().field(name) for name in ("content", "role", "weight"))
-    lengths = talks.value_lengths().to_numpy(zero_copy_only=False)
-    rows = np.repeat(np.arange(len(talks)), lengths)
+    chats = table["messages"].combine_chunks()
+    content, role, weight = (chats.flatten().field(name) for name in ("content", "role", "weight"))
+    lengths = chats.value_lengths().to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(len(chats)), lengths)
     in_loss = pc.not_equal(pc.fill_null(weight, 1.0), 0.0)
     learned = pc.and_(pc.equal(role, "assistant"), in_loss).to_numpy(zero_copy_only=False)
     return Texts(content, rows, role, learned, np.ones(len(rows), np.bool_))

@@ -19,12 +19,12 @@ def with_texts(example: StoredExample, change: Callable[[Piece], str]) -> Stored
     Words with a tag each are given one by one; one that would be left empty stays.
     """
     changed: StoredExample = {}
-    is_talk = "chosen" not in example and "completion" not in example
+    is_chat = "chosen" not in example and "completion" not in example
     for name, is_answer in WAYS:
         if name in example:
             changed[name] = [
                 changed_turn(
-                    turn, change, is_answer=is_answer or (is_talk and turn.get("weight") != 0)
+                    turn, change, is_answer=is_answer or (is_chat and turn.get("weight") != 0)
                 )
                 for turn in example[name]
             ]

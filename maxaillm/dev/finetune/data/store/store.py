@@ -1,4 +1,4 @@
-"""Rows of a data set on the disk: a Parquet file, written once, of which any page is read alone."""
+"""Rows of a dataset on the disk: a Parquet file, written once, of which any page is read alone."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ class RowStore:
             self.file = pq.ParquetFile(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise DataError(
-                f"The rows in {path.name} can't be read: {error}", "Check the data set again."
+                f"The rows in {path.name} can't be read: {error}", "Check the dataset again."
             ) from error
         kind = kind_of(self.file.schema_arrow)
         if kind is None:
-            raise DataError(f"{path.name} holds no rows of ours.", "Upload it as a data set.")
+            raise DataError(f"{path.name} holds no rows of ours.", "Upload it as a dataset.")
         self.kind = kind
         facts = self.file.metadata
         sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]

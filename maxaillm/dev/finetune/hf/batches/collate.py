@@ -135,7 +135,7 @@ def tensors(batch: dict[str, Array], tokens: int) -> Batch:
     return made | {"tokens": tokens}
 
 
-class Division(NamedTuple):
+class BatchLayout(NamedTuple):
     """How the sequences of a step are divided: into batches one after another, each over all
     processes."""
 
@@ -163,21 +163,21 @@ class BatchOrder(Sampler[list[int]]):
     """
 
     def __init__(
-        self, sequences: Sequences, division: Division, seed: int, collator: Collator
+        self, sequences: Sequences, layout: BatchLayout, seed: int, collator: Collator
     ) -> None:
-        self.sequences, self.division, self.seed = sequences, division, seed
+        self.sequences, self.layout, self.seed = sequences, layout, seed
         self.collator = collator
         self.set_epoch(0)
 
     def __len__(self) -> int:
-        steps, rest = divmod(len(self.sequences), self.division.step)
-        return steps * self.division.batches + ceil(rest / self.division.at_once)
+        steps, rest = divmod(len(self.sequences), self.layout.step)
+        return steps * self.layout.batches + ceil(rest / self.layout.at_once)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = self.collator.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        size, rank, processes = self.division.at_once, self.division.rank, self.division.processes
+        size, rank, processes = self.layout.at_once, self.layout.rank, self.layout.processes
         for step in self.steps():
             for at in range(0, len(step), size):
                 yield step[at : at + size][rank::processes]
@@ -185,7 +185,7 @@ class BatchOrder(Sampler[list[int]]):
     def steps(self) -> Iterator[list[int]]:
         """The sequences of each step; unless packed, those of a step are of like length."""
         chance = np.random.default_rng([self.seed, self.epoch])
-        order, size = chance.permutation(len(self.sequences)), self.division.step
+        order, size = chance.permutation(len(self.sequences)), self.layout.step
         if self.sequences.packed:
             yield from (step.tolist() for step in cut(order, size))
             return

@@ -50,7 +50,7 @@ class Ragged:
 
 
 class Rows:
-    """What a task makes of a data set. `labels` are whole numbers, or floats for figures."""
+    """What a task makes of a dataset. `labels` are whole numbers, or floats for figures."""
 
     def __init__(self, tokens: Ragged, labels: Ragged, examples: npt.NDArray[np.int64]) -> None:
         self.tokens, self.labels, self.examples = tokens, labels, examples

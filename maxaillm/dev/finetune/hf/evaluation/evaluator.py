@@ -29,7 +29,7 @@ BATCH = 8
 Scores = dict[str, JsonValue]
 
 
-class Judge:
+class HeldOutEvaluator:
     """Measures a model on the same held-out rows each time, by the same metrics.
 
     With `intervals`, each metric comes with where it lies with 95 % probability.
@@ -106,7 +106,7 @@ def evaluate_file(
     require_rows(found, f"rows of {path.name}")
     packed = task.packs and keeps_rows_apart(model)
     sequences = Sequences(found.rows, packed=packed, width=width)
-    judge = Judge(task, tokenizer, sequences, serving(task.name, names), intervals=True)
+    judge = HeldOutEvaluator(task, tokenizer, sequences, serving(task.name, names), intervals=True)
     scores = judge.scores(model) | judge.answer_scores(model)
     if unfit := [name for name in names if name not in scores]:
         raise DataError(

@@ -41,7 +41,7 @@ Array = npt.NDArray[Any]
 def held_out(
     dataset: Any, name: str, model: PreTrainedModel, tokenizer: Tokenizer, width: int
 ) -> tuple[ModelTask, Sequences]:
-    """A data set's rows as a task has them, and the task. Raises DataError where there are none."""
+    """A dataset's rows as a task has them, and the task. Raises DataError where there are none."""
     if isinstance(dataset, Sequences) and dataset.task is not None:
         if dataset.task.name != name:
             message = f"The rows were prepared for {dataset.task.name}."
@@ -91,7 +91,7 @@ def rows_of_dicts(
     """
     if isinstance(dataset, Mapping):
         raise DataError(
-            f"The data set has parts: {', '.join(map(str, dataset))}.", "Give one of them."
+            f"The dataset has parts: {', '.join(map(str, dataset))}.", "Give one of them."
         )
     rows = [dict(row) for row in dataset]
     if rows and "input_ids" in rows[0]:
@@ -155,7 +155,7 @@ def said_and_right(
 
 
 def require_memory(held_bytes: Sequence[int], batches: int) -> None:
-    """Logits of a whole data set are large: say so before the machine is full."""
+    """Logits of a whole dataset are large: say so before the machine is full."""
     rest = held_bytes[-1] * max(0, batches - len(held_bytes))
     needed = 2 * rest + sum(held_bytes)  # what is to come, and then all of it joined
     free = psutil.virtual_memory().available

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, set_seed
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.config import RunConfig, deepspeed
-from maxaillm.dev.finetune.config.compatibility import settled
+from maxaillm.dev.finetune.config.compatibility import resolve_defaults
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.kernels import malloc
 from maxaillm.dev.finetune.hf.kernels.packed_attention import take_documents_apart
@@ -70,7 +70,7 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     folder = loading.fetch(config.model.name)
     settings = check_folder(folder)
     task = surveyed or survey(config, settings)
-    config = settled(config, task.kind, settings)
+    config = resolve_defaults(config, task.kind, settings)
     task = task.under(config)
     task.check_model(config.model.name, settings)
     say_checkpointing(config, attempt)

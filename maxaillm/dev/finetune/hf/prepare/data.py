@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.components.plugins import processors
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.config.compatibility import settled
+from maxaillm.dev.finetune.config.compatibility import resolve_defaults
 from maxaillm.dev.finetune.data.formats import Conversation, Example
 from maxaillm.dev.finetune.data.reading.examples import has_split
 from maxaillm.dev.finetune.data.reading.processor import read_raw_rows
@@ -42,7 +42,7 @@ def survey(
         if first is None:
             raise DataError(f"{source} has no rows.", "Choose a file with rows in it.")
         kind = type(first)
-    config = settled(config, kind, settings)
+    config = resolve_defaults(config, kind, settings)
     task = model_task(str(config.task))(config, kind)
     task.survey(examples or (lambda: training_examples(config)), settings)
     return task

@@ -1,4 +1,4 @@
-"""What the model will see of a data set in a run, before the run: tokens, states, figures.
+"""What the model will see of a dataset in a run, before the run: tokens, states, figures.
 
 Needs the tokenizer and `config.json` of a model, not its weights.
 """
@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from transformers import AutoConfig, PreTrainedModel
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.config.compatibility import settled
+from maxaillm.dev.finetune.config.compatibility import resolve_defaults
 from maxaillm.dev.finetune.data.formats import Example
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.loading import TEXT_FILES, context_length, download, load_tokenizer
@@ -43,7 +43,7 @@ class TokenView:
         folder = open_folder(config.model.name)
         settings = read_json(folder / "config.json")
         task = surveyed(config, settings, places)
-        self.config = settled(config, task.kind, settings)
+        self.config = resolve_defaults(config, task.kind, settings)
         self.task = task.under(self.config)
         self.task.check_model(config.model.name, settings)
         self.tokenizer = load_tokenizer(folder)

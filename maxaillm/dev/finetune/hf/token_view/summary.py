@@ -1,4 +1,4 @@
-"""What a run would see of a whole data set: lengths, what is cut, trained and packed."""
+"""What a run would see of a whole dataset: lengths, what is cut, trained and packed."""
 
 from __future__ import annotations
 

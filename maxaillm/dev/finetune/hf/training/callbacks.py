@@ -113,7 +113,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         saved = checkpoints.commit(staged, folder / f"step-{step:07d}", step, self.facts)
         keep = self.config.training.save_total_limit
         checkpoints.prune(folder, keep, state.best_global_step)
-        self.attempt.tell(
+        self.attempt.emit(
             "checkpoint",
             step,
             folder=str(saved.folder.relative_to(self.attempt.folder.root)),
@@ -123,7 +123,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
 
     def log(self, state: TrainerState, step: int) -> None:
         seconds = self.step_seconds or 1e-9
-        self.attempt.tell(
+        self.attempt.emit(
             "log",
             step,
             loss=sum(self.losses) / len(self.losses),
@@ -155,7 +155,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         if self.evaluate is None:
             return
         scores, step = distributed.agreed_scores(self.evaluate()), state.global_step
-        self.attempt.tell("eval", step, **scores)
+        self.attempt.emit("eval", step, **scores)
         if self.is_better(scores, state.best_metric):
             state.best_metric = scores[self.config.training.metric_for_best_model]
             state.best_global_step = step

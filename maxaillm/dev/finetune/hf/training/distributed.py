@@ -29,7 +29,7 @@ ACTIONS: tuple[StopAction | None, ...] = (None, *get_args(StopAction))
 
 
 def join(device: torch.device) -> None:
-    """Meet the other processes of the run, if there are any; on CPUs they talk by gloo, on GPUs
+    """Meet the other processes of the run, if there are any; on CPUs they meet by gloo, on GPUs
     by nccl, and about decisions by gloo always. Raises FineTuneError where nobody says how."""
     if device.type == "cuda":
         torch.cuda.set_device(device)

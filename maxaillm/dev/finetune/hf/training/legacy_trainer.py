@@ -1,7 +1,7 @@
 """Hugging Face's Trainer for programs written against older versions of it, or for our data.
 
 The specification's own examples are such programs: arguments as a dict, `compute_loss` without
-the number of items, data sets that `prepare_data` gave.
+the number of items, datasets that `prepare_data` gave.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
 
 
 class InputsOnly:
-    """Batches of our data sets with what a model takes, and nothing besides."""
+    """Batches of our datasets with what a model takes, and nothing besides."""
 
     def __init__(self, dataset: Sequences, tokenizer: Any) -> None:
         pad = int(getattr(tokenizer, "pad_token_id", None) or 0)

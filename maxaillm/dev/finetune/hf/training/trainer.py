@@ -16,7 +16,13 @@ from transformers.trainer_utils import set_seed
 from transformers.utils import is_liger_kernel_available
 
 from maxaillm.dev.finetune.config import RunConfig, deepspeed
-from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder, Division, Loader, Sequences
+from maxaillm.dev.finetune.hf.batches.collate import (
+    Batch,
+    BatchLayout,
+    BatchOrder,
+    Loader,
+    Sequences,
+)
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.loading import DTYPES
 from maxaillm.dev.finetune.hf.loading.memory import lacks_memory
@@ -67,10 +73,10 @@ class StepTrainer(Trainer):  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Loader:
         args = self.args
-        division = Division(
+        layout = BatchLayout(
             args.train_batch_size, args.gradient_accumulation_steps, process_count(), rank()
         )
-        order = self.order(self.sequences, division, args.seed, self.data_collator)
+        order = self.order(self.sequences, layout, args.seed, self.data_collator)
         return Loader(
             self.sequences,
             order,

@@ -13,7 +13,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, TuneMethod
 from maxaillm.dev.finetune.methods.shared.virtual_tokens import why_none
-from maxaillm.dev.finetune.model_files.shapes import HEADS, LAYERS, WIDTH, Blueprint, Layer
+from maxaillm.dev.finetune.model_files.shapes import HEADS, LAYERS, WIDTH, Layer, ModelShapes
 from maxaillm.dev.finetune.tasks.names import EVERY_TASK
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ class PeftMethod(TuneMethod):
     fixed: ClassVar[Mapping[str, Any]] = {}
     """Options of that class that make the method what it is."""
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
         """The options in PEFT's words, for a model and a run."""
         return {**self.model_dump(exclude={"name"}), **self.fixed}
 
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         import peft
 
-        options = self.options(Blueprint.of(model), plan)
+        options = self.options(ModelShapes.of(model), plan)
         self.make_room(model)
         if getattr(model, "is_quantized", False):
             model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
@@ -84,7 +84,7 @@ class LayerMethod(PeftMethod):
         if not cls.on_conv1d:
             to_linear(model)
 
-    def layers(self, base: Blueprint) -> list[Layer]:
+    def layers(self, base: ModelShapes) -> list[Layer]:
         """The layers that are adapted."""
         return base.targets(self.target_modules)
 
@@ -92,7 +92,7 @@ class LayerMethod(PeftMethod):
         """The method with options that these layers can take."""
         return self
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
         options = super().options(base, plan)
         fitted = self.fitted(self.layers(base)).model_dump(include=set(options))
         for name, value in fitted.items():
@@ -101,7 +101,7 @@ class LayerMethod(PeftMethod):
                 plan.warn(message, f"Set tuning.{name} to {value} to silence this.")
         return {**options, **fitted, "target_modules": self.layer_names(base, plan)}
 
-    def layer_names(self, base: Blueprint, plan: Plan) -> list[str]:
+    def layer_names(self, base: ModelShapes, plan: Plan) -> list[str]:
         if self.target_modules is None:
             return [layer.name for layer in self.layers(base)]
         found = base.resolve(self.target_modules)
@@ -113,7 +113,7 @@ class LayerMethod(PeftMethod):
             )
         return found.names
 
-    def count_trainable(self, base: Blueprint) -> int:
+    def count_trainable(self, base: ModelShapes) -> int:
         layers = self.layers(base)
         fitted = self.fitted(layers)
         return sum(fitted.count(layer) for layer in layers)
@@ -122,7 +122,7 @@ class LayerMethod(PeftMethod):
     def count(self, layer: Layer) -> int:
         """Trained numbers of one layer."""
 
-    def kept_values(self, base: Blueprint) -> float:
+    def kept_values(self, base: ModelShapes) -> float:
         return sum(self.kept(layer) for layer in self.layers(base))
 
     def kept(self, layer: Layer) -> float:
@@ -198,7 +198,7 @@ class PromptMethod(PeftMethod):
     def virtual_tokens(self) -> int:
         return self.num_virtual_tokens
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
         sizes = {
             "num_layers": layers_of(base),
             "token_dim": width_of(base),
@@ -234,7 +234,7 @@ class PrefixMethod(PromptMethod):
     checkpoints_gradients: ClassVar[bool] = False
     as_cache: ClassVar[bool] = True
 
-    def options(self, base: Blueprint, plan: Plan) -> dict[str, Any]:
+    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
         own = base.settings.get("d_kv")
         sizes = {"token_dim": kv_width_of(base)} if own else {}
         return {**super().options(base, plan), **sizes}
@@ -248,26 +248,26 @@ def new_modules(fresh: Sequence[str]) -> list[str] | None:
     return sorted(name for name in outer if not OWN_HEAD.search(name)) or None
 
 
-def width_of(base: Blueprint) -> int:
+def width_of(base: ModelShapes) -> int:
     return base.number(*WIDTH)
 
 
-def layers_of(base: Blueprint) -> int:
+def layers_of(base: ModelShapes) -> int:
     return base.number(*LAYERS)
 
 
-def heads_of(base: Blueprint) -> int:
+def heads_of(base: ModelShapes) -> int:
     return base.number(*HEADS)
 
 
-def kv_width_of(base: Blueprint) -> int:
+def kv_width_of(base: ModelShapes) -> int:
     """Width of a layer's keys: fewer heads may have them, and T5's are of a width of their own."""
     heads = heads_of(base)
     own = base.settings.get("d_kv") or base.settings.get("head_dim") or width_of(base) // heads
     return int(own) * int(base.settings.get("num_key_value_heads") or heads)
 
 
-def prompts_of(base: Blueprint) -> int:
+def prompts_of(base: ModelShapes) -> int:
     """PEFT gives encoder and decoder virtual tokens of their own."""
     return 2 if base.settings.get("is_encoder_decoder") else 1
 

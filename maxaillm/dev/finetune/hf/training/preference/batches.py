@@ -80,7 +80,7 @@ class FixedOrder(BatchOrder):
         now, self.epoch = self.epoch, 0
         made = list(super().steps())
         self.epoch = now
-        short = [made.pop()] if len(made[-1]) < self.division.step else []
+        short = [made.pop()] if len(made[-1]) < self.layout.step else []
         for number in np.random.default_rng([self.seed, now]).permutation(len(made)):
             yield made[number]
         yield from short

@@ -38,11 +38,11 @@ class PreferenceEncoder(Encoder):
     """Writes each answer with its prompt as a conversation is written for training."""
 
     def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
-        talks = [talks_of(example) for _, example in batch]
-        numbered = list(enumerate(talk for several in talks for talk, _ in several))
+        chats = [chats_of(example) for _, example in batch]
+        numbered = list(enumerate(chat for several in chats for chat, _ in several))
         whole = {row.example: row for row in self.plain().conversations(numbered)}
         at = 0
-        for (number, _), several in zip(batch, talks, strict=True):
+        for (number, _), several in zip(batch, chats, strict=True):
             written = [whole.get(at + place) for place in range(len(several))]
             at += len(several)
             if None in written:
@@ -57,7 +57,7 @@ class PreferenceEncoder(Encoder):
     def refusal_of(self, several: Sequence[tuple[Conversation, bool]]) -> str:
         """Why an example can't be written; asked for alone, as a batch has many reasons."""
         alone = self.plain()
-        list(alone.conversations([(0, talk) for talk, _ in several]))
+        list(alone.conversations([(0, chat) for chat, _ in several]))
         return next(iter(alone.dropped))
 
     def joined(self, written: list[Tokens], goods: list[bool], number: int) -> Iterator[Tokens]:
@@ -79,19 +79,19 @@ class PreferenceEncoder(Encoder):
         yield Tokens(ids, labels, number)
 
 
-def talks_of(example: Example) -> list[tuple[Conversation, bool]]:
+def chats_of(example: Example) -> list[tuple[Conversation, bool]]:
     """Each answer with its prompt, and whether it is as it should be."""
     if isinstance(example, Preference):
         return [
-            (talk(example.messages, example.chosen), True),
-            (talk(example.messages, example.rejected), False),
+            (chat(example.messages, example.chosen), True),
+            (chat(example.messages, example.rejected), False),
         ]
     if isinstance(example, Judged):
-        return [(talk(example.messages, example.completion), example.desirable)]
+        return [(chat(example.messages, example.completion), example.desirable)]
     raise TypeError(f"{type(example).__name__} has no answer that was judged")
 
 
-def talk(prompt: Sequence[Message], answer: Sequence[Message]) -> Conversation:
+def chat(prompt: Sequence[Message], answer: Sequence[Message]) -> Conversation:
     """A conversation of which only the answer is learned."""
     seen = [message.model_copy(update={"weight": 0}) for message in prompt]
     return Conversation(messages=[*seen, *answer])

@@ -87,7 +87,7 @@ class ModelTask(ABC):
     """What is not seen from a row alone."""
 
     def __init__(self, config: RunConfig, kind: type[Example] | None = None) -> None:
-        """`kind`: what the data set holds, where it is known."""
+        """`kind`: what the dataset holds, where it is known."""
         self.config, self.kind = config, kind or TASKS[self.name].learns_from[0]
 
     @property

@@ -40,11 +40,11 @@ class CausalEncoder(Encoder):
 
     def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
         texts = [(number, example) for number, example in batch if isinstance(example, Text)]
-        talks = [(n, example) for n, example in batch if isinstance(example, Conversation)]
+        chats = [(n, example) for n, example in batch if isinstance(example, Conversation)]
         yield from self.documents(texts)
-        yield from self.conversations(talks)
+        yield from self.conversations(chats)
         self.drop(
-            "A row with a class has no answer to learn.", len(batch) - len(texts) - len(talks)
+            "A row with a class has no answer to learn.", len(batch) - len(texts) - len(chats)
         )
 
     def documents(self, texts: list[tuple[int, Text]]) -> Iterator[Tokens]:
@@ -60,13 +60,13 @@ class CausalEncoder(Encoder):
                 chunk = whole[start : start + width]
                 yield from self.kept(Tokens(chunk, [IGNORED, *chunk[1:]], number))
 
-    def conversations(self, talks: list[tuple[int, Conversation]]) -> Iterator[Tokens]:
-        if talks:
+    def conversations(self, chats: list[tuple[int, Conversation]]) -> Iterator[Tokens]:
+        if chats:
             self.tokenizer.chat_template = template_of(self.tokenizer)
         rendered: list[tuple[int, Rendered]] = []
-        for number, talk in talks:
+        for number, chat in chats:
             try:
-                rendered.append((number, render(self.tokenizer, talk.messages)))
+                rendered.append((number, render(self.tokenizer, chat.messages)))
             except UnfitConversationError as error:
                 self.drop(str(error))
         if not rendered:

@@ -25,7 +25,7 @@ from maxaillm.dev.finetune.model_files.card import TaskCard
 
 
 class TagEncoder(Encoder):
-    """Words as the data set has them. The first piece of a word carries its tag (Devlin et al.
+    """Words as the dataset has them. The first piece of a word carries its tag (Devlin et al.
     2019, section 5.3), so that each word is learned and counted once."""
 
     def __init__(self, tokenizer: Tokenizer, width: int, tags: Sequence[str]) -> None:
