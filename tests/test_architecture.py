@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +35,7 @@ OURS = (
 )
 PAGES = sorted((ROOT / "templates").rglob("*.html"))
 SUFFIXES = {".py", ".js", ".css", ".html"}
+KINDS = {"methods", "losses", "metrics", "exports", "formats", "checks", "fixes", "readers"}
 
 
 def our_files() -> list[Path]:
@@ -42,6 +47,12 @@ def our_files() -> list[Path]:
     ]
 
 
+def our_modules() -> list[Path]:
+    packages = {"maxaillm", "maxft_site", "jobs", "datasets_app"}
+    files = (path for path in our_files() if path.suffix == ".py")
+    return [path for path in files if path.relative_to(ROOT).parts[0] in packages]
+
+
 def test_web_process_stays_light():
     code = "import maxft_site.asgi, sys; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run(
@@ -50,9 +61,55 @@ def test_web_process_stays_light():
     assert not HEAVY & set(done.stdout.split())
 
 
-@pytest.mark.parametrize("path", our_files(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_file_is_a_room_not_a_hall(path):
-    assert len(path.read_text().splitlines()) <= 300
+def test_no_file_has_more_than_300_lines():
+    assert [path for path in our_files() if len(path.read_text().splitlines()) > 300] == []
+
+
+def test_a_folder_holds_at_most_15_modules():
+    """A new concept gets a room. Components of a kind, files of a format, may be more."""
+    modules = Counter(path.parent for path in our_modules() if path.name != "__init__.py")
+    assert {path: n for path, n in modules.items() if n > 15 and path.name not in KINDS} == {}
+
+
+def test_every_room_and_module_says_what_it_is():
+    modules = {path: ast.parse(path.read_text()) for path in our_modules()}
+    assert [path for path, tree in modules.items() if not ast.get_docstring(tree)] == []
+
+
+VIOLATIONS = {
+    "Inside jobs": ("jobs/cupboard/__init__.py", '"""A room on no floor."""\n'),
+    "Inside the engine's data": (
+        "maxaillm/dev/finetune/data/rows/splits.py",
+        "from maxaillm.dev.finetune.data.store import store\n",
+    ),
+    "No circles, at any depth": (
+        "jobs/services/transitions.py",
+        "def late():\n    from jobs.services import runs\n",
+    ),
+    "Components stand alone": (
+        "maxaillm/dev/finetune/metrics/bleu.py",
+        "from maxaillm.dev.finetune.metrics import chrf\n",
+    ),
+    "The engine knows no web framework": ("maxaillm/dev/finetune/errors.py", "import django\n"),
+}
+"""For a contract of import-linter, a file and a line in it that break it."""
+
+
+@pytest.mark.parametrize("contract", VIOLATIONS)
+def test_contract_catches_a_planted_violation(contract, tmp_path):
+    for name in ("maxaillm", "jobs", "datasets_app", "maxft_site"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.safetensors")
+        )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    name, line = VIOLATIONS[contract]
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    with (tmp_path / name).open("a") as file:
+        file.write(line)
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{contract} BROKEN" in done.stdout
 
 
 def test_tests_of_real_processes_lie_where_they_are_looked_for():
@@ -63,10 +120,10 @@ def test_tests_of_real_processes_lie_where_they_are_looked_for():
             assert any(path.is_relative_to(ROOT / folder) for folder in listed), path
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_components_get_explicit_arguments(path):
-    includes = re.findall(r"{%\s*include[^%]*components/[^%]*%}", path.read_text())
-    assert [tag for tag in includes if not re.search(r"\bonly\s*%}", tag)] == []
+def test_components_get_explicit_arguments():
+    include = re.compile(r"{%\s*include[^%]*components/[^%]*%}")
+    tags = [(path, tag) for path in PAGES for tag in include.findall(path.read_text())]
+    assert [found for found in tags if not re.search(r"\bonly\s*%}", found[1])] == []
 
 
 def test_only_tokens_hold_colours():
@@ -84,18 +141,21 @@ COMPONENTS = [cls for registry in (methods, metrics, losses) for cls in registry
 OPTIONS = list(dict.fromkeys([*sections(RunConfig), *COMPONENTS]))
 
 
-@pytest.mark.parametrize("schema", OPTIONS, ids=lambda cls: cls.__name__)
-def test_every_option_has_words(schema):
+def test_every_option_has_words():
+    assert [name for schema in OPTIONS for name in options_without_words(schema)] == []
+
+
+def options_without_words(schema: type[BaseModel]) -> Iterator[str]:
     for name, info in schema.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         is_section = bool(models_in(info.annotation)) and not info.title
         if (name == "name" and issubclass(schema, tuple(COMPONENTS))) or is_section:
             continue
-        assert info.title, name
-        assert info.description or extra.get("hidden"), name
+        if not info.title or not (info.description or extra.get("hidden")):
+            yield f"{schema.__name__}.{name}"
 
 
-@pytest.mark.parametrize("cls", [*COMPONENTS, *formats.values()], ids=lambda cls: cls.__name__)
-def test_every_component_says_what_it_is(cls):
-    assert cls.label
-    assert cls.__doc__ and cls.__doc__.strip().endswith(".")
+def test_every_component_says_what_it_is():
+    for cls in (*COMPONENTS, *formats.values()):
+        assert cls.label, cls
+        assert cls.__doc__ and cls.__doc__.strip().endswith("."), cls
