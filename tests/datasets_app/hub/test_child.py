@@ -45,9 +45,7 @@ def test_more_splits_than_can_be_shown_are_refused() -> None:
         offer_of("ada/chats", [Subset("one", splits), Subset("two", splits)])
 
 
-def test_what_databases_refuse_is_not_stored(
-    alice: User, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_databases_refuse_is_not_stored(alice: User, queue: FakeQueue) -> None:
     asked: dict[str, Any] = {"subset": "a\0", "splits": {"b\0": "train"}}
     origin = import_from_hub(owner=alice, hub="ada/chats", **asked).origin or {}
     assert (origin["subset"], origin["splits"]) == ("a␀", {"b␀": "train"})
