@@ -1,13 +1,15 @@
 """Writes docs/checks.md: the quality checks and the fixes, as their classes describe them.
 
-Run: python -m docs.check_table
+Run: python -m docs.check_table [--check]
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.generated import write_or_check
 from maxaillm.dev.finetune.data.checks import checks
 from maxaillm.dev.finetune.data.fixes import fixes
 from maxaillm.dev.finetune.data.formats import formats
@@ -22,9 +24,9 @@ it will change. Each is one file, in `maxaillm/dev/finetune/data/checks/`, `fixe
 """
 
 
-def main() -> None:
-    PAGE.write_text("\n".join([TEXT, *check_lines(), "", *fix_lines(), "", *format_lines(), ""]))
-    print(f"{len(checks)} checks, {len(fixes)} fixes, {len(formats)} formats: {PAGE}")
+def main() -> int:
+    lines = [TEXT, *check_lines(), "", *fix_lines(), "", *format_lines(), ""]
+    return write_or_check(PAGE, "\n".join(lines))
 
 
 def check_lines() -> Iterator[str]:
@@ -48,4 +50,4 @@ def format_lines() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

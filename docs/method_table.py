@@ -1,6 +1,6 @@
-"""Writes docs/methods.md: which method serves which task on which family; `--check` only compares.
+"""Writes docs/methods.md: which method serves which task on which family.
 
-Run: python -m docs.method_table
+Run: python -m docs.method_table [--check]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from docs.generated import write_or_check
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.training.tasks import model_task
@@ -65,11 +66,7 @@ Some of these do not go with every family:
 
 
 def main() -> int:
-    page = text()
-    if "--check" in sys.argv[1:]:
-        return int(not PAGE.exists() or PAGE.read_text() != page)
-    PAGE.write_text(page)
-    return 0
+    return write_or_check(PAGE, text())
 
 
 def text() -> str:

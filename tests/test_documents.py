@@ -1,0 +1,69 @@
+"""Documents name files and tests that exist, and generated pages are as their makers make them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real_data import ROOT, TEST_DATA
+
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    ROOT / "benchmarks" / "README.md",
+]
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)")
+NAMED = re.compile(
+    r"`((?:maxaillm|maxft_site|jobs|datasets_app|templates|static|tests|docs|benchmarks)/[^`\s<>*…]+)`"
+)
+
+
+def named_in(page: Path) -> Iterator[tuple[Path, str]]:
+    """Paths that a page links to or names, and the test behind `::`."""
+    text = page.read_text()
+    for link in LINK.findall(text):
+        yield page.parent / link, ""
+    for name in NAMED.findall(text):
+        path, _, test = name.partition("::")
+        yield ROOT / path, test
+
+
+def test_what_documents_name_is_there():
+    missing = [
+        (page.name, str(path), test)
+        for page in PAGES
+        for path, test in named_in(page)
+        if not path.exists() or (test and test not in functions_of(path))
+    ]
+    assert missing == []
+
+
+def functions_of(path: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "name")}
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
+MAKERS = [
+    "docs.check_table",
+    "docs.method_table",
+    pytest.param(
+        "docs.data_files",
+        marks=pytest.mark.skipif(not TEST_DATA.is_dir(), reason="needs MAXFT_TEST_DATA"),
+    ),
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_generated_pages_are_up_to_date(maker):
+    command = [sys.executable, "-m", maker, "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
