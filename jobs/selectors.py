@@ -35,9 +35,9 @@ def events_after(run: Run | int, seq: int, limit: int) -> list[EventItem]:
 
 STATES: dict[str, tuple[str, Q]] = {
     "active": ("Active", Q(status__in=[*ACTIVE, Status.QUEUED, Status.PAUSED])),
-    "finished": ("Finished", Q(status=Status.SUCCEEDED)),
-    "failed": ("Failed", Q(status=Status.FAILED)),
-    "stopped": ("Stopped", Q(status=Status.CANCELLED)),
+    "finished": (Status.SUCCEEDED.label, Q(status=Status.SUCCEEDED)),
+    "failed": (Status.FAILED.label, Q(status=Status.FAILED)),
+    "stopped": (Status.CANCELLED.label, Q(status=Status.CANCELLED)),
 }
 """How the list of runs can be narrowed by state."""
 

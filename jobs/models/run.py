@@ -23,10 +23,10 @@ class Status(models.TextChoices):
     SAVING = "saving"
     PAUSING = "pausing"
     PAUSED = "paused"
-    CANCELLING = "cancelling"
-    SUCCEEDED = "succeeded"
+    CANCELLING = "cancelling", "Stopping"
+    SUCCEEDED = "succeeded", "Finished"
     FAILED = "failed"
-    CANCELLED = "cancelled"
+    CANCELLED = "cancelled", "Stopped"
 
 
 S = Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jobs.models import ENDED, Run, Status
+from jobs.models import ACTIVE, ENDED, Run, Status
 
 
 class Look(NamedTuple):
@@ -15,19 +15,14 @@ class Look(NamedTuple):
     icon: str = ""
 
 
-LOOKS: dict[str, Look] = {
-    Status.DRAFT: Look("", "Draft", "edit"),
-    Status.QUEUED: Look("", "Queued"),
-    Status.STARTING: Look("active", "Starting"),
-    Status.RUNNING: Look("active", "Running"),
-    Status.SAVING: Look("active", "Saving"),
-    Status.PAUSING: Look("active", "Pausing"),
-    Status.PAUSED: Look("note", "Paused", "pause"),
-    Status.CANCELLING: Look("active", "Stopping"),
-    Status.SUCCEEDED: Look("ok", "Finished"),
-    Status.FAILED: Look("bad", "Failed"),
-    Status.CANCELLED: Look("stopped", "Stopped"),
-}
+LOOKS: dict[Status, Look] = {
+    Status.DRAFT: Look("", Status.DRAFT.label, "edit"),
+    Status.QUEUED: Look("", Status.QUEUED.label),
+    Status.PAUSED: Look("note", Status.PAUSED.label, "pause"),
+    Status.SUCCEEDED: Look("ok", Status.SUCCEEDED.label),
+    Status.FAILED: Look("bad", Status.FAILED.label),
+    Status.CANCELLED: Look("stopped", Status.CANCELLED.label),
+} | {status: Look("active", status.label) for status in ACTIVE}
 PHASES: dict[str, tuple[str, str]] = {
     "load": ("Load", "Loading"),
     "tokenise": ("Tokenise", "Tokenising"),
@@ -43,7 +38,7 @@ def look_of(run: Run) -> Look:
         return Look("active", PHASES[run.phase][1])
     if run.status == Status.CANCELLED and hasattr(run, "model"):
         return Look("warn", "Stopped, saved", "save")
-    return LOOKS[run.status]
+    return LOOKS[Status(run.status)]
 
 
 class Action(NamedTuple):

@@ -89,12 +89,12 @@ def queue_run(*, run: Run, by: User) -> None:
 
 
 def cancel_run(*, run: Run, by: User, save: bool) -> None:
-    """End a run: at once where it waits, else as soon as its trainer has left.
+    """Stop a run: at once where it waits, else as soon as its trainer has left.
 
-    With `save` the model as it is then is kept. Cancelling twice is no mistake.
+    With `save` the model as it is then is kept. Stopping twice is no mistake.
     """
     with transaction.atomic():
-        why = "Cancelled." if not save else "Cancelled; its model is to be kept."
+        why = "Stopped." if not save else "Stopped; its model is to be kept."
         stop = Run.Stop.SAVE if save else Run.Stop.CANCEL
         if move(run.pk, to=S.CANCELLED, came_from={S.QUEUED, S.PAUSED}, by=by.username, why=why):
             return
@@ -106,7 +106,7 @@ def cancel_run(*, run: Run, by: User, save: bool) -> None:
             return
     run.refresh_from_db()
     if run.status != S.CANCELLED:
-        raise illegal(run, "be cancelled", "A draft is deleted; a run that has ended stays so.")
+        raise illegal(run, "be stopped", "A draft is deleted; a run that has ended stays so.")
 
 
 def pause_run(*, run: Run, by: User) -> None:
@@ -131,7 +131,7 @@ def resume_run(*, run: Run, by: User) -> None:
 def retry_run(*, run: Run, by: User) -> Run:
     """A new run with the configuration of one that has ended."""
     if not run.has_ended:
-        raise illegal(run, "be tried again", "Wait for its end, or cancel it.")
+        raise illegal(run, "be tried again", "Wait for its end, or stop it.")
     return create_run(owner=by, config=run.parsed_config, copy_of=run)
 
 
@@ -142,7 +142,7 @@ def extend_run(*, run: Run, by: User, num_train_epochs: float) -> Run:
     going on from the old run's end would not be the longer run.
     """
     if not run.has_ended:
-        raise illegal(run, "be extended", "Wait for its end, or cancel it.")
+        raise illegal(run, "be extended", "Wait for its end, or stop it.")
     config = run.parsed_config
     if num_train_epochs <= config.training.num_train_epochs and config.training.max_steps is None:
         path, least = "num_train_epochs", config.training.num_train_epochs
@@ -154,14 +154,14 @@ def extend_run(*, run: Run, by: User, num_train_epochs: float) -> Run:
 
 
 def delete_run(*, run: Run, by: User) -> None:
-    """Take a run out of sight. One that works must be cancelled first; one that waits is."""
+    """Take a run out of sight. One that works must be stopped first; one that waits is."""
     with transaction.atomic():
         move(run.pk, to=S.CANCELLED, came_from={S.QUEUED, S.PAUSED}, by=by.username, why="Deleted.")
         idle = Run.objects.filter(pk=run.pk).exclude(status__in=ACTIVE)
         if not idle.update(deleted=timezone.now()):
-            raise illegal(run, "be deleted", "It is at work: cancel it first.")
+            raise illegal(run, "be deleted", "It is at work: stop it first.")
 
 
 def illegal(run: Run, what: str, hint: str) -> IllegalMoveError:
     run.refresh_from_db()
-    return IllegalMoveError(f"Run {run.pk} is {run.status} and can't {what}.", hint)
+    return IllegalMoveError(f"Run {run.pk} is {run.get_status_display().lower()} and can't {what}.", hint)

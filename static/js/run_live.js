@@ -13,6 +13,7 @@ const view = { axis: "step", scale: "linear", smoothing: 0, scaleOf };
 const charts = [...page.querySelectorAll("[data-chart]")].map((box) => new Chart(box, view));
 let seen = Number(page.dataset.seq);
 let status = page.dataset.status;
+let isNews = false; // a new state that was not announced yet
 
 /** [step, epoch or tokens] pairs of the logged steps, for points that know only their step. */
 function scaleOf(place) {
@@ -62,7 +63,7 @@ function take(frame) {
   if (frame.events.some(({ kind }) => kind === "resumed" || kind === "succeeded")) loadAll();
   if (frame.status && frame.status !== status) {
     status = frame.status;
-    page.querySelector("[data-announce]").textContent = `This run is now ${status}.`;
+    isNews = true;
     want("run:changed", "run:logged", ...MOVES);
   }
   draw();
@@ -117,12 +118,23 @@ function keepLogAtEnd() {
   toEnd();
 }
 
+/** Says a new state to those who can't see it, in the badge's own word. */
+function announceState() {
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (!isNews || detail.target.id !== "run-status") return;
+    isNews = false;
+    const word = document.querySelector("#run-status .status").textContent.trim();
+    page.querySelector("[data-announce]").textContent = `State of this run: ${word}.`;
+  });
+}
+
 page.querySelector("[data-needs-script]").hidden = false;
 page.addEventListener("htmx:sendError", (event) => event.stopPropagation()); // the socket says so
 watchSwitch("axis");
 watchSwitch("scale");
 watchSmoothing();
 keepLogAtEnd();
+announceState();
 document.addEventListener("theme-changed", drawAll);
 document.addEventListener("visibilitychange", () => document.hidden || fetchParts());
 follow(page.dataset.socket, {

@@ -133,7 +133,7 @@ def test_cancelling_twice_is_no_mistake(alice: User) -> None:
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.SUCCEEDED, Status.FAILED])
 def test_what_can_not_be_cancelled(alice: User, status: Status) -> None:
     run = make_run(alice, status=status)
-    with pytest.raises(IllegalMoveError, match=f"is {status} and can't be cancelled"):
+    with pytest.raises(IllegalMoveError, match=f"is {status.label.lower()} and can't be stopped"):
         runs.cancel_run(run=run, by=alice, save=False)
 
 
