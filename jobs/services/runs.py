@@ -164,4 +164,5 @@ def delete_run(*, run: Run, by: User) -> None:
 
 def illegal(run: Run, what: str, hint: str) -> IllegalMoveError:
     run.refresh_from_db()
-    return IllegalMoveError(f"Run {run.pk} is {run.get_status_display().lower()} and can't {what}.", hint)
+    state = run.get_status_display().lower()
+    return IllegalMoveError(f"Run {run.pk} is {state} and can't {what}.", hint)
