@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,14 @@ def test_fewer_bits_need_less_memory(llama: Path, chats: Path) -> None:
         return estimate(config, rows=8).memory_bytes.weights
 
     assert weights("4bit") < weights("8bit") < weights("none")
+
+
+def test_what_no_one_asked_to_hold_in_few_bits_is_opened_without_a_word(llama: Path) -> None:
+    program = f"from maxaillm.model.opening import open_model; open_model({str(llama)!r})"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "bitsandbytes" not in done.stderr + done.stdout
+    assert "kernels" not in done.stderr + done.stdout
 
 
 def test_without_bitsandbytes_the_next_step_is_told(
