@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import Estimate, estimate
+from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 
 TARGET = 0.2
 """How far a prediction may be from what was measured."""
@@ -250,7 +251,7 @@ class Workshop:
             _, status, used = os.wait4(process.pid, 0)
         if status:
             raise SystemExit(f"{case}: {(self.root / 'output.txt').read_text()[-2000:]}")
-        return Outcome(predicted, used.ru_maxrss * 1024)
+        return Outcome(predicted, peak_rss_bytes(used))
 
 
 def main(wanted: str = "") -> None:

@@ -21,6 +21,7 @@ from benchmarks.training.clock import Figures
 from benchmarks.training.ours import settings
 from benchmarks.training.side import SIDES, THREADS, lacking, measure
 from benchmarks.training.works import WORKS, make_model
+from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run.events import read_journal
 
 
@@ -52,7 +53,7 @@ def by_command(name: str, folder: Path) -> Figures:
         stdout=subprocess.DEVNULL,
     )
     first = next(event for event in read_journal(target / "events.jsonl") if event.kind == "log")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    peak = peak_rss_bytes(resource.getrusage(resource.RUSAGE_CHILDREN)) / 2**20
     return {"first_step": first.time - began, "peak_mb": peak}
 
 

@@ -6,7 +6,6 @@ Run: python -m benchmarks.near_duplicates [rows]
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from maxaillm.dev.finetune.data.analysis.minhash import MINIMA, WINDOW
 from maxaillm.dev.finetune.data.checks import checks
 from maxaillm.dev.finetune.data.formats import Text
 from maxaillm.dev.finetune.data.store.batch import Batch
+from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 
 TARGET_SECONDS, ROWS, CHARS, CHANGED = 60, 100_000, 200, 0.02
 BATCH_ROWS = 10_000
@@ -71,7 +71,7 @@ def main() -> None:
     began, used = perf_counter(), process_time()
     found = ours(texts)
     seconds, processor = perf_counter() - began, process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_rss_bytes() / 2**20
     print(f"ours         {seconds:6.1f} s for {count:,} rows ({processor:.1f} s of processor time)")
     print(f"             {found:,} named of {copies:,} changed copies; {peak:,.0f} MB at most")
     if find_spec("datasketch"):

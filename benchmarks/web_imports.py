@@ -13,11 +13,12 @@ import sys
 WEB = "import maxft_site.asgi"
 ENGINE = "import torch, transformers, peft, datasets, transformers.trainer"
 MEASURE = """
-import resource, time
+import time
 began = time.perf_counter()
 {code}
 seconds = time.perf_counter() - began
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
+print(seconds, peak_rss_bytes() / 2**20)
 """
 TARGET_SECONDS, TARGET_MEGABYTES, TRIES = 0.5, 80, 7
 

@@ -66,11 +66,10 @@ def make_llama(
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    options = {"tie_word_embeddings": True, "num_key_value_heads": 2, **config}
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_key_value_heads": 2}
+    options = {"tie_word_embeddings": True, **sizes, **config}
     settings = LlamaConfig(
         vocab_size=SIZE,
-        hidden_size=32,
-        intermediate_size=48,
         num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=512,

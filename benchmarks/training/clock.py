@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 import time
+
+from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 
 Figures = dict[str, float]
 
@@ -28,7 +29,7 @@ class Clock:
 
     def read(self, tokens: float) -> Figures:
         """The figures, of which `tokens` were no padding; memory is the whole process's peak."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_rss_bytes() / 2**20
         return {**self.figures, "tokens": tokens, "peak_mb": peak}
 
 

@@ -26,6 +26,7 @@ FORK_SERVER = "MAXFT_FORK_SERVER"
 """Names the socket of the worker's warm process in the worker's own environment."""
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|G?OMP_\w+"
+    r"|ATEN_CPU_CAPABILITY|MAXAILLM_BF16_SPEEDUP"
     r"|XDG_CACHE_HOME|(CUDA|NVIDIA|TORCH|PYTORCH|HIP|ROCR|NCCL|HF)_\w+"
 )
 """What a trainer may know of its environment: no secret of the site is among it."""

@@ -13,11 +13,12 @@ import torch
 from peft import PeftModel
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config import Precision, RunConfig
 from maxaillm.dev.finetune.data.formats import Example
 from maxaillm.dev.finetune.errors import DataError, FineTuneError, ModelError
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.generation.streaming import Finish
+from maxaillm.dev.finetune.hf.loading.precision import choose_precision, weights_dtype
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, model_task
 from maxaillm.dev.finetune.methods import method_of_adapter
 from maxaillm.dev.finetune.model_files.card import (
@@ -77,7 +78,8 @@ class LoadedModel(ABC):
 
     `model_name` is a starter model, a folder (base, tuned or adapter) or a Hub name. The base
     of an adapter is `base`, else what the adapter's run or the adapter itself names.
-    `max_length` bounds what the model sees, in tokens.
+    `max_length` bounds what the model sees, in tokens. `precision` is fp32, bf16, fp16, or auto:
+    whichever is quickest here; figures that are compared with others need fp32.
     """
 
     tasks: ClassVar[frozenset[str]]
@@ -92,6 +94,7 @@ class LoadedModel(ABC):
         max_length: int = 512,
         *,
         base: str | Path | None = None,
+        precision: Precision = "auto",
     ) -> None:
         source = find_source(model_name, base)
         self.base_folder, adapter, self.card = source
@@ -101,10 +104,10 @@ class LoadedModel(ABC):
         self.task = model_task(self.card.opens_as)(config)
         self.task.recall(self.card)
         self.tokenizer = loading.load_tokenizer(adapter or self.base_folder)
-        precision = loading.choose_precision("auto", self.device)
+        self.precision = possible(precision, self.device)
         opened = loading.load_model(
             self.base_folder,
-            loading.weights_dtype(precision, frozen=True),
+            weights_dtype(self.precision, frozen=True),
             self.task.auto_class,
             **self.task.model_options(),
         )
@@ -287,3 +290,10 @@ def available(device: str) -> str:
         warnings.warn("There is no CUDA device here: the model runs on the CPU.", stacklevel=3)
         return "cpu"
     return device
+
+
+def possible(precision: Precision, device: torch.device) -> str:
+    chosen = choose_precision(precision, device)
+    if precision not in {"auto", chosen}:
+        warnings.warn(f"There is no {precision} on this device: {chosen} it is.", stacklevel=3)
+    return chosen

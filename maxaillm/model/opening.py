@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from maxaillm.dev.finetune.config import Precision
 from maxaillm.model.classifier import GapFiller, SequenceClassifier, TokenClassifier
 from maxaillm.model.llm import MaxHuggingFaceLLM
 from maxaillm.model.loaded import LoadedModel, find_source
@@ -21,8 +22,9 @@ def open_model(
     base: str | Path | None = None,
     device: str = "auto",
     max_length: int = 512,
+    precision: Precision = "auto",
 ) -> LoadedModel:
     """The model `name` (see `LoadedModel`), ready for its task. Raises ModelError."""
     card = find_source(name, base).card
     kind = next(kind for kind in KINDS if card.opens_as in kind.tasks)
-    return kind(name, device, max_length, base=base)
+    return kind(name, device, max_length, base=base, precision=precision)

@@ -15,8 +15,10 @@ import torch
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.hf import loading
+from maxaillm.dev.finetune.hf.loading.precision import choose_precision
 from maxaillm.dev.finetune.hf.training.trainer import training_arguments
 from maxaillm.dev.finetune.methods.lora import LoRA
+from maxaillm.dev.finetune.processes.resources import usable_cores
 from tests import tiny
 from tests.engine.conftest import Train, losses
 
@@ -60,7 +62,7 @@ def test_p7_threads_follow_the_environment_else_the_affinity(
         assert torch.get_num_threads() == 1
         monkeypatch.delenv("OMP_NUM_THREADS")
         loading.set_threads()
-        assert torch.get_num_threads() == len(os.sched_getaffinity(0))
+        assert torch.get_num_threads() == usable_cores()
     finally:
         torch.set_num_threads(before)
 
@@ -70,7 +72,7 @@ def test_p8_a_cpu_run_has_neither_bf16_nor_checkpointing(llama: Path, tmp_path: 
     arguments = training_arguments(config, tmp_path, "fp32", on_cpu=True)
     assert not (arguments.bf16 or arguments.fp16 or arguments.gradient_checkpointing)
     assert arguments.report_to == []
-    assert loading.choose_precision("fp16", torch.device("cpu")) == "fp32"
+    assert choose_precision("fp16", torch.device("cpu")) == "fp32"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from jobs.inference.model_cache import ModelCache
 from jobs.inference.worker import InferenceWorker
 from jobs.site.supervisor import end_with_supervisor
+from maxaillm.dev.finetune.processes.resources import usable_cores
 
 
 def device_name(text: str) -> str:
@@ -51,7 +52,7 @@ class Command(BaseCommand):
 
 def set_environment() -> None:
     """Before torch is imported: few threads, so that trainings keep theirs, and no network."""
-    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    share = max(1, usable_cores() // 2)
     allowed = int(os.environ.get("OMP_NUM_THREADS") or share)
     os.environ["OMP_NUM_THREADS"] = str(min(share, allowed))
     os.environ["HF_HUB_OFFLINE"] = "1"

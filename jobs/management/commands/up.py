@@ -26,6 +26,7 @@ from jobs.site import redis_server
 from jobs.site.supervisor import Program, Supervisor
 from jobs.training.watchdog import recover_after_crash
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxft_site.settings import is_loopback
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -139,7 +140,7 @@ def environment(workers: int) -> dict[str, str]:
     One core is left to the pages, and threads that wait sleep. Threads that spin for a core which
     another program has taken train several times slower: benchmarks/README.md.
     """
-    threads = max(1, ((os.cpu_count() or 1) - 1) // max(1, workers))
+    threads = max(1, (usable_cores() - 1) // max(1, workers))
     return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 
 

@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json
 from maxaillm.dev.finetune.components.plugins import providers
+from maxaillm.dev.finetune.config import Precision
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
@@ -64,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
     evaluate = add(commands, "evaluate", run_evaluation, "measure a model on a data file")
     add_model(evaluate)
+    add_precision(evaluate)
     evaluate.add_argument("data", type=Path, help="rows that the model has not seen")
     evaluate.add_argument("--max-length", type=int, default=512)
     evaluate.add_argument("--metrics", nargs="+", default=(), help="default: all of the task")
@@ -71,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
     generate = add(commands, "generate", run_generation, "let a model answer, or judge a text")
     add_model(generate)
+    add_precision(generate)
     generate.add_argument("prompt")
     generate.add_argument("--pair", help="the second text, for a model that judges two")
     generate.add_argument("--max-new-tokens", type=int, default=256)
@@ -100,6 +103,13 @@ def add_config(command: argparse.ArgumentParser) -> None:
 def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", help="a starter model, a folder or a Hub name")
     command.add_argument("--base", help="the base of an adapter, where it does not name it")
+
+
+def add_precision(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--precision", choices=get_args(Precision), default="auto",
+        help="auto: the quickest here; fp32 for figures to compare",
+    )  # fmt: skip
 
 
 def run_training(args: argparse.Namespace) -> int:
@@ -164,7 +174,7 @@ def run_evaluation(args: argparse.Namespace) -> None:
     from maxaillm.model.opening import open_model
 
     kind = kind_in(args.data)
-    model = open_model(args.model, args.base, max_length=args.max_length)
+    model = open_model(args.model, args.base, max_length=args.max_length, precision=args.precision)
     scores = evaluate_file(
         model.task_for(kind),
         model.answering,
@@ -182,7 +192,8 @@ def run_generation(args: argparse.Namespace) -> None:
     from maxaillm.model.opening import open_model
     from maxaillm.model.sampling import SamplingOptions
 
-    model = open_model(args.model, args.base, max_length=args.max_new_tokens + 2048)
+    length = args.max_new_tokens + 2048
+    model = open_model(args.model, args.base, max_length=length, precision=args.precision)
     options = SamplingOptions(
         temperature=args.temperature, max_new_tokens=args.max_new_tokens, seed=args.seed
     )

@@ -67,6 +67,7 @@ class MaxFineTuningBase(ABC):
         config = self.config.model_dump_json(indent=1)
         write_atomically(self.attempt.folder.config, config.encode())
         self.attempt.emit("stage", name="load")
+        self.config = as_begun(self.config, resume)
         self.load()
         train_dataset, eval_dataset = self.prepare_data()
         model, tokenizer = self.configure_model()
@@ -130,3 +131,11 @@ class MaxFineTuningBase(ABC):
             "This provider does not serve models itself.",
             "Load the saved folder with maxaillm.model.llm.MaxHuggingFaceLLM.",
         )
+
+
+def as_begun(config: RunConfig, resume: Checkpoint | None) -> RunConfig:
+    """The configuration of a run that goes on: what `auto` was stays, whatever it would be now."""
+    if resume is None or config.model.precision != "auto":
+        return config
+    begun = {"precision": resume.facts.get("precision", "auto")}
+    return config.model_copy(update={"model": config.model.model_copy(update=begun)})

@@ -20,6 +20,7 @@ from maxaillm.dev.finetune.run.checkpoints import newest_verified
 from maxaillm.dev.finetune.run.events import Event, RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
+from tests.site_process import free_port
 
 PROGRAM = [sys.executable, "-m", "maxaillm.dev.finetune", "train"]
 ROWS = 27
@@ -140,6 +141,34 @@ def test_packed_rows_are_shared_and_sigterm_leaves_a_checkpoint(
     assert {step: losses(events)[step] for step in losses(one)} == pytest.approx(
         losses(one), abs=1e-5
     )
+
+
+CHOOSE = """
+import torch
+from maxaillm.dev.finetune.hf.loading.precision import agreed_precision
+from maxaillm.dev.finetune.hf.training.distributed import join
+join(torch.device("cpu"))
+print(agreed_precision("auto", torch.device("cpu")))
+"""
+
+
+@pytest.mark.parametrize(("speedups", "chosen"), [(("3", "1"), "bf16"), (("1", "3"), "fp32")])
+def test_all_processes_take_the_precision_that_the_first_measures(
+    speedups: tuple[str, str], chosen: str
+) -> None:
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHOOSE],
+            env={**os.environ, **meeting, "RANK": str(rank), "MAXAILLM_BF16_SPEEDUP": speedup},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank, speedup in enumerate(speedups)
+    ]
+    assert [process.communicate(timeout=120)[0].split()[-1] for process in processes] == [
+        chosen
+    ] * 2
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3])

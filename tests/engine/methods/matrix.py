@@ -102,7 +102,8 @@ class Workshop:
     def open(self, case: Case) -> LoadedModel:
         """What the case's run saved."""
         folder = self.train(case).folder
-        return open_model(folder, base=self.base(case.family), device="cpu")
+        base = self.base(case.family)
+        return open_model(folder, base=base, device="cpu", precision="fp32")
 
 
 @torch.no_grad()

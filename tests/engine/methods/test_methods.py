@@ -51,6 +51,11 @@ def tuned(tmp_path_factory: Any, llama: Path, gpt2: Path, chats: Path) -> Tune:
     return made
 
 
+def reopened(run: Tuned) -> MaxHuggingFaceLLM:
+    base = run.config.model.name
+    return MaxHuggingFaceLLM(run.model, device="cpu", base=base, precision="fp32")
+
+
 @each_method
 def test_says_what_it_is_and_what_it_serves(name: str) -> None:
     method = methods[name]
@@ -88,7 +93,7 @@ def test_counts_what_it_trains_from_the_files_alone(name: str, family: str, tune
 @each_on_each(list(methods))
 def test_saved_model_is_the_trained_one_and_answers(name: str, family: str, tuned: Tune) -> None:
     run = tuned(name, family)
-    llm = MaxHuggingFaceLLM(run.model, device="cpu", base=run.config.model.name)
+    llm = reopened(run)
     torch.testing.assert_close(logits_of(llm.model), run.logits, **CLOSE)
     assert isinstance(llm.generate("What is red?", max_new_tokens=3, do_sample=False), str)
 
@@ -96,7 +101,7 @@ def test_saved_model_is_the_trained_one_and_answers(name: str, family: str, tune
 @each_on_each(merging)
 def test_merges_into_a_model_of_the_same_family(name: str, family: str, tuned: Tune) -> None:
     run = tuned(name, family)
-    llm = MaxHuggingFaceLLM(run.model, device="cpu", base=run.config.model.name)
+    llm = reopened(run)
     merged = run.config.tuning.merge(llm.model)
     torch.testing.assert_close(logits_of(merged), run.logits, rtol=1e-4, atol=1e-5)
     base = load_file(Path(run.config.model.name) / "model.safetensors")
@@ -161,7 +166,7 @@ def test_rows_are_not_packed_where_they_would_see_each_other(name: str, tuned: T
 
 def test_adapters_of_all_kinds_take_turns_on_one_base(tuned: Tune, gpt2: Path) -> None:
     names = ["lora", "prefix", "oft", "pissa", "prompt_tuning", "lora"]
-    llm = MaxHuggingFaceLLM(gpt2, device="cpu")
+    llm = MaxHuggingFaceLLM(gpt2, device="cpu", precision="fp32")
     bare = logits_of(llm.model)
     for name in dict.fromkeys(names):
         llm.load_adapter(name, tuned(name, "gpt2").model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,28 @@ def test_method_learns_on_a_quantized_base(name: str, bits: str, llama: Path) ->
 
 
 @each_width
+@pytest.mark.parametrize("size", [48, 128], ids=["odd", "even"])
+def test_a_quantized_base_passes_gradients_on_after_it_was_measured(
+    bits: str, size: int, tmp_path: Path
+) -> None:
+    base = tiny.make_llama(tmp_path / "base", hidden_size=size, intermediate_size=size)
+    method = RunConfig.parse({"model": {"name": "x"}, "tuning": tuning_of("lora")}).tuning
+    model = method.prepare(opened(base, bits), Plan("CAUSAL_LM", 10))
+    ids = torch.arange(20, 40)[None]
+
+    def gradients() -> list[torch.Tensor]:
+        model.zero_grad()
+        torch.manual_seed(0)  # of dropout
+        model.train()(input_ids=ids).logits.square().mean().backward()
+        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    before = gradients()
+    logits_of(model.eval())
+    torch.testing.assert_close(gradients(), before, rtol=0, atol=0)
+    assert any(gradient.any() for gradient in before)
+
+
+@each_width
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_adapter_trained_on_few_bits_lies_on_the_whole_base(
     family: str, bits: str, request: Any, chats: Path, tmp_path: Path
@@ -56,7 +80,7 @@ def test_adapter_trained_on_few_bits_lies_on_the_whole_base(
     assert any(isinstance(module, LAYERS[bits]) for module in opened(base, bits).modules())
     run = tune(base, chats, tmp_path, tuning=tuning_of("lora"), model={"quantization": bits})
     assert all("lora_" in name for name in run.changed)
-    llm = MaxHuggingFaceLLM(run.model, device="cpu", base=base)
+    llm = MaxHuggingFaceLLM(run.model, device="cpu", base=base, precision="fp32")
     assert torch.allclose(logits_of(llm.model), run.logits, atol=0.2)  # but for the rounding
 
 
@@ -75,6 +99,14 @@ def test_fewer_bits_need_less_memory(llama: Path, chats: Path) -> None:
         return estimate(config, rows=8).memory_bytes.weights
 
     assert weights("4bit") < weights("8bit") < weights("none")
+
+
+def test_what_no_one_asked_to_hold_in_few_bits_is_opened_without_a_word(llama: Path) -> None:
+    program = f"from maxaillm.model.opening import open_model; open_model({str(llama)!r})"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "bitsandbytes" not in done.stderr + done.stdout
+    assert "kernels" not in done.stderr + done.stdout
 
 
 def test_without_bitsandbytes_the_next_step_is_told(

@@ -18,6 +18,8 @@ from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.tasks import TASK_NAMES, TASKS
 
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
 if TYPE_CHECKING:
     Tuning = TuneMethod
     MetricName = str
@@ -41,11 +43,11 @@ class ModelSection(Section):
         title="Base model",
         description="A starter model, a local folder or a name on the Hugging Face Hub.",
     )
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+    precision: Precision = Field(
         "auto",
         title="Precision",
-        description="auto: bf16 where the hardware computes it, else fp16 on a GPU and fp32 on "
-        "a CPU.",
+        description="auto: bf16 where that is quicker, else fp16 on a GPU and fp32 on a CPU, as "
+        "measured.",
         json_schema_extra=ADVANCED,
     )
     quantization: Literal["none", "8bit", "4bit"] = Field(

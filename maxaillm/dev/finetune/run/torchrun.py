@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
 from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
+from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxaillm.dev.finetune.run.attempt import Attempt, Listener, StopRequestedError
 from maxaillm.dev.finetune.run.events import (
     ENDINGS,
@@ -81,7 +82,7 @@ def open_attempt(root: Path, listener: Listener) -> Attempt:
 def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
     """Train by `devices` processes, each with these arguments of the command. Returns its exit
     code; if the processes left no word, says so in the journal and raises it."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // devices))
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone"),

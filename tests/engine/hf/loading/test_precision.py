@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import pytest
 import torch
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import ConfigError
-from maxaillm.dev.finetune.hf import loading
-from maxaillm.dev.finetune.hf.loading import hardware
+from maxaillm.dev.finetune.errors import ConfigError, FineTuneError
+from maxaillm.dev.finetune.hf.loading import hardware, precision
+from maxaillm.dev.finetune.run.checkpoints import newest_verified
 from maxaillm.dev.finetune.run.events import Event
+from maxaillm.model.opening import open_model
 from tests.engine.conftest import Train, losses
 
 FULL: dict[str, Any] = {"tuning": {"name": "full"}}
@@ -24,20 +27,109 @@ def warnings(events: list[Event]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "has_bf16", "found"),
+    ("wanted", "speedup", "found"),
     [
-        ("auto", True, "bf16"),
-        ("auto", False, "fp32"),
-        ("fp16", True, "fp32"),
-        ("bf16", False, "bf16"),
-        ("fp32", True, "fp32"),
+        ("auto", "2.4", "bf16"),
+        ("auto", "1.1", "fp32"),
+        ("auto", "0.6", "fp32"),
+        ("fp16", "2.4", "fp32"),
+        ("bf16", "0.6", "bf16"),
+        ("fp32", "2.4", "fp32"),
     ],
 )
-def test_precision_on_a_cpu_is_what_its_units_compute(
-    wanted: str, has_bf16: bool, found: str, monkeypatch: pytest.MonkeyPatch
+def test_precision_on_a_cpu_is_the_quicker_one(
+    wanted: str, speedup: str, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_bf16})
-    assert loading.choose_precision(wanted, CPU) == found
+    monkeypatch.setenv(precision.SPEEDUP, speedup)
+    assert precision.choose_precision(wanted, CPU) == found
+
+
+def test_what_is_no_precision_is_refused(llama: Path) -> None:
+    with pytest.raises(FineTuneError, match="There is no precision int4"):
+        open_model(llama, device="cpu", precision="int4")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """What is measured in this process, with a user's cache of its own."""
+    found: list[float] = []
+    measure = precision.measured_speedup
+
+    def spy() -> float:
+        found.append(measure())
+        return found[-1]
+
+    monkeypatch.setattr(precision, "measured_speedup", spy)
+    monkeypatch.delenv(precision.SPEEDUP, raising=False)
+    monkeypatch.setenv("MAXAILLM_CACHE", str(tmp_path / "cache"))
+    precision.kept_speedup.cache_clear()
+    yield found
+    precision.kept_speedup.cache_clear()
+
+
+def test_the_processor_is_measured_once_a_machine(measured: list[float]) -> None:
+    first = precision.bf16_speedup()
+    precision.kept_speedup.cache_clear()  # as in the next process
+    assert precision.bf16_speedup() == first == measured[0] > 0
+    assert len(measured) == 1
+
+
+def test_other_threads_are_measured_anew(measured: list[float]) -> None:
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 1):
+            torch.set_num_threads(threads)
+            precision.bf16_speedup()
+    finally:
+        torch.set_num_threads(before)
+    assert len(measured) == 2
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"a": null}', "\\xff{"])
+def test_a_damaged_cache_is_made_anew(content: str, measured: list[float], tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "bf16_speedup.json"
+    kept.parent.mkdir()
+    kept.write_text(content)
+    assert precision.bf16_speedup() in json.loads(kept.read_bytes()).values()
+
+
+def test_where_nothing_can_be_kept_each_process_measures(
+    measured: list[float], tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file, where a folder should be")
+    for _ in range(2):
+        assert precision.bf16_speedup() > 0
+        precision.kept_speedup.cache_clear()
+    assert len(measured) == 2
+
+
+def test_a_speedup_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(precision.SPEEDUP, "fast")
+    with pytest.raises(FineTuneError, match="no number"):
+        precision.bf16_speedup()
+
+
+@pytest.mark.parametrize(("speedup", "dtype"), [("2.4", torch.bfloat16), ("0.6", torch.float32)])
+def test_a_model_opens_in_the_quicker_precision_or_the_one_asked_for(
+    speedup: str, dtype: torch.dtype, llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(precision.SPEEDUP, speedup)
+    assert open_model(llama, device="cpu").model.dtype == dtype
+    assert open_model(llama, device="cpu", precision="fp32").model.dtype == torch.float32
+    with pytest.warns(UserWarning, match="no fp16"):
+        assert open_model(llama, device="cpu", precision="fp16").model.dtype == torch.float32
+
+
+def test_a_run_goes_on_in_the_precision_it_was_begun_in(
+    llama: Path, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sections: dict[str, Any] = {"model": {"precision": "auto"}, "training": {"save_steps": 2}}
+    monkeypatch.setenv(precision.SPEEDUP, "2.4")
+    whole = train(llama, "whole", **sections)
+    half = newest_verified([tmp_path / "whole" / "checkpoints"], at_most=2)[0]
+    monkeypatch.setenv(precision.SPEEDUP, "1.1")
+    rest = train(llama, "rest", half, **sections)
+    assert losses(rest) == {step: loss for step, loss in losses(whole).items() if step > 2}
 
 
 @pytest.mark.parametrize(
@@ -59,14 +151,13 @@ def test_what_the_machine_lacks_falls_back_and_is_said(
     assert losses(fallen) == losses(usual)
 
 
-def test_an_imitated_precision_is_used_and_said(
+def test_a_slow_precision_is_used_and_said(
     llama: Path, train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "computes_bf16", lambda device: False)
-    monkeypatch.setattr(hardware, "computes_bf16", lambda device: False)
+    monkeypatch.setenv(precision.SPEEDUP, "0.5")
     usual = train(llama, "usual", **FULL)
     coarse = train(llama, "coarse", model={"precision": "bf16"}, **FULL)
-    assert "imitates bf16" in warnings(coarse)
+    assert "takes 2.0 times as long as in fp32" in warnings(coarse)
     assert losses(coarse) != losses(usual)
     assert losses(coarse) == pytest.approx(losses(usual), abs=0.05)
 

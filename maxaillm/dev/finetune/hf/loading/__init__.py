@@ -21,12 +21,10 @@ from transformers.utils import logging
 
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder
+from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxaillm.dev.finetune.run.torchrun import process_count
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 WHOLE_MODULES = ["lm_head", "score", "classifier", "pre_classifier", "classification_head"]
-BF16_UNITS = ("amx_bf16", "avx512_bf16", "sve_bf16")
-"""By what a CPU is known that multiplies in bf16."""
 TEXT_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
 HUB_FILES = ["*.safetensors", *TEXT_FILES]
 
@@ -111,6 +109,7 @@ def load_model(
             f"The model in {folder.name} can't be loaded: {first_line(error)}",
             "Check that the folder is whole and that transformers knows this kind of model.",
         ) from error
+    take_plain_path(model)
     mismatched = {str(entry[0]) for entry in report["mismatched_keys"]}
     return Opened(model, sorted({*report["missing_keys"], *mismatched}))
 
@@ -142,6 +141,15 @@ def quantization_options(
     return {"quantization_config": config, "device_map": {"": device}}
 
 
+def take_plain_path(model: PreTrainedModel) -> None:
+    """Keep bitsandbytes from packing 4-bit weights anew for processors with avx512_bf16, which it
+    does when a model is first asked something outside of training: what is packed passes no
+    gradient on, is rounded to bf16, and fails for sizes that don't suit."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def choose_device(wanted: str = "auto") -> torch.device:
     if wanted != "auto":
         return torch.device(wanted)
@@ -156,31 +164,6 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return torch.device("cuda", own) if process_count() > 1 else torch.device("cuda")
 
 
-def choose_precision(wanted: str, device: torch.device) -> str:
-    """fp32, bf16 or fp16. `auto` is bf16 where the hardware computes it: imitated, as on most
-    CPUs, it is four times slower than fp32. fp16 does not train on a CPU."""
-    if wanted not in {"auto", "fp16"} or (wanted == "fp16" and device.type == "cuda"):
-        return wanted
-    if wanted == "auto" and computes_bf16(device):
-        return "bf16"
-    return "fp16" if device.type == "cuda" else "fp32"
-
-
-def computes_bf16(device: torch.device) -> bool:
-    """Whether the hardware itself multiplies in bf16."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    found = torch.cpu.get_capabilities()
-    return any(found.get(unit, False) for unit in BF16_UNITS)
-
-
-def weights_dtype(precision: str, *, frozen: bool) -> torch.dtype:
-    """How weights are held: frozen ones as they are used; trained ones whole, with autocast."""
-    if not frozen or precision == "fp32":
-        return torch.float32
-    return torch.bfloat16 if precision == "bf16" else torch.float16
-
-
 def require_room(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
     """Raises ModelError where the tokenizer knows tokens that the model has no weights for."""
     known = model.get_input_embeddings().num_embeddings
@@ -193,7 +176,7 @@ def require_room(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
 
 def set_threads() -> None:
     """As many threads as this process may use: more of them make it many times slower."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or usable_cores()))
 
 
 def context_length(model: Any) -> int | None:

@@ -13,7 +13,8 @@ from transformers.utils import is_flash_attn_2_available
 from maxaillm.dev.finetune.config import ModelSection, RunConfig
 from maxaillm.dev.finetune.config.training import TrainingSection
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.hf.loading import Opened, choose_precision, computes_bf16
+from maxaillm.dev.finetune.hf.loading import Opened
+from maxaillm.dev.finetune.hf.loading.precision import agreed_precision, bf16_speedup
 from maxaillm.dev.finetune.run.torchrun import is_launched, process_count
 
 Warn = Callable[[str, str], object]
@@ -31,12 +32,13 @@ def fitted(config: RunConfig, device: torch.device, warn: Warn) -> RunConfig:
 
 
 def fitted_model(model: ModelSection, device: torch.device, warn: Warn) -> ModelSection:
-    precision = choose_precision(model.precision, device)
+    precision = agreed_precision(model.precision, device)
     if model.precision not in {"auto", precision}:
         warn(f"There is no {model.precision} on this device: {precision} it is.", "")
-    elif precision == "bf16" and not computes_bf16(device):
+    elif precision == "bf16" and device.type == "cpu" and bf16_speedup() < 1:
         warn(
-            "This processor only imitates bf16: training is several times slower than in fp32.",
+            "This processor is slow at bf16: a matrix product takes "
+            f"{1 / bf16_speedup():.1f} times as long as in fp32.",
             "Set model.precision to fp32 or auto.",
         )
     compiles = model.compile and can_compile(device, warn)

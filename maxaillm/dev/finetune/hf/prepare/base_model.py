@@ -19,6 +19,7 @@ from maxaillm.dev.finetune.hf.kernels.packed_attention import take_documents_apa
 from maxaillm.dev.finetune.hf.loading import hardware
 from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
 from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
+from maxaillm.dev.finetune.hf.loading.precision import weights_dtype
 from maxaillm.dev.finetune.hf.prepare.data import survey
 from maxaillm.dev.finetune.hf.training import distributed
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
@@ -97,7 +98,7 @@ def open_model(
     config: RunConfig, task: ModelTask, folder: Path, device: torch.device, attempt: Attempt
 ) -> loading.Opened:
     """The weights on their device, in as few bits as asked for, with the attention asked for."""
-    dtype = loading.weights_dtype(config.model.precision, frozen=config.tuning.keeps_base)
+    dtype = weights_dtype(config.model.precision, frozen=config.tuning.keeps_base)
     held = loading.quantization_options(config.model.quantization, dtype, device)
     set_seed(config.training.seed)  # a new head begins with random numbers
     options: dict[str, Any] = {**task.model_options(), **held}

@@ -27,6 +27,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf.batches.rows import Ragged, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Tokenised
+from maxaillm.dev.finetune.processes.resources import cache_folder
 from maxaillm.dev.finetune.run.checkpoints import sha256, size_bytes
 
 LIMIT_BYTES = 10 * 10**9
@@ -46,12 +47,6 @@ KINDS: dict[str, type[np.generic]] = {
 }
 """The files of a folder and what they hold; labels that are figures are floats as wide."""
 Array = npt.NDArray[Any]
-
-
-def cache_folder() -> Path:
-    """Where tokenised files are kept: MAXAILLM_CACHE, else the user's own cache."""
-    given = os.environ.get("MAXAILLM_CACHE")
-    return (Path(given) if given else Path.home() / ".cache" / "maxaillm") / "tokens"
 
 
 def key_of(path: Path, splits: Container[str | None], encoder: Encoder, config: RunConfig) -> str:
@@ -91,7 +86,7 @@ class TokenCache:
     """Keeps at most `limit_bytes`; what was not used for longest goes first."""
 
     def __init__(self, root: Path | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
-        self.root, self.limit_bytes = root or cache_folder(), limit_bytes
+        self.root, self.limit_bytes = root or cache_folder() / "tokens", limit_bytes
 
     def encode(
         self, key: str, encoder: Encoder, examples: Iterable[Any], after_batch: Callable[[], None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteEr
 from maxaillm.dev.finetune.hf.training import distributed
 from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events import StopAction
@@ -230,7 +230,7 @@ def peak_memory(device: torch.device) -> int:
     """The most memory that was ever in use: on a GPU by tensors, else by the process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_rss_bytes()
 
 
 def clear_staging(folder: Path) -> Path:

@@ -34,6 +34,7 @@ def facts_of(config: RunConfig, rows: Rows, model_folder: Path) -> dict[str, Jso
         "task": config.task,
     }
     return {
+        "precision": config.model.precision,
         "options": hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest(),
         "data": rows.digest(),
         "base model": model_digest(model_folder),

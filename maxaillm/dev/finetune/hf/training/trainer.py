@@ -24,8 +24,8 @@ from maxaillm.dev.finetune.hf.batches.collate import (
     Sequences,
 )
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
-from maxaillm.dev.finetune.hf.loading import DTYPES
 from maxaillm.dev.finetune.hf.loading.memory import lacks_memory
+from maxaillm.dev.finetune.hf.loading.precision import DTYPES
 from maxaillm.dev.finetune.hf.training import distributed
 from maxaillm.dev.finetune.hf.training.out_of_memory import CHECKPOINTING, MicroBatches
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Objective, Setup

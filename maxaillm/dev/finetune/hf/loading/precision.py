@@ -1,0 +1,153 @@
+"""The floating-point format a device computes in: as asked for, or whichever is quicker here."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch.nn.functional import linear
+
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.hf.training.distributed import agreed
+from maxaillm.dev.finetune.processes.resources import cache_folder
+from maxaillm.dev.finetune.run.events import write_atomically
+from maxaillm.dev.finetune.run.torchrun import rank
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SPEEDUP = "MAXAILLM_BF16_SPEEDUP"
+"""In the environment: what to believe instead of measuring, where a machine is never quiet."""
+SHAPES = ((512, 1024, 1024), (512, 256, 704))
+"""Tokens, inputs and outputs of a layer: a middling model's and a small one's."""
+TRIES = 5
+WORTHWHILE = 1.5
+"""How many times as fast a product in bf16 has to be. Only about 60 % of a step's time is matrix
+products; casts and sums of bf16 make the rest slower, so that at less than that nothing is won."""
+NAMING = {"model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part"}
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """fp32, bf16 or fp16. `auto` is bf16 where that is quicker, else fp16 on a GPU and fp32 on a
+    CPU; fp16 does not train on a CPU. Raises FineTuneError for anything else."""
+    if wanted not in {"auto", *DTYPES}:
+        raise FineTuneError(
+            f"There is no precision {wanted}.", f"Choose auto, {', '.join(DTYPES)}."
+        )
+    if wanted == "auto" and prefers_bf16(device):
+        return "bf16"
+    if wanted in {"auto", "fp16"}:
+        return "fp16" if device.type == "cuda" else "fp32"
+    return wanted
+
+
+def agreed_precision(wanted: str, device: torch.device) -> str:
+    """What the first process of a run chooses: the others might measure otherwise."""
+    names = list(DTYPES)
+    chosen = choose_precision(wanted, device) if rank() == 0 else names[0]
+    return names[int(agreed(names.index(chosen)))]
+
+
+def prefers_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bf16_speedup() >= WORTHWHILE
+
+
+def bf16_speedup() -> float:
+    """How many times as fast as in fp32 this processor multiplies matrices in bf16, with as many
+    threads as are set. Measured once, in some tens of milliseconds, and kept for the machine: its
+    flags name what it can do, not how fast."""
+    told = os.environ.get(SPEEDUP)
+    if not told:
+        return kept_speedup(machine_key())
+    try:
+        return float(told)
+    except ValueError:
+        raise FineTuneError(
+            f"{SPEEDUP} is no number: {told}", "Set it to one, or unset it."
+        ) from None
+
+
+@cache
+def kept_speedup(key: str) -> float:
+    """What the user's cache holds under `key`, else a measurement, which is kept there. Where
+    there can be no cache, each process measures."""
+    known: dict[str, float] = {}
+    with suppress(OSError, ValueError, RuntimeError):
+        known = read_kept(kept_file())
+    if key not in known:
+        known[key] = measured_speedup()
+        with suppress(OSError, RuntimeError):
+            kept_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(kept_file(), json.dumps(known, indent=1).encode())
+    return known[key]
+
+
+def kept_file() -> Path:
+    """Raises RuntimeError for a user without a home."""
+    return cache_folder() / "bf16_speedup.json"
+
+
+def read_kept(path: Path) -> dict[str, float]:
+    """Raises OSError or ValueError where there is nothing of ours."""
+    kept = json.loads(path.read_bytes())
+    if not isinstance(kept, dict):
+        raise ValueError
+    return {key: float(value) for key, value in kept.items() if isinstance(value, int | float)}
+
+
+def machine_key() -> str:
+    """A name for all that decides how fast matrices are multiplied."""
+    return " | ".join(
+        (
+            processor_name(),
+            f"torch {torch.__version__}",
+            f"{torch.get_num_threads()} threads",
+            torch.backends.cpu.get_cpu_capability(),  # ATEN_CPU_CAPABILITY may lower it
+            os.environ.get("ONEDNN_MAX_CPU_ISA", ""),
+        )
+    )
+
+
+def processor_name() -> str:
+    """Model and stepping as Linux tells them; elsewhere what Python knows."""
+    try:
+        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
+    except OSError:
+        return platform.processor()
+    facts = (line.partition(":") for line in first.splitlines())
+    return " ".join(value.strip() for name, _, value in facts if name.strip() in NAMING)
+
+
+def measured_speedup() -> float:
+    """By the shape that gains least. Both kinds take turns, so that what else runs slows both, and
+    the best of their tries count."""
+    gains = []
+    for rows, inputs, outputs in SHAPES:
+        seconds = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
+        for _ in range(TRIES):
+            for dtype, best in seconds.items():
+                seconds[dtype] = min(best, seconds_of_product(rows, inputs, outputs, dtype))
+        gains.append(seconds[torch.float32] / seconds[torch.bfloat16])
+    return min(gains)
+
+
+@torch.no_grad()
+def seconds_of_product(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> float:
+    values, weights = (
+        torch.ones(rows, inputs, dtype=dtype),
+        torch.ones(outputs, inputs, dtype=dtype),
+    )
+    began = time.perf_counter()
+    linear(values, weights)
+    return time.perf_counter() - began
+
+
+def weights_dtype(precision: str, *, frozen: bool) -> torch.dtype:
+    """How weights are held: frozen ones as they are used; trained ones whole, with autocast."""
+    return DTYPES[precision] if frozen else torch.float32

@@ -1,0 +1,28 @@
+"""What a process has of its machine: cores it may use, memory it has used, a folder for caches."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores this process may run on: fewer than the machine's where taskset or a container says
+    so. macOS knows no such limits."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def peak_rss_bytes(usage: resource.struct_rusage | None = None) -> int:
+    """The most physical memory this process ever held, or what `usage` is of."""
+    usage = usage or resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # bytes there, else KiB
+
+
+def cache_folder() -> Path:
+    """Where files are kept that can be made again: MAXAILLM_CACHE, else the user's own cache."""
+    given = os.environ.get("MAXAILLM_CACHE")
+    return Path(given) if given else Path.home() / ".cache" / "maxaillm"
