@@ -146,7 +146,7 @@ def test_packed_rows_are_shared_and_sigterm_leaves_a_checkpoint(
 CHOOSE = """
 import torch
 from maxaillm.dev.finetune.hf.loading.precision import agreed_precision
-from maxaillm.dev.finetune.hf.training.distributed import join
+from maxaillm.dev.finetune.hf.distributed import join
 join(torch.device("cpu"))
 print(agreed_precision("auto", torch.device("cpu")))
 """

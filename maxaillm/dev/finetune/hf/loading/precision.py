@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import linear
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.hf.training.distributed import agreed
+from maxaillm.dev.finetune.hf.distributed import agreed
 from maxaillm.dev.finetune.processes.resources import cache_folder
 from maxaillm.dev.finetune.run.events import write_atomically
 from maxaillm.dev.finetune.run.torchrun import rank

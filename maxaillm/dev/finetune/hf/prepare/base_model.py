@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.config import RunConfig, deepspeed
 from maxaillm.dev.finetune.config.compatibility import resolve_defaults
-from maxaillm.dev.finetune.hf import loading
+from maxaillm.dev.finetune.hf import distributed, loading
 from maxaillm.dev.finetune.hf.kernels import malloc
 from maxaillm.dev.finetune.hf.kernels.packed_attention import take_documents_apart
 from maxaillm.dev.finetune.hf.loading import hardware
@@ -21,7 +21,6 @@ from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
 from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
 from maxaillm.dev.finetune.hf.loading.precision import weights_dtype
 from maxaillm.dev.finetune.hf.prepare.data import survey
-from maxaillm.dev.finetune.hf.training import distributed
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
 from maxaillm.dev.finetune.model_files.folder import check_folder
 from maxaillm.dev.finetune.run.attempt import Attempt

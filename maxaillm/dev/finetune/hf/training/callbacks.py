@@ -15,7 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
-from maxaillm.dev.finetune.hf.training import distributed
+from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes

@@ -16,6 +16,7 @@ from transformers.trainer_utils import set_seed
 from transformers.utils import is_liger_kernel_available
 
 from maxaillm.dev.finetune.config import RunConfig, deepspeed
+from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.batches.collate import (
     Batch,
     BatchLayout,
@@ -26,7 +27,6 @@ from maxaillm.dev.finetune.hf.batches.collate import (
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.loading.memory import lacks_memory
 from maxaillm.dev.finetune.hf.loading.precision import DTYPES
-from maxaillm.dev.finetune.hf.training import distributed
 from maxaillm.dev.finetune.hf.training.out_of_memory import CHECKPOINTING, MicroBatches
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Objective, Setup
 from maxaillm.dev.finetune.methods import TuneMethod

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder
-from maxaillm.dev.finetune.hf.training import distributed
 from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
 from maxaillm.dev.finetune.hf.training.preference.batches import (
     SHAPES,
