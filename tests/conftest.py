@@ -15,7 +15,7 @@ from rq.exceptions import DuplicateJobError
 from rq.queue import Queue
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def data_dir(tmp_path: Path, settings: Any) -> Path:
     """The site's data directory, new for each test."""
     folder = tmp_path / "data"
@@ -27,7 +27,7 @@ def data_dir(tmp_path: Path, settings: Any) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def empty_cache() -> Iterator[None]:
     yield
     cache.clear()
@@ -61,7 +61,7 @@ class FakeQueue:
             import_string(job.function)(*job.args)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeQueue:
     """Stands in for Redis, but in tests of real processes (`faults`, `browser`)."""
     fake = FakeQueue()
@@ -72,6 +72,11 @@ def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fa
             lambda self, func, args=None, *_, **kw: fake.add(self, func, args, **kw),
         )
     return fake
+
+
+@pytest.fixture
+def own_site(data_dir: Path, empty_cache: None, queue: FakeQueue) -> None:
+    """A site of its own for each test; the site's folders make it their rule."""
 
 
 @pytest.fixture

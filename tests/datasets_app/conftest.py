@@ -23,6 +23,10 @@ QUESTIONS = "".join(f'{{"prompt": "q{i}", "completion": "a{i}"}}\n' for i in ran
 
 
 @pytest.fixture(autouse=True)
+def each_test_has_its_site(own_site: None) -> None: ...
+
+
+@pytest.fixture(autouse=True)
 def commits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for a commit happens, though the test's own transaction never commits."""
     monkeypatch.setattr("django.db.transaction.on_commit", lambda ring: ring())

@@ -22,6 +22,10 @@ FLAGS = [
 SECONDS = 1000
 
 
+@pytest.fixture(autouse=True)
+def each_test_has_its_site(own_site: None) -> None: ...
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with running_site(tmp_path_factory.mktemp("site")) as site:

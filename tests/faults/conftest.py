@@ -21,6 +21,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("faults"))
 
 
+@pytest.fixture(autouse=True)
+def each_test_has_its_site(own_site: None) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def processes(
     tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker

@@ -16,6 +16,10 @@ from tests.redis_server import RedisServer, running_redis
 from tests.tiny import make_llama, save_tokenizer
 
 
+@pytest.fixture(autouse=True)
+def each_test_has_its_site(own_site: None) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def redis_process() -> Iterator[RedisServer]:
     with running_redis() as server:
