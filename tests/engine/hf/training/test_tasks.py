@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ OWN = {
 """Some of the metrics that a file of each kind can be measured by."""
 each = pytest.mark.parametrize("kind", list(ROWS))
 Tuned = Callable[[str], Path]
+exactly = partial(open_model, device="cpu", precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_each_opens_as_what_it_is(kind: str, tuned: Tuned) -> None:
 
 
 def test_classes_come_with_their_probabilities_the_likeliest_first(tuned: Tuned) -> None:
-    model = open_model(tuned("classes"), device="cpu")
+    model = exactly(tuned("classes"))
     assert isinstance(model, SequenceClassifier)
     together = model.predict([*TEXTS, "x"] * 4)
     for said, text in zip(together, [*TEXTS, "x"] * 4, strict=True):
@@ -123,7 +124,7 @@ def test_classes_come_with_their_probabilities_the_likeliest_first(tuned: Tuned)
 
 
 def test_a_pair_is_judged_together(tuned: Tuned) -> None:
-    model = open_model(tuned("pairs"), device="cpu")
+    model = exactly(tuned("pairs"))
     assert isinstance(model, SequenceClassifier)
     pair, other, single = model.predict([("red blue", "red"), ("red blue", "loud"), "red blue"])
     assert pair != other != single != pair
@@ -131,7 +132,7 @@ def test_a_pair_is_judged_together(tuned: Tuned) -> None:
 
 
 def test_several_classes_are_likely_each_by_itself(tuned: Tuned) -> None:
-    model = open_model(tuned("several"), device="cpu")
+    model = exactly(tuned("several"))
     assert isinstance(model, SequenceClassifier)
     [said] = model.predict(["red blue"])
     assert isinstance(said, list)
@@ -140,7 +141,7 @@ def test_several_classes_are_likely_each_by_itself(tuned: Tuned) -> None:
 
 
 def test_a_number_is_a_number(tuned: Tuned) -> None:
-    model = open_model(tuned("numbers"), device="cpu")
+    model = exactly(tuned("numbers"))
     assert isinstance(model, SequenceClassifier)
     assert [type(said) for said in model.predict(TEXTS)] == [float] * 12
     assert float("".join(model.stream("red"))) == pytest.approx(
@@ -149,7 +150,7 @@ def test_a_number_is_a_number(tuned: Tuned) -> None:
 
 
 def test_words_keep_their_order_and_long_texts_are_counted(tuned: Tuned) -> None:
-    model = open_model(tuned("token_classification"), device="cpu", max_length=12)
+    model = exactly(tuned("token_classification"), max_length=12)
     assert isinstance(model, TokenClassifier)
     short, long = model.predict([["red", "blue"], " ".join(TEXTS)])
     assert [word.word for word in short] == ["red", "blue"]
@@ -159,7 +160,7 @@ def test_words_keep_their_order_and_long_texts_are_counted(tuned: Tuned) -> None
 
 
 def test_gaps_are_filled_and_missed(tuned: Tuned) -> None:
-    model = open_model(tuned("masked_lm"), device="cpu")
+    model = exactly(tuned("masked_lm"))
     assert isinstance(model, GapFiller)
     [gaps] = model.predict(["red [MASK] [MASK] blue"])
     assert [len(words) for words in gaps] == [5, 5]
@@ -169,7 +170,7 @@ def test_gaps_are_filled_and_missed(tuned: Tuned) -> None:
 
 
 def test_an_encoder_decoder_answers_talks_and_prompts(tuned: Tuned) -> None:
-    llm = open_model(tuned("seq2seq_lm"), device="cpu", max_length=64)
+    llm = exactly(tuned("seq2seq_lm"), max_length=64)
     assert isinstance(llm, MaxHuggingFaceLLM)
     greedy = SamplingOptions(temperature=0, max_new_tokens=6)
     turn = [{"role": "user", "content": "What is red?"}]
@@ -195,9 +196,9 @@ def test_without_a_card_a_classifier_still_knows_how_many_classes(
     tuned: Tuned, base: Tuned, tmp_path: Path
 ) -> None:
     folder = without_card(tuned("classes"), tmp_path)
-    opened = open_model(folder, base=base("bert"), device="cpu")
+    opened = exactly(folder, base=base("bert"))
     assert opened.card.labels == ["LABEL_0", "LABEL_1", "LABEL_2"]
-    named = open_model(tuned("classes"), device="cpu")
+    named = exactly(tuned("classes"))
     assert isinstance(named, SequenceClassifier) and isinstance(opened, SequenceClassifier)
     [ours], [theirs] = named.predict(["red blue"]), opened.predict(["red blue"])
     assert isinstance(ours, list) and isinstance(theirs, list)
