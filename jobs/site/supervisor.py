@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.child import kill_group
 from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
 
 log = logging.getLogger(__name__)
@@ -149,8 +150,8 @@ class Supervisor:
         process = self.running.get(name)
         if process is None:
             return
+        if number == signal.SIGKILL:
+            kill_group(process.pid)
+            return
         with contextlib.suppress(ProcessLookupError):
-            if number == signal.SIGKILL:
-                os.killpg(process.pid, number)
-            else:
-                process.send_signal(number)
+            process.send_signal(number)
