@@ -34,21 +34,22 @@ def allowed_environment(*patterns: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if allowed.fullmatch(name)}
 
 
-def start_child(argv: Sequence[str], *, nice: int = 0, **options: Any) -> subprocess.Popen[Any]:
-    """`subprocess.Popen` in a session, and so a process group, of its own, with its priority
-    lowered by `nice`. On Linux the child ends with this process, however that one ends."""
+def own_session(nice: int = 0) -> dict[str, Any]:
+    """What `subprocess` and `asyncio` are to start a child with so that it has a session, and so
+    a process group, of its own, and a priority lowered by `nice`. On Linux it ends with this
+    process, however that one ends."""
     bind = bound_to_this_process()
 
-    def prepare() -> None:
+    def prepare() -> None:  # three system calls and no more: this process may have threads
         bind()
         os.nice(nice)
 
-    return subprocess.Popen(
-        argv,
-        start_new_session=True,
-        preexec_fn=prepare,  # noqa: PLW1509 - it makes three system calls, no more
-        **options,
-    )
+    return {"start_new_session": True, "preexec_fn": prepare}
+
+
+def start_child(argv: Sequence[str], *, nice: int = 0, **options: Any) -> subprocess.Popen[Any]:
+    """`subprocess.Popen` in a session of its own."""
+    return subprocess.Popen(argv, **own_session(nice), **options)
 
 
 def kill_group(leader: int) -> None:
