@@ -17,10 +17,10 @@ from maxaillm.dev.finetune.processes.cause_of_death import (
     CauseOfDeath,
     cause_of_death,
     in_words,
-    memory_limit_bytes,
 )
 from maxaillm.dev.finetune.processes.child import JsonChild, allowed_environment, json_child
 from maxaillm.dev.finetune.processes.limits import Limits
+from maxaillm.dev.finetune.processes.resources import memory_limit_bytes
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 from enum import Enum, auto
-from pathlib import Path
 
-import psutil
+from maxaillm.dev.finetune.processes.resources import memory_limit_bytes
 
 MUCH_MEMORY = 0.8
 """The share of all memory from which on the system's kill is taken for one for want of memory."""
@@ -51,11 +49,3 @@ def in_words(status: int) -> str:
         return f"ended with code {status}"
     names = {number.value: number.name for number in signal.Signals}
     return f"was killed by {names.get(-status, f'signal {-status}')}"
-
-
-def memory_limit_bytes() -> int:
-    """What a process can use at most: the control group's limit, else the machine's memory."""
-    total = psutil.virtual_memory().total
-    with contextlib.suppress(OSError, ValueError):
-        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total
