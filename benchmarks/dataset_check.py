@@ -14,13 +14,19 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import psutil
 
+from maxaillm.dev.finetune.processes.json_lines import send_task
+from maxaillm.dev.finetune.processes.limits import Limits
+
 ROWS = 1_000_000
+COMMAND = [sys.executable, "-m", "datasets_app.checking.child"]
+LIMITS = Limits(memory_bytes=2 * 2**30, cpu_seconds=3600)
 TARGETS = "30 s and 600 MB; a page 100 ms; a search 1 s"
 DATASETS = """
 import sys
@@ -47,9 +53,8 @@ def main() -> None:
         folder = Path(name)
         file = write_rows(folder / "rows.jsonl", rows)
         print(f"{rows:,} rows, {file.stat().st_size / 1e6:,.0f} MB of JSON Lines")
-        ours = measure(
-            [sys.executable, "-m", "datasets_app.checking.child"], task_for(file, folder)
-        )
+        task = task_for(file, folder)
+        ours = measure(COMMAND, lambda stdin: send_task(stdin, task, LIMITS))
         last = json.loads(ours.said.splitlines()[-1])
         assert last["report"]["rows"] == rows, last
         tell("our check", ours, ours)
@@ -73,28 +78,23 @@ def write_rows(path: Path, rows: int) -> Path:
     return path
 
 
-def task_for(file: Path, folder: Path) -> str:
-    return json.dumps(
-        {
-            "parts": [{"path": str(file)}],
-            "recipe": None,
-            "locked": [],
-            "file_name": file.name,
-            "format": None,
-            "folder": str(folder / "made"),
-            "cpu_seconds": 3600,
-            "memory_bytes": 2 * 2**30,
-            "parent": os.getpid(),
-        }
-    )
+def task_for(file: Path, folder: Path) -> dict[str, object]:
+    return {
+        "parts": [{"path": str(file)}],
+        "recipe": None,
+        "locked": [],
+        "file_name": file.name,
+        "format": None,
+        "folder": str(folder / "made"),
+    }
 
 
-def measure(command: list[str], typed: str = "") -> Figures:
+def measure(command: Sequence[str], send: Callable[[IO[str]], object] = lambda _: None) -> Figures:
     begin = perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, text=True)
         assert child.stdin
-        child.stdin.write(typed)
+        send(child.stdin)
         child.stdin.close()
         peak = cpu = 0.0
         process = psutil.Process(child.pid)

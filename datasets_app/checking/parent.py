@@ -1,22 +1,21 @@
-"""Starts the check of a file as a child process and listens to it."""
+"""The check of a file as a child process: started, listened to, its death put into words."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Timer
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 
+from maxaillm.dev.finetune.processes.cause_of_death import CauseOfDeath
+from maxaillm.dev.finetune.processes.child import JsonChild, allowed_environment, json_child
+from maxaillm.dev.finetune.processes.limits import Limits
+
+COMMAND = (sys.executable, "-m", "datasets_app.checking.child")
 CPU_SECONDS = 120
 BYTES_A_SECOND = 2_000_000
 """What a slow processor reads; a large file gets so much more time."""
@@ -25,10 +24,9 @@ PACKED_FACTOR = 5
 MEMORY_BYTES = 2 * 2**30
 WALL_FACTOR = 5
 """How much longer than its work a check may take where others want the processor too."""
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
-"""The child sees these variables of ours only: none of them is a secret."""
 POOL = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's own pool reserves a gigabyte of addresses, which would count against the limit."""
+HINT = "Split the file into smaller ones, or check that it is what its name says."
 logger = logging.getLogger(__name__)
 
 
@@ -45,55 +43,26 @@ def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Ou
     """Run one check to its end. None where `on_progress` said that nobody waits for it."""
     size_bytes = sum(Path(p["path"]).stat().st_size * max(1, p["times"]) for p in task["parts"])
     cpu_seconds = CPU_SECONDS + int(PACKED_FACTOR * size_bytes) // BYTES_A_SECOND
-    limits = {
-        "cpu_seconds": cpu_seconds,
-        "memory_bytes": MEMORY_BYTES,
-        "parent": os.getpid(),
-    }
-    with tempfile.TemporaryFile("w+") as complaints:
-        child = start_child(complaints)
-        clock = Timer(WALL_FACTOR * cpu_seconds, child.kill)
-        clock.start()
-        try:
-            with child:
-                outcome = listen(child, task | limits, on_progress)
-        except BaseException:
-            child.kill()
-            raise
-        finally:
-            clock.cancel()
-        complaints.seek(0)
-        if text := complaints.read(10_000).strip():
-            logger.error("The check for %s ended with:\n%s", task["folder"], text)
+    with json_child(
+        COMMAND,
+        env=allowed_environment() | POOL,
+        cwd=settings.BASE_DIR,
+        limits=Limits(MEMORY_BYTES, cpu_seconds),
+        seconds=WALL_FACTOR * cpu_seconds,
+    ) as child:
+        child.send_task(task)
+        outcome = listen(child, on_progress)
+    if child.stderr:
+        logger.error("The check for %s ended with:\n%s", task["folder"], child.stderr)
     if outcome is not None and outcome.report is None and outcome.error is None:
-        outcome.error = cause_of_death(child.returncode, cpu_seconds)
+        outcome.error = error_of(child.cause_of_death, cpu_seconds)
     return outcome
 
 
-def start_child(complaints: IO[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "datasets_app.checking.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=complaints,
-        cwd=settings.BASE_DIR,
-        env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | POOL,
-        text=True,
-    )
-
-
-def listen(
-    child: subprocess.Popen[str], task: dict[str, Any], on_progress: Callable[[float], bool]
-) -> Outcome | None:
-    """Take down what the child says, until it ends or nobody waits for it any more."""
-    assert child.stdin and child.stdout
+def listen(child: JsonChild, on_progress: Callable[[float], bool]) -> Outcome | None:
+    """Take down what the child emits, until it ends or nobody waits for it any more."""
     outcome = Outcome()
-    child.stdin.write(json.dumps(task))
-    child.stdin.close()
-    for line in child.stdout:
-        if not line.endswith("\n"):
-            break  # cut off in the middle by the child's death
-        ((kind, content),) = json.loads(line).items()
+    for kind, content in child.receive():
         if kind == "finding":
             outcome.findings.append(content)
         elif kind != "progress":
@@ -104,20 +73,30 @@ def listen(
     return outcome
 
 
-def cause_of_death(status: int, cpu_seconds: int) -> dict[str, Any]:
+def error_of(cause: CauseOfDeath, cpu_seconds: int) -> dict[str, Any]:
     """A sentence about a child that ended without a word."""
-    hint = "Split the file into smaller ones, or check that it is what its name says."
-    if -status == signal.SIGXCPU:
-        return {
-            "code": "too_slow",
-            "message": f"The file could not be read within {cpu_seconds} seconds of work.",
-            "hint": hint,
-        }
-    if -status == signal.SIGABRT:  # what the readers' compiled parts do where memory is refused
-        message = "The file needs more memory to be read than a check may take."
-        return {"code": "too_complex", "message": message, "hint": hint}
-    if -status == signal.SIGKILL:
-        message = "The check was ended from outside: the machine ran short of memory or time."
-        return {"code": "killed", "message": message, "hint": "Check it again. " + hint}
-    message = "The file could not be read: the reader stopped without a reason."
-    return {"code": "reader_failed", "message": message, "hint": hint}
+    code, message, hint = {
+        CauseOfDeath.CPU_TIME: (
+            "too_slow",
+            f"The file could not be read within {cpu_seconds} seconds of work.",
+            HINT,
+        ),
+        CauseOfDeath.MEMORY: (
+            "too_complex",
+            "The file needs more memory to be read than a check may take.",
+            HINT,
+        ),
+        CauseOfDeath.KILLED: (
+            "killed",
+            "The check was ended from outside: the machine ran short of memory or time.",
+            f"Check it again. {HINT}",
+        ),
+    }.get(
+        cause,
+        (
+            "reader_failed",
+            "The file could not be read: the reader stopped without a reason.",
+            HINT,
+        ),
+    )
+    return {"code": code, "message": message, "hint": hint}

@@ -1,15 +1,13 @@
 """Fetches a dataset of the Hub in a process of its own: `python -m datasets_app.hub.child`.
 
-It loads no Django; of our secrets it is given the token for the Hub alone. It reads one task (JSON)
-from standard input and tells, as JSON lines on standard output, what the repository holds, and what
-it will fetch, or that a person has to choose. Told to go on, it fetches and names the file.
+It loads no Django; of our secrets it is given the token for the Hub alone. It receives one task and
+emits what the repository holds, and what it will fetch, or that a person has to choose. Given leave
+to go on, it fetches and names the file.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,34 +16,28 @@ from typing import Any
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import DatasetInfo
 
-from datasets_app.checking.protocol import limit, tell
-from datasets_app.hub.errors import TOLD, words_of
+from datasets_app.hub.errors import EXPECTED, words_of
 from datasets_app.hub.files import Fetching, wanted_files
 from maxaillm.dev.finetune.data.rows.splits import split_of_path
 from maxaillm.dev.finetune.errors import DataError, FineTuneError
 from maxaillm.dev.finetune.hub.repositories import HubFile, Subset, known_splits, subsets_of
-from maxaillm.dev.finetune.processes.parent_death import end_with_parent
+from maxaillm.dev.finetune.processes.json_lines import emit, read_lines, receive_task
 
 ANSWER_SECONDS = 30
-GO = "go"
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 MAX_OFFERED = 10_000
 """Splits of all subsets together: they are stored with the version, and shown."""
 
 
 def main() -> None:
-    task = json.loads(sys.stdin.readline())
-    end_with_parent(task["parent"])
-    limit(resource.RLIMIT_AS, task["memory_bytes"])
-    limit(resource.RLIMIT_CPU, task["cpu_seconds"])
-    limit(resource.RLIMIT_CORE, 0)
+    task = receive_task()
     try:
         fetch(task)
     except FineTuneError as error:
-        tell("error", error.as_json())
-    except TOLD as error:
+        emit("error", error.as_json())
+    except EXPECTED as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        tell("error", words_of(error, task["hub"]))
+        emit("error", words_of(error, task["hub"]))
 
 
 def fetch(task: Mapping[str, Any]) -> None:
@@ -54,18 +46,18 @@ def fetch(task: Mapping[str, Any]) -> None:
     )
     commit = commit_of(info)
     subsets = subsets_of(task["hub"], files_of(info), configs_of(info))
-    tell("listing", {"commit": commit, "offer": offer_of(task["hub"], subsets)})
+    emit("listing", {"commit": commit, "offer": offer_of(task["hub"], subsets)})
     chosen = chosen_of(task, subsets)
     if chosen is None:
-        tell("must_choose", True)
+        emit("must_choose", True)
         return
     subset, splits = chosen
     files = wanted_files(subset, splits)
     size_bytes = sum(file.size_bytes for _, file in files)
-    tell("plan", {"size_bytes": size_bytes, "subset": subset.name, "splits": splits})
-    if sys.stdin.readline().strip() == GO:
+    emit("plan", {"size_bytes": size_bytes, "subset": subset.name, "splits": splits})
+    if next(read_lines(sys.stdin), None) == ("go", True):
         folder = Path(task["folder"])
-        tell("file_name", Fetching(task["hub"], commit, folder, task["max_bytes"]).fetch(files))
+        emit("file_name", Fetching(task["hub"], commit, folder, task["max_bytes"]).fetch(files))
 
 
 def commit_of(info: DatasetInfo) -> str:

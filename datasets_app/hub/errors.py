@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-TOLD = (HTTPError, HFValidationError, JSONDecodeError, OSError, MemoryError)
+EXPECTED = (HTTPError, HFValidationError, JSONDecodeError, OSError, MemoryError)
 LATER = "Check again in a while; it begins anew."
 OFFLINE = (
     "This site does not go to the network (HF_HUB_OFFLINE).",

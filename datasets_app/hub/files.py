@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile
 
@@ -16,18 +15,17 @@ from huggingface_hub import hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-from datasets_app.checking.protocol import tell
 from maxaillm.dev.finetune.data.readers.packing import PACKINGS
 from maxaillm.dev.finetune.data.readers.sources import Source
 from maxaillm.dev.finetune.data.readers.zip_archives import MAX_MEMBERS
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hub.repositories import HubFile, Subset, ending_of
+from maxaillm.dev.finetune.processes.json_lines import ProgressEmitter
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FETCHED, PART = "fetched", "part"
-TELL_SECONDS = 0.5
 COPY_BYTES = 2**20
 HEAD_BYTES = 16
 
@@ -55,7 +53,7 @@ class Fetching:
     def __init__(self, hub: str, commit: str, folder: Path, max_bytes: int) -> None:
         self.hub, self.commit, self.folder, self.max_bytes = hub, commit, folder, max_bytes
         self.fetched = 0
-        self.told = monotonic()
+        self.progress = ProgressEmitter()
 
     def fetch(self, files: Sequence[tuple[str, HubFile]]) -> str:
         """Leave the data as one file in the folder; gives the name to show for it."""
@@ -76,14 +74,11 @@ class Fetching:
         """The library goes on where a connection was lost, some times, before it raises."""
         url = hf_hub_url(self.hub, file.name, repo_type="dataset", revision=self.commit)
         before = self.fetched
-        with Download(path, file.size_bytes, lambda size: self.tell(before + size)) as target:
+        with Download(
+            path, file.size_bytes, lambda size: self.progress.emit(before + size)
+        ) as target:
             http_get(url, target, headers=build_hf_headers(), expected_size=file.size_bytes)
         self.fetched += file.size_bytes
-
-    def tell(self, fetched: int) -> None:
-        if monotonic() - self.told > TELL_SECONDS:
-            self.told = monotonic()
-            tell("progress", fetched)
 
     def add_part(self, archive: ZipFile, path: Path, name: str) -> None:
         """Put a file into the archive, unpacked: one that is packed twice is not read."""

@@ -1,25 +1,26 @@
-"""Starts the process that fetches from the Hub, listens to it, and gives it leave to go on."""
+"""The fetch from the Hub as a child process: started, listened to, given leave to go on."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from threading import Timer
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 
 from datasets_app.checking.parent import MEMORY_BYTES
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.child import (
+    NETWORK,
+    JsonChild,
+    allowed_environment,
+    json_child,
+)
+from maxaillm.dev.finetune.processes.limits import Limits
 
+COMMAND = (sys.executable, "-m", "datasets_app.hub.child")
 CPU_SECONDS = 120
 BYTES_A_CPU_SECOND = 5_000_000
 """What a slow processor receives, unpacks and stores; large data gets so much more time."""
@@ -27,12 +28,8 @@ WALL_SECONDS = 300
 """For the list of files; then for retries, in addition to the time that its bytes need."""
 BYTES_A_SECOND = 50_000
 """The slowest network that is waited for."""
-PASSED_ON = re.compile(
-    r"PATH|HOME|LANG|LC_ALL|TMPDIR|VIRTUAL_ENV|SYSTEMROOT|HF_\w+"
-    r"|(https?|all|no)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE",
-    re.IGNORECASE,
-)
-"""The child sees these variables of ours only; HF_TOKEN is the one secret among them."""
+HUB = r"HF_\w+"
+"""The settings of the Hub's library; HF_TOKEN is the one secret that the child gets."""
 PLAIN = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -43,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """What is done at each thing that the child says."""
+    """What is done at each line of the child."""
 
     def listing(self, listing: Mapping[str, Any]) -> None:
         """The commit, and the subsets with their splits."""
@@ -64,39 +61,19 @@ class Fetched:
     error: dict[str, Any] | None = None
 
 
-class Clock:
-    """Ends the child when its time is over, which may be set anew."""
-
-    def __init__(self, child: subprocess.Popen[str]) -> None:
-        self.child = child
-        self.allow(WALL_SECONDS)
-
-    def allow(self, seconds: float) -> None:
-        self.timer = Timer(seconds, self.child.kill)
-        self.timer.start()
-
-    def stop(self) -> None:
-        self.timer.cancel()
-
-
 def fetch_from_hub(task: Mapping[str, Any], listener: Listener) -> Fetched | None:
     """Run one fetch to its end. None where the listener said that nobody waits for it."""
-    cpu_seconds = CPU_SECONDS + task["max_bytes"] // BYTES_A_CPU_SECOND
-    limits = {"cpu_seconds": cpu_seconds, "memory_bytes": MEMORY_BYTES, "parent": os.getpid()}
-    with tempfile.TemporaryFile("w+") as complaints:
-        child = start_child(complaints)
-        clock = Clock(child)
-        try:
-            with child:
-                fetched = listen(child, {**task, **limits}, listener, clock)
-        except BaseException:
-            child.kill()
-            raise
-        finally:
-            clock.stop()
-        complaints.seek(0)
-        if text := complaints.read(10_000).strip():
-            logger.warning("Fetching %s ended with:\n%s", task["hub"], text)
+    with json_child(
+        COMMAND,
+        env=allowed_environment(NETWORK, HUB) | PLAIN,
+        cwd=settings.BASE_DIR,
+        limits=Limits(MEMORY_BYTES, CPU_SECONDS + task["max_bytes"] // BYTES_A_CPU_SECOND),
+        seconds=WALL_SECONDS,
+    ) as child:
+        child.send_task(task)
+        fetched = listen(child, listener)
+    if child.stderr:
+        logger.warning("Fetching %s ended with:\n%s", task["hub"], child.stderr)
     if fetched is not None and fetched == Fetched():
         fetched.error = {
             "code": "hub_killed",
@@ -106,40 +83,17 @@ def fetch_from_hub(task: Mapping[str, Any], listener: Listener) -> Fetched | Non
     return fetched
 
 
-def start_child(complaints: IO[str]) -> subprocess.Popen[str]:
-    passed = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "datasets_app.hub.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=complaints,
-        cwd=settings.BASE_DIR,
-        env=passed | PLAIN,
-        text=True,
-    )
-
-
-def listen(
-    child: subprocess.Popen[str], task: Mapping[str, Any], listener: Listener, clock: Clock
-) -> Fetched | None:
-    assert child.stdin and child.stdout
+def listen(child: JsonChild, listener: Listener) -> Fetched | None:
     fetched = Fetched()
-    child.stdin.write(json.dumps(task) + "\n")
-    child.stdin.flush()
-    for line in child.stdout:
-        if not line.endswith("\n"):
-            break  # cut off in the middle by the child's death
-        ((kind, content),) = json.loads(line).items()
+    for kind, content in child.receive():
         if kind == "plan":
             try:
                 listener.plan(content)
             except FineTuneError as error:
                 child.kill()
                 return Fetched(error=dict(error.as_json()))
-            clock.stop()
-            clock.allow(WALL_SECONDS + content["size_bytes"] / BYTES_A_SECOND)
-            with suppress(BrokenPipeError):  # it has just died: the loop ends
-                os.write(child.stdin.fileno(), b"go\n")  # nothing is left for `close` to write
+            child.restart_clock(WALL_SECONDS + content["size_bytes"] / BYTES_A_SECOND)
+            child.send("go", content=True)
         elif kind == "listing":
             listener.listing(content)
         elif kind != "progress":

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
+from maxaillm.dev.finetune.processes.child import kill_group, own_session
+from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +118,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,
-                preexec_fn=bound_to_this_process(),
+                **own_session(),
             )
         self.running[program.name] = process
         return process
@@ -149,8 +149,8 @@ class Supervisor:
         process = self.running.get(name)
         if process is None:
             return
+        if number == signal.SIGKILL:
+            kill_group(process.pid)
+            return
         with contextlib.suppress(ProcessLookupError):
-            if number == signal.SIGKILL:
-                os.killpg(process.pid, number)
-            else:
-                process.send_signal(number)
+            process.send_signal(number)

@@ -56,9 +56,9 @@ DIED = {
 
 def run(argv: list[str], place: Part) -> None:
     """`python -m maxaillm.dev.finetune ARGV`, off the network, until it has found something."""
-    warm = fork_server_address()
-    if warm is not None:
-        os.environ.setdefault(FORK_SERVER, str(warm))
+    address = fork_server_address()
+    if address is not None:
+        os.environ.setdefault(FORK_SERVER, str(address))
     process = EngineProcess(argv, RunFolder(place.root), online=False)
     ends = time.monotonic() + LIMIT_SECONDS
     try:
@@ -69,7 +69,7 @@ def run(argv: list[str], place: Part) -> None:
 
 
 def fork_server_address() -> Path | None:
-    """Where a training worker of this machine keeps a process with the libraries imported."""
+    """Where the fork server of a training worker of this machine listens."""
     folder = redis_socket(settings.DATA_DIR).parent
     found = sorted(folder.glob("w-*.sock"), key=lambda path: path.stat().st_mtime)
     return found[-1] if found else None

@@ -1,13 +1,11 @@
-"""The engine as a child process: started warm or cold, signalled, seen to its end."""
+"""The engine as a child process: forked by the fork server or started anew, signalled, ended."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,35 +14,35 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
-from maxaillm.dev.finetune.processes import fork_server
-from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process
+from maxaillm.dev.finetune.processes.cause_of_death import CauseOfDeath, cause_of_death
+from maxaillm.dev.finetune.processes.child import (
+    NETWORK,
+    allowed_environment,
+    kill_group,
+    start_child,
+)
+from maxaillm.dev.finetune.processes.fork_server import ForkedChild, Request, request_fork
 from maxaillm.dev.finetune.run.events import RunFolder
 
 log = logging.getLogger(__name__)
 
 FORK_SERVER = "MAXFT_FORK_SERVER"
-"""Names the socket of the worker's warm process in the worker's own environment."""
-PASSED_ON = re.compile(
-    r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|G?OMP_\w+"
-    r"|ATEN_CPU_CAPABILITY|MAXAILLM_BF16_SPEEDUP"
-    r"|XDG_CACHE_HOME|(CUDA|NVIDIA|TORCH|PYTORCH|HIP|ROCR|NCCL|HF)_\w+"
+"""Names the socket of the worker's fork server in the worker's own environment."""
+LIBRARIES = (
+    r"USER|TZ|LD_LIBRARY_PATH|G?OMP_\w+|ATEN_CPU_CAPABILITY|MAXAILLM_BF16_SPEEDUP|XDG_CACHE_HOME"
+    r"|(CUDA|NVIDIA|TORCH|PYTORCH|HIP|ROCR|NCCL)_\w+"
 )
-"""What a trainer may know of its environment: no secret of the site is among it."""
-ONLINE_ONLY = re.compile(r"(https?|all|no)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE", re.IGNORECASE)
-SECRETS = re.compile(r"HF_TOKEN(_PATH)?")
-KILLED = -signal.SIGKILL
+"""What a trainer's libraries look for besides: no secret of the site is among it."""
+HUB, HUB_WITHOUT_TOKEN = r"HF_\w+", r"HF_(?!TOKEN)\w+"
+LOWER_PRIORITY = 10
 
 
 def trainer_environment(*, online: bool) -> dict[str, str]:
     """The environment of a trainer; one that may not download gets neither token nor proxy."""
-    passed = {
-        name: value
-        for name, value in os.environ.items()
-        if PASSED_ON.fullmatch(name) or (online and ONLINE_ONLY.fullmatch(name))
-    }
-    if not online:
-        passed = {name: value for name, value in passed.items() if not SECRETS.fullmatch(name)}
-        passed["HF_HUB_OFFLINE"] = "1"
+    if online:
+        passed = allowed_environment(LIBRARIES, HUB, NETWORK)
+    else:
+        passed = allowed_environment(LIBRARIES, HUB_WITHOUT_TOKEN) | {"HF_HUB_OFFLINE": "1"}
     return passed | {
         "PYTHONPATH": str(settings.BASE_DIR),
         "PYTHONSAFEPATH": "1",
@@ -56,97 +54,77 @@ def trainer_environment(*, online: bool) -> dict[str, str]:
     }
 
 
-def lower_priority() -> None:
-    os.umask(0o077)
-    os.nice(10)
-
-
 class EngineProcess:
     """`python -m maxaillm.dev.finetune ARGV`, with a process group of its own and its output in
     the log of `folder`.
 
-    One that stays off the network is forked from the worker's warm process where there is one;
-    else it begins cold, by that very command.
+    One that stays off the network is forked by the worker's fork server where there is one; else
+    that very command is started.
     """
 
     def __init__(self, argv: Sequence[str], folder: RunFolder, *, online: bool) -> None:
         self.argv, self.folder = argv, folder
         self.env = trainer_environment(online=online)
-        self.cold: subprocess.Popen[bytes] | None = None
-        self.lifeline: socket.socket | None = None
-        self.pid = 0
         self.process: psutil.Process | None = None
-        self.status: int | None = None
         self.peak_bytes = 0
         address = os.environ.get(FORK_SERVER)
-        if address and not online:
-            self.begin_warm(Path(address))
-        else:
-            self.begin_cold()
+        self.child = self.fork(Path(address)) if address and not online else self.start()
 
-    def begin_warm(self, address: Path) -> None:
-        log_path = str(self.folder.log)
-        request = fork_server.Request(self.argv, str(self.folder.root), self.env, log_path)
+    def fork(self, address: Path) -> ForkedChild | subprocess.Popen[bytes]:
+        folder, log_path = str(self.folder.root), str(self.folder.log)
         try:
-            self.lifeline = fork_server.ask(address, request)
+            return request_fork(address, Request(self.argv, folder, self.env, log_path))
         except OSError as error:
-            log.warning("No warm trainer, so a cold one: %s", error)
-            self.begin_cold()
+            return self.start_instead(error)
 
-    def begin_cold(self) -> None:
-        bind = bound_to_this_process()
+    def start_instead(self, error: OSError) -> subprocess.Popen[bytes]:
+        log.warning("No fork server, so the trainer imports by itself: %s", error)
+        return self.start()
 
-        def prepare() -> None:
-            bind()
-            lower_priority()
-
+    def start(self) -> subprocess.Popen[bytes]:
         with self.folder.log.open("ab") as output:
-            self.cold = subprocess.Popen(
+            return start_child(
                 [sys.executable, "-m", "maxaillm.dev.finetune", *self.argv],
                 cwd=self.folder.root,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,
-                preexec_fn=prepare,  # noqa: PLW1509 - it makes three system calls, no more
+                umask=0o077,
+                nice=LOWER_PRIORITY,
             )
-        self.meet(self.cold.pid)
 
-    def meet(self, pid: int) -> None:
-        self.pid = pid
-        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended at once
-            self.process = psutil.Process(pid)
+    @property
+    def pid(self) -> int:
+        """0 while the fork server has not started it yet."""
+        return self.child.pid
+
+    @property
+    def status(self) -> int | None:
+        """How it ended, as `poll` has last seen it."""
+        return self.child.returncode
 
     def poll(self) -> int | None:
         """How it ended, negative for a signal; None while it runs."""
         if self.status is not None:
             return self.status
-        if self.lifeline is not None:
-            self.listen(self.lifeline)
-        elif self.cold is not None:
-            self.status = self.cold.poll()
-        if self.status is not None:
-            self.kill()  # what it may have started itself
-        return self.status
+        status = self.poll_child()
+        if self.process is None and self.pid:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended at once
+                self.process = psutil.Process(self.pid)
+        if status is not None:
+            kill_group(self.pid)  # what it may have started itself
+        return status
 
-    def listen(self, lifeline: socket.socket) -> None:
-        """First comes its process id, then how it ended."""
+    def poll_child(self) -> int | None:
         try:
-            number = fork_server.hear(lifeline)
+            return self.child.poll()
         except ConnectionError as error:
-            self.lifeline = None
-            lifeline.close()
-            if self.pid:
-                self.status = KILLED
-            else:
-                log.warning("No warm trainer, so a cold one: %s", error)
-                self.begin_cold()
-            return
-        if self.pid:
-            self.status = number
-        elif number is not None:
-            self.meet(number)
+            self.child = self.start_instead(error)
+            return None
+
+    def cause_of_death(self) -> CauseOfDeath:
+        return cause_of_death(self.status or 0, peak_bytes=self.peak_bytes)
 
     def measure(self) -> None:
         """Note its memory, and that of the processes it has started, one a device: who is killed
@@ -166,25 +144,15 @@ class EngineProcess:
 
     def kill(self) -> None:
         """Kill the trainer and all of its group."""
-        if self.pid > 1:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-        elif self.lifeline is not None:
-            self.lifeline.close()
-            self.lifeline, self.status = None, KILLED
+        if self.pid:
+            kill_group(self.pid)
+        elif isinstance(self.child, ForkedChild):
+            self.child.close()
 
     def close(self) -> None:
         """See that nothing of it is left."""
         self.kill()
-        if self.cold is not None:
-            self.cold.wait()
-        if self.lifeline is not None:
-            self.lifeline.close()
-
-
-def memory_limit_bytes() -> int:
-    """What a trainer can use at most: the control group's limit, else the machine's memory."""
-    total = psutil.virtual_memory().total
-    with contextlib.suppress(OSError, ValueError):
-        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total
+        if isinstance(self.child, ForkedChild):
+            self.child.close()
+        else:
+            self.child.wait()

@@ -15,9 +15,10 @@ from jobs.models import Run
 from jobs.services import attempts
 from jobs.services.ingest import FencedError, record_events, warn
 from jobs.training.attempt_folder import make_folder, prepare
-from jobs.training.engine_process import KILLED, EngineProcess, memory_limit_bytes
+from jobs.training.engine_process import EngineProcess
 from jobs.training.recovery import clear_leftovers
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.cause_of_death import CauseOfDeath, in_words
 from maxaillm.dev.finetune.run.attempt import hold_lock
 from maxaillm.dev.finetune.run.events import ENDINGS, Event, JournalReader, StopAction
 
@@ -35,7 +36,6 @@ FROZEN_SECONDS = 60.0
 DUMP_SECONDS = 2.0
 LINGER_SECONDS = 15.0
 """How long a trainer may take to go after its last word."""
-MUCH_MEMORY = 0.8
 
 
 class Clock:
@@ -219,16 +219,16 @@ class Runner:
 
     def was_out_of_memory(self) -> bool:
         """Whether the system killed a trainer that held most of the memory."""
-        was_killed = self.trainer.status == KILLED and not self.death and self.requested is None
-        return was_killed and self.trainer.peak_bytes > MUCH_MEMORY * memory_limit_bytes()
+        was_ended_here = bool(self.death) or self.requested is not None
+        return not was_ended_here and self.trainer.cause_of_death() is CauseOfDeath.MEMORY
 
     def last_words(self) -> str:
         status = self.trainer.status or 0
         if status < 0:
-            return f"The trainer was killed by {signal.Signals(-status).name}."
+            return f"The trainer {in_words(status)}."
         lines = self.folder.log.read_text(errors="replace").split("\n")[-20:]
         last = next((line for line in reversed(lines) if line.strip()), "")
-        return f"The trainer ended with code {status}: {last[:120]}"
+        return f"The trainer {in_words(status)}: {last[:120]}"
 
 
 def out_of_memory(peak_bytes: int) -> attempts.Error:

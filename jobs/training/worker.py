@@ -1,4 +1,4 @@
-"""Workers of the queues: rq's own, with a list of what may run and a trainer kept warm."""
+"""Workers of the queues: rq's own, with a list of what may run, and a fork server for trainers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from jobs.models import ACTIVE, Run
-from jobs.training.engine_process import FORK_SERVER, lower_priority, trainer_environment
+from jobs.training.engine_process import FORK_SERVER, LOWER_PRIORITY, trainer_environment
 from jobs.training.recovery import recover
-from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
+from maxaillm.dev.finetune.processes.child import start_child
+from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 from maxft_site.settings import redis_socket
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class SiteWorker(Worker):  # type: ignore[misc]
 
 
 class TrainingWorker(SiteWorker):
-    """Keeps a process with the engine's libraries imported, from which trainers are forked."""
+    """Keeps a fork server: a process with the engine's libraries imported, which forks trainers."""
 
     def __init__(self, queue: Queue) -> None:
         super().__init__(queue)
@@ -114,36 +115,30 @@ class TrainingWorker(SiteWorker):
             f"w-{os.getpid()}.sock"
         )
         self.fork_server_address.parent.mkdir(mode=0o700, exist_ok=True)
-        self.warm_process: subprocess.Popen[bytes] | None = None
+        self.fork_server: subprocess.Popen[bytes] | None = None
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        self.keep_warm()
+        self.keep_fork_server()
         try:
             return bool(super().work(*args, **kwargs))
         finally:
-            if self.warm_process:
-                self.warm_process.kill()
+            if self.fork_server:
+                self.fork_server.kill()
             self.fork_server_address.unlink(missing_ok=True)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        self.keep_warm()
+        self.keep_fork_server()
         super().execute_job(job, queue)
 
-    def keep_warm(self) -> None:
-        """Start the warm process, also where it has died."""
-        if self.warm_process and self.warm_process.poll() is None:
+    def keep_fork_server(self) -> None:
+        """Start the fork server, also where it has died."""
+        if self.fork_server and self.fork_server.poll() is None:
             return
         self.fork_server_address.unlink(missing_ok=True)
-        bind = bound_to_this_process()
-
-        def prepare() -> None:
-            bind()
-            lower_priority()
-
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.fork_server_address))
             listener.listen()
-            self.warm_process = subprocess.Popen(
+            self.fork_server = start_child(
                 [
                     sys.executable,
                     "-m",
@@ -154,8 +149,7 @@ class TrainingWorker(SiteWorker):
                 env=trainer_environment(online=False),
                 cwd=settings.DATA_DIR,
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=prepare,  # noqa: PLW1509 - it makes three system calls, no more
+                nice=LOWER_PRIORITY,
             )
         os.environ[FORK_SERVER] = str(self.fork_server_address)
 

@@ -53,9 +53,8 @@ def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Outcome:
         outcome = Outcome()
-        told = {"finding": outcome.findings.append, "progress": on_progress}
-        monkeypatch.setattr(child, "tell", lambda kind, content: told[kind](content))
-        outcome.report = child.check(task)
+        receivers = {"finding": outcome.findings.append, "progress": on_progress}
+        outcome.report = child.check(task, lambda kind, content: receivers[kind](content))
         return outcome
 
     monkeypatch.setattr("datasets_app.services.checks.check_file", check_file)

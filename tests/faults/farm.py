@@ -29,6 +29,7 @@ STEPS = 40
 SAVED_EVERY = 5
 PATIENCE_SECONDS = 150
 """Far more than anything takes; a busy machine may be slow, but not wrong."""
+FORK_SERVER = "maxaillm.dev.finetune.processes.fork_server"
 
 
 class Farm:
@@ -85,7 +86,7 @@ class Farm:
     def horse(self) -> psutil.Process:
         """The process that the worker has forked for its job."""
         children = psutil.Process(self.worker().pid).children()
-        return next(child for child in children if "warm" not in " ".join(child.cmdline()))
+        return next(child for child in children if FORK_SERVER not in child.cmdline())
 
     def create_run(self, **training: Any) -> Run:
         """A run of steps that take some hundredths of a second each."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from time import sleep
+from typing import Any
 
+import psutil
 import pytest
 from django.contrib.auth.models import User
 
@@ -54,32 +55,20 @@ def test_what_databases_refuse_is_not_stored(alice: User, queue: FakeQueue) -> N
 class Patient:
     """Goes on once the child is dead."""
 
-    child: subprocess.Popen[str]
-
     def listing(self, _: object) -> None: ...
 
     def plan(self, _: object) -> None:
-        self.child.wait()
+        (child,) = psutil.Process().children()
+        while child.status() != psutil.STATUS_ZOMBIE:
+            sleep(0.01)
 
     def progress(self, _: int) -> bool:
         return True
 
 
 def test_a_child_that_dies_with_its_plan_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    patient = Patient()
-
-    def start(complaints: IO[str]) -> subprocess.Popen[str]:
-        patient.child = subprocess.Popen(
-            [sys.executable, "-c", DIES_WITH_A_PLAN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-        )
-        return patient.child
-
-    monkeypatch.setattr(parent, "start_child", start)
+    monkeypatch.setattr(parent, "COMMAND", [sys.executable, "-c", DIES_WITH_A_PLAN])
     task: dict[str, Any] = {"hub": "ada/chats", "max_bytes": 1}
-    fetched = parent.fetch_from_hub(task, patient)
+    fetched = parent.fetch_from_hub(task, Patient())
     assert fetched is not None and fetched.error is not None
     assert fetched.error["code"] == "hub_killed"

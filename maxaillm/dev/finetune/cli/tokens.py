@@ -7,20 +7,20 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.analysis.findings import HIDDEN, escaped
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.json_lines import ProgressEmitter
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.token_view import TokenView
 
 STYLES = {"trained": "32", "context": "0", "cut": "9;31"}
 """Of a terminal: green, plain, red and struck."""
-TELL_SECONDS = 0.3
+PROGRESS_SECONDS = 0.3
 
 
 def config_of(args: argparse.Namespace) -> RunConfig:
@@ -54,17 +54,9 @@ def facts_of(
 
 def write(config: RunConfig, args: argparse.Namespace) -> None:
     """Write what was found, or the error, into the file in one step; print the progress."""
-    told = 0.0
-
-    def tell(share: float) -> None:
-        nonlocal told
-        if monotonic() - told > TELL_SECONDS:
-            told = monotonic()
-            sys.stdout.write(json.dumps({"progress": round(share, 3)}) + "\n")
-            sys.stdout.flush()
-
+    progress = ProgressEmitter(seconds=PROGRESS_SECONDS)
     try:
-        facts = facts_of(config, args, tell)
+        facts = facts_of(config, args, lambda share: progress.emit(round(share, 3)))
     except FineTuneError as error:
         replace(args.to, {"error": error.as_json()})
         raise

@@ -1,1 +1,1 @@
-"""Child processes: fork server, parent death signal, a pipeline of two."""
+"""Child processes: limits, JSON lines, cause of death; fork server, parent death, pipeline."""

@@ -1,8 +1,9 @@
-"""A process that has the libraries imported and forks trainers on request: no wait for imports.
+"""Fork server: a process with the libraries imported that forks trainers on request, so that
+they need not wait for imports.
 
 `python -m maxaillm.dev.finetune.processes.fork_server FD` serves the listening socket that it
-inherits as FD; `ask` has it start a trainer. What is asked while it still imports is answered then.
-It never runs a torch operation and never touches a GPU: neither survives a fork.
+inherits as FD; `request_fork` has it start a trainer. Requests that come while it still imports
+are answered then. It never runs a torch operation and never touches a GPU: neither survives a fork.
 """
 
 from __future__ import annotations
@@ -46,35 +47,74 @@ class Request(NamedTuple):
     log: str
 
 
-def ask(address: Path, request: Request) -> socket.socket:
-    """Have a trainer started. Returns its lifeline: the trainer is killed when it is closed.
+class ForkedChild:
+    """A trainer that the fork server was asked for; it is killed when `connection` is closed."""
 
-    `hear` tells the trainer's process id, then how it ended. Raises OSError where nobody listens.
-    """
-    lifeline = socket.socket(socket.AF_UNIX)
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.pid = 0
+        """0 until it is started: the server may still import."""
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """How it ended, negative for a signal; None while it runs or is not started yet.
+
+        Raises ConnectionError where the server has died before it started the trainer.
+        """
+        if self.returncode is None:
+            try:
+                number = receive(self.connection)
+            except ConnectionError:
+                self.close()
+                if not self.pid:
+                    raise
+            else:
+                if self.pid:
+                    self.returncode = number
+                else:
+                    self.pid = number or 0
+        return self.returncode
+
+    def close(self) -> None:
+        """Kill it where it still runs: the server's death does that, too."""
+        self.connection.close()
+        if self.returncode is None:
+            self.returncode = -signal.SIGKILL
+
+
+def request_fork(address: Path, request: Request) -> ForkedChild:
+    """Have a trainer started. Raises OSError where nobody listens."""
+    connection = socket.socket(socket.AF_UNIX)
     try:
-        lifeline.connect(str(address))
-        lifeline.sendall(json.dumps(request._asdict()).encode() + b"\n")
+        connection.connect(str(address))
+        connection.sendall(json.dumps(request._asdict()).encode() + b"\n")
     except OSError:
-        lifeline.close()
+        connection.close()
         raise
-    lifeline.setblocking(False)
-    return lifeline
+    connection.setblocking(False)
+    return ForkedChild(connection)
 
 
-def hear(lifeline: socket.socket) -> int | None:
-    """The next number from a lifeline, None while there is none.
+def receive(connection: socket.socket) -> int | None:
+    """The next number: the trainer's process id, then how it ended. None while there is none.
 
-    Raises ConnectionError where the warm process itself has died, and its trainers with it.
+    Raises ConnectionError where the server has died.
     """
     try:
-        told = lifeline.recv(NUMBER.size)
+        packed = connection.recv(NUMBER.size)
     except BlockingIOError:
         return None
-    if not told:
-        raise ConnectionResetError("The warm process has died.")
-    number: int = NUMBER.unpack(told)[0]
+    if not packed:
+        raise ConnectionResetError("The fork server has died.")
+    number: int = NUMBER.unpack(packed)[0]
     return number
+
+
+def send(connection: socket.socket, number: int) -> None:
+    try:
+        connection.sendall(NUMBER.pack(number))
+    except (BrokenPipeError, ConnectionResetError):
+        return  # who asked is gone, and the trainer with it
 
 
 def main(listener: socket.socket) -> None:
@@ -85,13 +125,13 @@ def main(listener: socket.socket) -> None:
     gc.collect()
     gc.freeze()  # what is imported is never collected, and so stays shared with the trainers
     request, connection = ForkServer(listener).serve()
-    become(request, connection)
+    take_over(request, connection)
     train = importlib.import_module("maxaillm.dev.finetune.__main__").main
     sys.exit(train(list(request.argv)))
 
 
 class ForkServer:
-    """Forks a child a request and tells who asked how the child ended."""
+    """Forks a child a request, and sends who asked its process id and how it ended."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
@@ -102,16 +142,16 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> tuple[Request, socket.socket]:
-        """Serve for ever; returns only in a forked child, with what it was asked."""
+        """Serve for ever; returns only in a forked child, with its request and who made it."""
         while True:
             ready, _, _ = select.select([self.listener.fileno(), self.woken], [], [])
             if self.woken in ready:
                 os.read(self.woken, 512)
                 self.reap()
             if self.listener.fileno() in ready:
-                asked = self.accept()
-                if asked and self.fork(asked[1]):
-                    return asked
+                accepted = self.accept()
+                if accepted and self.fork(accepted[1]):
+                    return accepted
 
     def accept(self) -> tuple[Request, socket.socket] | None:
         connection, _ = self.listener.accept()
@@ -133,14 +173,14 @@ class ForkServer:
             self.close()
             return True
         self.children[pid] = connection
-        tell(connection, pid)
+        send(connection, pid)
         return False
 
     def reap(self) -> None:
         for pid, connection in list(self.children.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                tell(connection, os.waitstatus_to_exitcode(status))
+                send(connection, os.waitstatus_to_exitcode(status))
                 connection.close()
                 del self.children[pid]
 
@@ -155,15 +195,8 @@ class ForkServer:
             connection.close()
 
 
-def tell(connection: socket.socket, number: int) -> None:
-    try:
-        connection.sendall(NUMBER.pack(number))
-    except (BrokenPipeError, ConnectionResetError):
-        return  # who asked is gone, and the trainer with it
-
-
-def become(request: Request, connection: socket.socket) -> None:
-    """Turn a forked child into the trainer that was asked for."""
+def take_over(request: Request, connection: socket.socket) -> None:
+    """Give a forked child what was requested, and bind its life to the connection."""
     end_with_connection(connection)
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(request.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -1,4 +1,7 @@
-"""Processes that end with the one that started them, however that one ends."""
+"""Parent death signal (PR_SET_PDEATHSIG): a process ends with the one that started it.
+
+Linux's kernel sees to it. Elsewhere a thread of the child looks whether its parent still lives.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ WATCH_SECONDS = 0.5
 
 
 def bound_to_this_process() -> Callable[[], None]:
-    """For `preexec_fn`: the kernel kills the child when this process dies. Linux only."""
+    """For `preexec_fn`: the kernel kills the child as soon as this process dies. Linux only."""
     parent = os.getpid()
 
     def bind() -> None:
@@ -35,7 +38,7 @@ def end_with_parent(parent: int) -> None:
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     elif os.getppid() == parent:
-        threading.Thread(target=watch_parent, args=[parent], name="lifeline", daemon=True).start()
+        threading.Thread(target=watch_parent, args=[parent], daemon=True).start()
     if os.getppid() != parent:
         os._exit(1)
 
@@ -55,4 +58,4 @@ def end_with_connection(connection: socket.socket) -> None:
             if not connection.recv(1):
                 os.killpg(0, signal.SIGKILL)
 
-    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()

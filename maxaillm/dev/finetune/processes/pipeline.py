@@ -1,4 +1,4 @@
-"""Work in a second process, whose results are heard in this one while it goes on. Linux only."""
+"""Pipeline of two processes (fork): one works ahead, the other takes its results. Linux only."""
 
 from __future__ import annotations
 
@@ -15,51 +15,55 @@ T = TypeVar("T")
 RETURNED, RAISED = -1, -2
 
 
-def heard(work: Callable[..., T], *hearers: Callable[[Any], object]) -> T:
-    """What `work(*tellers)` gives; what it tells a teller, the hearer at its place gets here.
+def run_in_child(work: Callable[..., T], *receivers: Callable[[Any], object]) -> T:
+    """What `work(*senders)` returns in a child process; what it sends by a sender, the receiver
+    at the same place gets in this one.
 
-    The second process works on its next result while this one deals with the last. It is a
-    fork, so it is for a process that has no threads yet.
+    The child works on its next result while this process deals with the last. It is a fork, so
+    this is for a process that has no threads yet.
 
-    Raises what the work raises. Where the second process is killed, this one ends by the same
-    signal, so that whoever waits for it sees the cause.
+    Raises what the work raises. Where the child is killed, this process ends by the same signal,
+    so that whoever waits for it sees the cause.
     """
     context = get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=do, args=(work, sender, len(hearers), os.getpid()))
-    process.start()
+    results, sender = context.Pipe(duplex=False)
+    child = context.Process(target=carry_out, args=(work, sender, len(receivers), os.getpid()))
+    child.start()
     sender.close()
     try:
         while True:
-            place, value = receiver.recv()
+            place, value = results.recv()
             if place == RETURNED:
                 return value  # type: ignore[no-any-return]
             if place == RAISED:
                 raise value
-            hearers[place](value)
+            receivers[place](value)
     except EOFError:
-        process.join()
-        end_by(-(process.exitcode or 0))
+        child.join()
+        end_by_signal(-(child.exitcode or 0))
         raise
     finally:
-        process.kill()
-        process.join()
+        child.kill()
+        child.join()
 
 
-def do(work: Callable[..., object], sender: Connection, tellers: int, parent: int) -> None:
+def carry_out(work: Callable[..., object], sender: Connection, senders: int, parent: int) -> None:
+    """In the child: the work, and what becomes of it."""
     end_with_parent(parent)
 
-    def teller(place: int) -> Callable[[Any], None]:
+    def sender_to(place: int) -> Callable[[Any], None]:
         return lambda value: sender.send((place, value))
 
     try:
-        sender.send((RETURNED, work(*map(teller, range(tellers)))))
+        sender.send((RETURNED, work(*map(sender_to, range(senders)))))
     except (MemoryError, RecursionError, OSError) as error:
         sender.send((RAISED, error))
 
 
-def end_by(number: int) -> None:
+def end_by_signal(number: int) -> None:
     """End this process by a signal, if it is one."""
-    if number > 0:
-        signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
-        os.kill(os.getpid(), number)
+    if number <= 0:
+        return
+    if number != signal.SIGKILL:  # which has no handler
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

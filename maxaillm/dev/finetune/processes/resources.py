@@ -1,11 +1,14 @@
-"""What a process has of its machine: cores it may use, memory it has used, a folder for caches."""
+"""What a process has of its machine: cores, memory it may use and has used, a folder for caches."""
 
 from __future__ import annotations
 
 import os
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 
 def usable_cores() -> int:
@@ -14,6 +17,14 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory_limit_bytes() -> int:
+    """What a process can use at most: the control group's limit, else the machine's memory."""
+    total = psutil.virtual_memory().total
+    with suppress(OSError, ValueError):
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return total
 
 
 def peak_rss_bytes(usage: resource.struct_rusage | None = None) -> int:

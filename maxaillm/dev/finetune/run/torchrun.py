@@ -16,7 +16,8 @@ from pydantic import JsonValue
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
-from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
+from maxaillm.dev.finetune.processes.child import start_child
+from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxaillm.dev.finetune.run.attempt import Attempt, Listener, StopRequestedError
 from maxaillm.dev.finetune.run.events import (
@@ -91,12 +92,8 @@ def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
     ]
     before = last_event(root)
     asked = follow(
-        subprocess.Popen(
-            command,
-            env={**os.environ, "OMP_NUM_THREADS": threads},
-            start_new_session=True,  # what a terminal sends to all comes through this process
-            preexec_fn=bound_to_this_process(),  # noqa: PLW1509 - it makes two system calls
-        )
+        # In a session of its own: what a terminal sends to all comes through this process.
+        start_child(command, env={**os.environ, "OMP_NUM_THREADS": threads})
     )
     ending = last_event(root)
     if ending is None or ending == before or ending.kind not in ENDINGS:

@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.data.rows.values import Row, all_columns
 from maxaillm.dev.finetune.data.store.batch import Batch
 from maxaillm.dev.finetune.data.store.buffer import Gathered, Gathering
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.processes.pipeline import heard
+from maxaillm.dev.finetune.processes.pipeline import run_in_child
 
 SHOWN_ROWS = 20
 UNREAD = PlainText()
@@ -43,12 +43,12 @@ def validate(
     what the owner called the file. `on_batch` gets the accepted rows, some thousand at a time;
     where the report says anything but "ready", what it got is of no use. `on_progress` gets the
     share of the file that is read. In two processes one reads while the other checks: see
-    `second_process.heard`.
+    `pipeline.run_in_child`.
     """
     rows = Inspection(on_batch, on_finding)
     read = partial(read_rows, path, format, name)
-    tellers = (lambda gathered: rows.see(*gathered)), on_finding, on_progress
-    report = heard(read, *tellers) if in_two_processes else read(*tellers)
+    receivers = (lambda gathered: rows.see(*gathered)), on_finding, on_progress
+    report = run_in_child(read, *receivers) if in_two_processes else read(*receivers)
     if report.status != "ready":
         return report
     rows.finish()
