@@ -18,6 +18,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from jobs.live import group_of_run
 from jobs.models import Run
 from jobs.selectors import EventItem, events_after
+from maxaillm.dev.finetune.run.events.payload import payload_class
 
 NOT_FOUND, TOO_MANY, TOO_SLOW, BAD_FRAME, BROKEN = 4404, 4429, 4408, 4400, 1011
 FRAME_BYTES = 64 * 1024
@@ -25,8 +26,6 @@ SOCKETS_PER_USER = 60
 BATCH = 500
 TICK_SECONDS = 5.0
 SEND_SECONDS = 10.0
-WITH_NUMBERS = {"log", "eval"}
-"""Kinds whose data curves need; of the others a page only wants to know that there is news."""
 
 
 class RunState(TypedDict):
@@ -187,5 +186,8 @@ def frames(events: list[EventItem]) -> Iterator[list[dict[str, Any]]]:
 
 
 def on_the_wire(event: EventItem) -> dict[str, Any]:
-    item = {name: event[name] for name in ("seq", "kind", "step", "time")}
-    return item | {"data": event["data"]} if event["kind"] in WITH_NUMBERS else item
+    """An event as a page gets it: the data of curves, of others only what they change."""
+    declared = payload_class(event["kind"])
+    item: dict[str, Any] = {name: event[name] for name in ("seq", "kind", "step", "time")}
+    item["section"] = declared.section
+    return item | {"data": event["data"]} if declared.carries_numbers else item

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from jobs.models import Run
-from maxaillm.dev.finetune.run.events import Event
+from maxaillm.dev.finetune.run.events.journal import Event
+from maxaillm.dev.finetune.run.events.text import data_text
 
 TAIL_BYTES = 256 * 1024
 TAIL_LINES = 400
@@ -57,11 +58,4 @@ def told(line: str) -> str:
         return line
     clock = datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S")
     step = "" if event.step is None else f"step {event.step:,}  "
-    facts = (f"{name} {fact(value)}" for name, value in event.data.items())
-    return f"{clock}  {event.kind:<10}  {step}{'  '.join(facts)}"
-
-
-def fact(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
+    return f"{clock}  {event.kind:<10}  {step}{data_text(event.data)}"

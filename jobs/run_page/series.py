@@ -7,11 +7,8 @@ from math import ceil, isfinite
 from typing import NamedTuple
 
 from jobs.models import Event, Run
+from maxaillm.dev.finetune.run.events.run_metrics import find_metric
 
-LOGGED = (
-    "loss", "learning_rate", "grad_norm", "epoch", "tokens", "tokens_per_second", "memory_bytes",
-)  # fmt: skip
-"""Metrics of every logged step; all others come from evaluations."""
 MAX_POINTS = 2000
 
 
@@ -28,9 +25,11 @@ class Point(NamedTuple):
 
 def read_series(run: Run | int, metric: str, max_points: int = MAX_POINTS) -> list[Point]:
     """The metric's points in order of step, at most `max_points`."""
-    kind = "log" if metric in LOGGED else "eval"
-    rows = Event.objects.filter(run=run, kind=kind, step__isnull=False).order_by("step")
-    if kind == "eval":
+    found = find_metric(metric)
+    if found is None:
+        return []
+    rows = Event.objects.filter(run=run, kind=found.kind, step__isnull=False).order_by("step")
+    if found.is_sparse:
         rows = rows.filter(data__has_key=metric)
     columns = ("step", f"data__{metric}", "data__epoch", "data__tokens", "time")
     points = [

@@ -19,14 +19,10 @@ from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
 from maxaillm.dev.finetune.processes.parent_death import bound_to_this_process, end_with_parent
 from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxaillm.dev.finetune.run.attempt import Attempt, Listener, StopRequestedError
-from maxaillm.dev.finetune.run.events import (
-    ENDINGS,
-    Event,
-    Kind,
-    RunFolder,
-    StopAction,
-    read_journal,
-)
+from maxaillm.dev.finetune.run.events.journal import Event, read_journal
+from maxaillm.dev.finetune.run.events.kinds import FailedEvent
+from maxaillm.dev.finetune.run.events.payload import EventPayload
+from maxaillm.dev.finetune.run.folder import RunFolder, StopAction
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -61,7 +57,9 @@ class SilentAttempt(Attempt):
     def __exit__(self, *exc_info: object) -> None:
         return None
 
-    def emit(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
+    def emit(
+        self, event: EventPayload | str, step: int | None = None, /, **data: JsonValue
+    ) -> None:
         return None
 
     def stop_action(self) -> StopAction | None:
@@ -99,7 +97,7 @@ def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
         )
     )
     ending = last_event(root)
-    if ending is None or ending == before or ending.kind not in ENDINGS:
+    if ending is None or ending == before or not ending.ends_run:
         with Attempt(root):
             if asked:
                 raise StopRequestedError("release")
@@ -107,10 +105,11 @@ def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
                 "A process of the run has ended without a word.",
                 "The log may tell more. Most often the memory did not suffice.",
             )
-    if ending.kind != "failed":
+    failure = ending.payload
+    if not isinstance(failure, FailedEvent):
         return 0
-    kinds = {kind.code: kind for kind in FineTuneError.__subclasses__()}
-    return kinds.get(str(ending.data["code"]), FineTuneError).exit_code
+    errors = {error.code: error for error in FineTuneError.__subclasses__()}
+    return errors.get(failure.code, FineTuneError).exit_code
 
 
 def follow(torchrun: subprocess.Popen[bytes]) -> bool:
