@@ -13,6 +13,7 @@ from maxaillm.dev.finetune.run.events.run_metrics import RunMetric, declared_met
 
 COLORS = 4
 """So many `--series-…` there are."""
+MARKER_ROOM = 0.05
 
 
 class Chart(NamedTuple):
@@ -79,14 +80,12 @@ def scatter(metric: RunMetric, number: int, points: Sequence[Point]) -> Any:
         line={"color": color, "width": 1.8},
         marker={"color": color, "size": 6},
         connectgaps=False,
-        cliponaxis=False,  # a marker may lie on a bound of the axis
         hovertemplate=f"%{{y:{written}}} {info.unit}<extra>{label}</extra>",
     )
 
 
 def layout(info: MetricInfo) -> dict[str, Any]:
     """A Plotly layout whose y axis has the format and the bounds of a metric."""
-    bounds = dict(zip(("minallowed", "maxallowed"), info.bounds, strict=True))
     axis = {
         "gridcolor": "var(--grid)",
         "linecolor": "var(--line)",
@@ -109,5 +108,14 @@ def layout(info: MetricInfo) -> dict[str, Any]:
         "xaxis": axis | {"showgrid": False, "nticks": 6, "tickformat": ",~g"},
         "yaxis": axis
         | {"nticks": 5, "tickformat": D3_FORMATS[info.format], "exponentformat": "e"}
-        | {name: bound for name, bound in bounds.items() if bound is not None},
+        | bounds(info),
     }
+
+
+def bounds(info: MetricInfo) -> dict[str, float]:
+    """How far an axis reaches at most, with room for a marker that lies on a bound."""
+    if info.bounds is None:
+        return {}
+    lowest, highest = info.bounds
+    room = MARKER_ROOM * (highest - lowest)
+    return {"minallowed": lowest - room, "maxallowed": highest + room}

@@ -67,12 +67,9 @@ class LogEvent(Measurement):
         ),
     ] = None
     learning_rate: Annotated[
-        float | None,
-        MetricInfo("Learning rate", format="scientific", chart="own", bounds=(0, None)),
+        float | None, MetricInfo("Learning rate", format="scientific", chart="own")
     ] = None
-    grad_norm: Annotated[
-        float | None, MetricInfo("Gradient norm", chart="own", bounds=(0, None))
-    ] = None
+    grad_norm: Annotated[float | None, MetricInfo("Gradient norm", chart="own")] = None
     epoch: Annotated[float | None, MetricInfo("Epoch")] = None
     tokens: Annotated[int | None, MetricInfo("Tokens seen", format="count")] = None
     tokens_per_second: Annotated[
@@ -83,15 +80,12 @@ class LogEvent(Measurement):
             format="count",
             better="higher",
             chart="own",
-            bounds=(0, None),
             in_progress_line=True,
         ),
     ] = None
     memory_bytes: Annotated[
         int | None,
-        MetricInfo(
-            "Memory", unit="B", format="bytes", better="lower", chart="own", bounds=(0, None)
-        ),
+        MetricInfo("Memory", unit="B", format="bytes", better="lower", chart="own"),
     ] = None
     sequences_at_once: Annotated[int | None, MetricInfo("Sequences at once", format="count")] = (
         Field(None, description="Given where memory did not suffice for the batch size.")

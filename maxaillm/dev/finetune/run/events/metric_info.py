@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from pydantic import GetJsonSchemaHandler
+from pydantic.dataclasses import dataclass
 from pydantic_core import CoreSchema
 
 Format = Literal["number", "decimal", "scientific", "count", "bytes", "percent"]
@@ -26,9 +26,11 @@ class Chart(NamedTuple):
 class MetricInfo:
     """Marks a field of an event as a metric: `loss: Annotated[float | None, MetricInfo(…)]`.
 
+    It checks itself, for type checkers don't look into `Annotated`.
+
     `chart`: the chart that draws it, or "own" for one by itself; None: it is not drawn.
-    `trace`: its name in the legend of that chart, else its label. `bounds`: lowest and highest
-    value of its axis, where known. `in_progress_line`: shown on a terminal while a run goes on.
+    `trace`: its name in the legend of that chart, else its label. `bounds`: its lowest and
+    highest value, where known. `in_progress_line`: shown on a terminal while a run goes on.
     """
 
     label: str
@@ -37,7 +39,7 @@ class MetricInfo:
     better: Better = "none"
     chart: Chart | Literal["own"] | None = None
     trace: str = ""
-    bounds: tuple[float | None, float | None] = (None, None)
+    bounds: tuple[float, float] | None = None
     in_progress_line: bool = False
 
     def text(self, value: float | None) -> str:

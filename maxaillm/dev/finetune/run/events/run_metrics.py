@@ -53,7 +53,7 @@ def info_of(metric: type[Metric]) -> MetricInfo:
         better="higher" if metric.higher_is_better else "lower",
         chart="own",
         trace="validation",
-        bounds=(0, 1) if metric.is_share else (None, None),
+        bounds=(0, 1) if metric.is_share else None,
     )
 
 
