@@ -1,4 +1,4 @@
-"""The socket of a run page: told that something changed, it sends what its browser lacks."""
+"""WebSocket of a run page: sends each new event once, replays after a reconnect."""
 
 from __future__ import annotations
 
@@ -170,11 +170,11 @@ def newest_known(text: str) -> int | None:
 
 
 def frames(events: list[EventItem]) -> Iterator[list[dict[str, Any]]]:
-    """Events as JSON items, in batches that stay below FRAME_BYTES."""
+    """Batches of events as JSON items, each below FRAME_BYTES."""
     batch: list[dict[str, Any]] = []
     size = 0
     for event in events:
-        item = on_the_wire(event)
+        item = event_item(event)
         length = len(json.dumps(item))
         if batch and size + length > FRAME_BYTES - 1024:
             yield batch
@@ -185,7 +185,7 @@ def frames(events: list[EventItem]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def on_the_wire(event: EventItem) -> dict[str, Any]:
+def event_item(event: EventItem) -> dict[str, Any]:
     """An event as a page gets it: the data of curves, of others only what they change."""
     declared = payload_class(event["kind"])
     item: dict[str, Any] = {name: event[name] for name in ("seq", "kind", "step", "time")}

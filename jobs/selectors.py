@@ -1,4 +1,4 @@
-"""What pages, sockets and the API read of runs, their events and models."""
+"""Queries on runs, their events and models, for pages, sockets and the API."""
 
 from __future__ import annotations
 
@@ -119,9 +119,9 @@ class Sample(NamedTuple):
 
 def samples_of(run: Run) -> list[Sample]:
     found: dict[int, Sample] = {}
-    for event, told in run.events.order_by("step").typed(kinds.SampleEvent):
-        sample = found.setdefault(told.index, Sample(told.index, told.prompt, []))
-        sample.answers.append((event.step or 0, told.answer))
+    for event, payload in run.events.order_by("step").typed(kinds.SampleEvent):
+        sample = found.setdefault(payload.index, Sample(payload.index, payload.prompt, []))
+        sample.answers.append((event.step or 0, payload.answer))
     return [found[index] for index in sorted(found)]
 
 
@@ -137,17 +137,18 @@ class CheckpointRow(NamedTuple):
 def checkpoints_of(run: Run) -> list[CheckpointRow]:
     """The run's checkpoints, newest first; the best one by validation loss is marked."""
     saved = list(run.events.order_by("-step").typed(kinds.CheckpointEvent))
-    scores = {event.step: told.numbers() for event, told in run.events.typed(kinds.EvalEvent)}
+    evaluations = run.events.typed(kinds.EvalEvent)
+    scores = {event.step: payload.numbers() for event, payload in evaluations}
     best = best_evaluation(run, at=[event.step for event, _ in saved if event.step is not None])
     return [
         CheckpointRow(
             step=event.step or 0,
             time=event.time,
-            size_bytes=told.size_bytes,
+            size_bytes=payload.size_bytes,
             scores=scores.get(event.step, {}),
             is_best=best is not None and event.step == best.step,
         )
-        for event, told in saved
+        for event, payload in saved
     ]
 
 
@@ -162,9 +163,9 @@ def best_evaluation(run: Run, at: Sequence[int] | None = None) -> BestEvaluation
     if at is not None:
         rows = rows.filter(step__in=at)
     measured = [
-        BestEvaluation(told.eval_loss, event.step or 0)
-        for event, told in rows.typed(kinds.EvalEvent)
-        if told.eval_loss is not None
+        BestEvaluation(payload.eval_loss, event.step or 0)
+        for event, payload in rows.typed(kinds.EvalEvent)
+        if payload.eval_loss is not None
     ]
     return min(measured, default=None)
 

@@ -1,4 +1,4 @@
-"""What runs told: the journal's events as rows, each step once."""
+"""Events of runs: the lines of their journals as rows, each step once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts of a run page: which there are, and their Plotly figures, coloured by token names."""
+"""Charts of a run page as Plotly figures, coloured by the names of CSS variables."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Chart(NamedTuple):
 
 
 def charts_of(run: Run) -> list[Chart]:
-    """The charts of every run, then one for each metric that this one is judged by."""
+    """The charts of every run, then one for each evaluation metric of this one."""
     chosen = run.config.get("evaluation", {}).get("metrics", [])
-    judged = [metric for name in chosen if (metric := find_metric(name))]
+    evaluated = [metric for name in chosen if (metric := find_metric(name))]
     charts: dict[str, Chart] = {}
-    for metric in dict.fromkeys([*declared_metrics(), *judged]):
+    for metric in dict.fromkeys([*declared_metrics(), *evaluated]):
         if declared := metric.chart:
             chart = charts.setdefault(declared.name, Chart(*declared, metrics=[]))
             chart.metrics.append(metric)

@@ -1,4 +1,4 @@
-"""The end of a run's log, read backwards in bounded memory, as text and nothing else."""
+"""Log tail: the end of a run's log as plain text, read in bounded memory."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def tail_of(run: Run, words: str = "") -> LogTail:
 def clean(line: str) -> str:
     """Progress bars overwrite themselves with carriage returns: the last state is kept."""
     plain = CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])[:LINE_LENGTH]
-    return told(plain) if plain.startswith('{"') else plain
+    return event_text(plain) if plain.startswith('{"') else plain
 
 
-def told(line: str) -> str:
-    """An event, which the trainer prints as JSON, in words: when, what, at which step, numbers."""
+def event_text(line: str) -> str:
+    """An event that the trainer printed as JSON, as text: time, kind, step, data."""
     try:
         event = Event.model_validate_json(line)
     except ValidationError:

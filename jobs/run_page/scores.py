@@ -1,4 +1,4 @@
-"""Scores of a model: what it was measured by, in the words and the units of its metrics."""
+"""Evaluation scores of a model, with the labels and units of its metrics."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def scores_of(measured: Mapping[str, Any]) -> list[Score]:
     """The validation loss first, then the metrics in the order in which they were measured."""
     declared = payload_class(EvalEvent.kind).metric_infos()
     first = [score_of(name, measured) for name in declared if is_number(measured.get(name))]
-    return [*first, *judged_by(measured)]
+    return [*first, *evaluation_scores(measured)]
 
 
-def judged_by(measured: Mapping[str, Any]) -> Iterator[Score]:
+def evaluation_scores(measured: Mapping[str, Any]) -> Iterator[Score]:
     for name, value in measured.items():
         if name in metrics and is_number(value):
             yield score_of(name, measured)
 
 
 def headline(measured: Mapping[str, Any]) -> Score | None:
-    """The metric that says most in one figure: the first that the run is judged by."""
-    return next(judged_by(measured), None)
+    """The score that a list has room for: the first of the run's evaluation metrics."""
+    return next(evaluation_scores(measured), None)
 
 
 def score_of(name: str, measured: Mapping[str, Any]) -> Score:

@@ -1,4 +1,4 @@
-"""One metric of a run over its steps, thinned so that spikes and gaps stay."""
+"""Time series of a run's metric, downsampled so that spikes and gaps stay."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_series(run: Run | int, metric: str, max_points: int = MAX_POINTS) -> li
         Point(step, number(value), number(epoch), number(tokens), time)
         for step, value, epoch, tokens, time in rows.values_list(*columns).iterator(2000)
     ]
-    return thin(points, max_points)
+    return downsample(points, max_points)
 
 
 def number(value: object) -> float | None:
@@ -45,7 +45,7 @@ def number(value: object) -> float | None:
     return value
 
 
-def thin(points: list[Point], max_points: int) -> list[Point]:
+def downsample(points: list[Point], max_points: int) -> list[Point]:
     """At most `max_points`: of each bucket its lowest and its highest, and a gap where one was."""
     if len(points) <= max_points:
         return points
@@ -71,12 +71,12 @@ def columns_of(points: list[Point]) -> dict[str, list[float | None]]:
     """Point by point as columns, rounded to what a screen can show: small on the wire."""
     return {
         "step": [point.step for point in points],
-        "value": [shorten(point.value) for point in points],
-        "epoch": [shorten(point.epoch) for point in points],
+        "value": [rounded(point.value) for point in points],
+        "epoch": [rounded(point.epoch) for point in points],
         "tokens": [point.tokens for point in points],
         "time": [round(point.time, 1) for point in points],
     }
 
 
-def shorten(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")

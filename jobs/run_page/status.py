@@ -1,4 +1,4 @@
-"""What the status panel of a run page says: progress, ruler, phases, five numbers."""
+"""Status panel of a run page: progress, ruler of checkpoints, phases, five numbers."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def last_moment(run: Run) -> float:
 
 
 def stats(run: Run, now: dict[str, float], best: BestEvaluation | None) -> list[Stat]:
-    found = [loss_stat(run, now), best_stat(run, best), *judged_stats(run)]
+    found = [loss_stat(run, now), best_stat(run, best), *metric_stats(run)]
     if "tokens_per_second" in now:
         found.append(stat("tokens_per_second", now["tokens_per_second"], pace(run)))
     if "tokens" in now:
@@ -157,8 +157,8 @@ def best_stat(run: Run, best: BestEvaluation | None) -> Stat | None:
     return Stat(f"Best {label}", f"{best.loss:.4g}", "", when)
 
 
-def judged_stats(run: Run) -> list[Stat]:
-    """The newest value of each metric that is more than the loss, beside the base model's."""
+def metric_stats(run: Run) -> list[Stat]:
+    """The newest value of each evaluation metric, beside the base model's."""
     base = run.events.filter(kind=EvalEvent.kind, step=0).first()
     before = base.payload.numbers() if base else {}
     names = run.config.get("evaluation", {}).get("metrics", [])
@@ -168,13 +168,13 @@ def judged_stats(run: Run) -> list[Stat]:
         if name in metrics
     }
     return [
-        judged_stat(name, newest.payload.numbers().get(name), before.get(name))
+        metric_stat(name, newest.payload.numbers().get(name), before.get(name))
         for name, newest in measured.items()
         if newest
     ]
 
 
-def judged_stat(name: str, value: float | None, before: float | None) -> Stat:
+def metric_stat(name: str, value: float | None, before: float | None) -> Stat:
     words = in_words(metric_info(name), before)
     return stat(name, value, "" if before is None else f"base {words}")
 

@@ -1,4 +1,4 @@
-"""A trainer's journal into the database: fenced, each line once, each step once."""
+"""Ingestion of a journal into the database: fenced, each line once, each step once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's row tells of its progress, folded from the events of its trainer."""
+"""Progress of a run: phase, step, metrics and time left, folded from its events."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def history_part(run: Run) -> dict[str, Any]:
         "config_rows": config_rows(run.parsed_config),
         "transitions": run.transitions.order_by("-pk"),
         "environment": selectors.environment_of(run),
-        "warnings": [told for _, told in run.events.typed(WarningEvent)],
+        "warnings": [payload for _, payload in run.events.typed(WarningEvent)],
     }
 
 

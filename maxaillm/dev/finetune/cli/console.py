@@ -1,4 +1,4 @@
-"""Shows a run on a terminal: one line that moves, and one for each thing that stays."""
+"""Progress on a terminal: one line that moves, and one for each event that stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of several processes on this machine: torchrun starts them, this sees them to the end."""
+"""torchrun: a run of several processes on this machine, started and followed to the end."""
 
 from __future__ import annotations
 
