@@ -1,4 +1,4 @@
-"""The socket of a run page: told that something changed, it sends what its browser lacks."""
+"""WebSocket of a run page: sends each new event once, replays after a reconnect."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from jobs.live import group_of_run
 from jobs.models import Run
 from jobs.selectors import EventItem, events_after
+from maxaillm.dev.finetune.run.events.payload import payload_class
 
 NOT_FOUND, TOO_MANY, TOO_SLOW, BAD_FRAME, BROKEN = 4404, 4429, 4408, 4400, 1011
 FRAME_BYTES = 64 * 1024
@@ -25,8 +26,6 @@ SOCKETS_PER_USER = 60
 BATCH = 500
 TICK_SECONDS = 5.0
 SEND_SECONDS = 10.0
-WITH_NUMBERS = {"log", "eval"}
-"""Kinds whose data curves need; of the others a page only wants to know that there is news."""
 
 
 class RunState(TypedDict):
@@ -171,11 +170,11 @@ def newest_known(text: str) -> int | None:
 
 
 def frames(events: list[EventItem]) -> Iterator[list[dict[str, Any]]]:
-    """Events as JSON items, in batches that stay below FRAME_BYTES."""
+    """Batches of events as JSON items, each below FRAME_BYTES."""
     batch: list[dict[str, Any]] = []
     size = 0
     for event in events:
-        item = on_the_wire(event)
+        item = event_item(event)
         length = len(json.dumps(item))
         if batch and size + length > FRAME_BYTES - 1024:
             yield batch
@@ -186,6 +185,9 @@ def frames(events: list[EventItem]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def on_the_wire(event: EventItem) -> dict[str, Any]:
-    item = {name: event[name] for name in ("seq", "kind", "step", "time")}
-    return item | {"data": event["data"]} if event["kind"] in WITH_NUMBERS else item
+def event_item(event: EventItem) -> dict[str, Any]:
+    """An event as a page gets it: the data of curves, of others only what they change."""
+    declared = payload_class(event["kind"])
+    item: dict[str, Any] = {name: event[name] for name in ("seq", "kind", "step", "time")}
+    item["section"] = declared.section
+    return item | {"data": event["data"]} if declared.carries_numbers else item

@@ -1,4 +1,4 @@
-"""Tells open pages that a run changed. A hint only: what changed is in the database."""
+"""Live updates: notifies open pages that a run changed. What changed is in the database."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def group_of_run(run_id: int) -> str:
     return f"run.{run_id}"
 
 
-class News(NamedTuple):
+class Notification(NamedTuple):
     """Events `first` to `last` are new; without any, only the run's own row changed."""
 
     first: int
     last: int
     events: list[dict[str, Any]] | None
 
-    def followed_by(self, later: News) -> News:
+    def merged_with(self, later: Notification) -> Notification:
         """Both in one; the events ride along only where they are few and without a gap."""
         if self.last < self.first:
             return later
@@ -39,7 +39,7 @@ class News(NamedTuple):
             events = [*self.events, *later.events]
         if events and len(events) > MAX_EVENTS_ALONG:
             events = None
-        return News(min(self.first, later.first), max(self.last, later.last), events)
+        return Notification(min(self.first, later.first), max(self.last, later.last), events)
 
 
 def announce(
@@ -49,7 +49,7 @@ def announce(
 
     `first_seq > last_seq` says that there is no new event, only a new state.
     """
-    announcer_of_process().put(run_id, News(first_seq, last_seq, events))
+    announcer_of_process().put(run_id, Notification(first_seq, last_seq, events))
 
 
 class Announcer(threading.Thread):
@@ -57,19 +57,19 @@ class Announcer(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="announcer", daemon=True)
-        self.waiting: dict[int, News] = {}
+        self.waiting: dict[int, Notification] = {}
         self.lock = threading.Lock()
         self.loop = asyncio.new_event_loop()
         self.wake = asyncio.Event()
         self.pid = os.getpid()
 
-    def put(self, run_id: int, news: News) -> None:
+    def put(self, run_id: int, notification: Notification) -> None:
         with self.lock:
             earlier = self.waiting.get(run_id)
-            self.waiting[run_id] = earlier.followed_by(news) if earlier else news
+            self.waiting[run_id] = earlier.merged_with(notification) if earlier else notification
         self.loop.call_soon_threadsafe(self.wake.set)
 
-    def take(self) -> dict[int, News]:
+    def take(self) -> dict[int, Notification]:
         with self.lock:
             taken, self.waiting = self.waiting, {}
         return taken
@@ -82,15 +82,15 @@ class Announcer(threading.Thread):
         while True:
             await self.wake.wait()
             self.wake.clear()
-            for run_id, news in self.take().items():
-                await self.send(run_id, news)
+            for run_id, notification in self.take().items():
+                await self.send(run_id, notification)
             await asyncio.sleep(SECONDS_BETWEEN)
 
-    async def send(self, run_id: int, news: News) -> None:
+    async def send(self, run_id: int, notification: Notification) -> None:
         layer = get_channel_layer()
         if layer is None:
             return
-        message = {"type": "run.changed", **news._asdict()}
+        message = {"type": "run.changed", **notification._asdict()}
         try:
             await layer.group_send(group_of_run(run_id), message)
         except (RedisError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What pages, sockets and the API read of runs, their events and models."""
+"""Queries on runs, their events and models, for pages, sockets and the API."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from datasets_app.models import Dataset
 from jobs.models import ACTIVE, Event, LanguageModel, Run, Status
 from jobs.models.run import RunQuerySet
+from maxaillm.dev.finetune.run.events import kinds
 
 AnyUser = User | AnonymousUser
 SPARK_POINTS = 28
@@ -85,7 +86,7 @@ def sparks(runs: Iterable[Run]) -> dict[int, list[float]]:
     wanted = [Q(run=run.pk, step__in=spark_steps(run)) for run in runs if run.step]
     if not wanted:
         return {}
-    rows = Event.objects.filter(reduce(or_, wanted), kind="log").order_by("step")
+    rows = Event.objects.filter(reduce(or_, wanted), kind=kinds.LogEvent.kind).order_by("step")
     found: dict[int, list[float]] = defaultdict(list)
     for run_id, loss in rows.values_list("run_id", "data__loss"):
         if isinstance(loss, int | float):
@@ -118,10 +119,9 @@ class Sample(NamedTuple):
 
 def samples_of(run: Run) -> list[Sample]:
     found: dict[int, Sample] = {}
-    for event in run.events.filter(kind="sample").order_by("step"):
-        index = int(event.data.get("index", 0))
-        sample = found.setdefault(index, Sample(index, str(event.data.get("prompt", "")), []))
-        sample.answers.append((event.step or 0, str(event.data.get("answer", ""))))
+    for event, payload in run.events.order_by("step").typed(kinds.SampleEvent):
+        sample = found.setdefault(payload.index, Sample(payload.index, payload.prompt, []))
+        sample.answers.append((event.step or 0, payload.answer))
     return [found[index] for index in sorted(found)]
 
 
@@ -136,44 +136,38 @@ class CheckpointRow(NamedTuple):
 
 def checkpoints_of(run: Run) -> list[CheckpointRow]:
     """The run's checkpoints, newest first; the best one by validation loss is marked."""
-    saved = list(run.events.filter(kind="checkpoint").order_by("-step"))
-    scores = {event.step: scores_in(event.data) for event in run.events.filter(kind="eval")}
-    best = best_evaluation(run, at=[event.step for event in saved if event.step is not None])
+    saved = list(run.events.order_by("-step").typed(kinds.CheckpointEvent))
+    evaluations = run.events.typed(kinds.EvalEvent)
+    scores = {event.step: payload.numbers() for event, payload in evaluations}
+    best = best_evaluation(run, at=[event.step for event, _ in saved if event.step is not None])
     return [
         CheckpointRow(
             step=event.step or 0,
             time=event.time,
-            size_bytes=int(event.data.get("size_bytes") or 0),
+            size_bytes=payload.size_bytes,
             scores=scores.get(event.step, {}),
             is_best=best is not None and event.step == best.step,
         )
-        for event in saved
+        for event, payload in saved
     ]
 
 
-def best_evaluation(run: Run, at: Sequence[int] | None = None) -> Event | None:
+class BestEvaluation(NamedTuple):
+    loss: float
+    step: int
+
+
+def best_evaluation(run: Run, at: Sequence[int] | None = None) -> BestEvaluation | None:
     """The evaluation with the lowest validation loss, among the steps `at` if given."""
-    rows = run.events.filter(kind="eval")
+    rows = run.events.filter(step__isnull=False)
     if at is not None:
         rows = rows.filter(step__in=at)
-    measured = [row for row in rows if isinstance(row.data.get("eval_loss"), int | float)]
-    return min(measured, key=lambda row: (row.data["eval_loss"], row.step), default=None)
-
-
-def numbers(data: dict[str, object]) -> dict[str, float]:
-    return {
-        name: value
-        for name, value in data.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-
-
-NOT_A_SCORE = frozenset({"rows", "answered_rows", "seconds", "epoch", "tokens"})
-
-
-def scores_in(data: dict[str, object]) -> dict[str, float]:
-    """What an evaluation measured."""
-    return {name: value for name, value in numbers(data).items() if name not in NOT_A_SCORE}
+    measured = [
+        BestEvaluation(payload.eval_loss, event.step or 0)
+        for event, payload in rows.typed(kinds.EvalEvent)
+        if payload.eval_loss is not None
+    ]
+    return min(measured, default=None)
 
 
 BOOKKEEPING = frozenset({"name", "started", "first_step", "first_step_time"})
@@ -195,13 +189,13 @@ def in_words(value: object) -> str:
 
 def newest_log(run: Run) -> dict[str, float]:
     """The numbers of the newest step that was logged."""
-    row = run.events.filter(kind="log").order_by("-step").first()
-    return numbers(row.data) if row else {}
+    row = run.events.filter(kind=kinds.LogEvent.kind).order_by("-step").first()
+    return row.payload.numbers() if row else {}
 
 
 def first_loss(run: Run) -> float | None:
-    row = run.events.filter(kind="log").order_by("step").first()
-    return numbers(row.data).get("loss") if row else None
+    row = run.events.filter(kind=kinds.LogEvent.kind).order_by("step").first()
+    return row.payload.numbers().get("loss") if row else None
 
 
 def queue_positions() -> dict[int, int]:

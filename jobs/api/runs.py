@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -19,6 +19,8 @@ from jobs.run_page.charts import charts_of
 from jobs.run_page.series import MAX_POINTS, columns_of, read_series
 from jobs.services import runs as services
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.run.events.json_schema import UnionOfKinds
+from maxaillm.dev.finetune.run.events.metric_info import Better
 from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
 
@@ -66,7 +68,7 @@ class EventOut(Schema):
 
 
 class EventsOut(Schema):
-    items: list[EventOut]
+    items: list[Annotated[EventOut, UnionOfKinds()]]
     last: int = Field(description="Number of the run's newest event.")
 
 
@@ -84,6 +86,9 @@ class SeriesOut(Schema):
     """A metric by step; null where it was no number. Long runs are thinned, spikes kept."""
 
     metric: str
+    label: str
+    unit: str
+    better: Better
     step: list[int]
     value: list[float | None]
     epoch: list[float | None]
@@ -176,11 +181,13 @@ def list_events(request: HttpRequest, run_id: int, page: Query[EventsIn]) -> dic
 @router.get("/{int:run_id}/series", response=SeriesOut, summary="One curve")
 def show_series(request: HttpRequest, run_id: int, asked: Query[SeriesIn]) -> dict[str, Any]:
     run = run_of(request, run_id)
-    known = {trace.metric for chart in charts_of(run) for trace in chart.traces}
-    if asked.metric not in known:
+    known = {metric.name: metric.info for chart in charts_of(run) for metric in chart.metrics}
+    info = known.get(asked.metric)
+    if info is None:
         raise Http404
     points = read_series(run, asked.metric, asked.max_points)
-    return {"metric": asked.metric, **columns_of(points)}
+    words = {"metric": asked.metric, "label": info.label, "unit": info.unit, "better": info.better}
+    return words | columns_of(points)
 
 
 @router.post("/{int:run_id}/cancel", response={202: RunOut}, summary="Stop a run")

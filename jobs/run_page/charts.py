@@ -1,4 +1,4 @@
-"""The run page's charts: which there are, and their Plotly figures, coloured by token names."""
+"""Charts of a run page as Plotly figures, coloured by the names of CSS variables."""
 
 from __future__ import annotations
 
@@ -6,69 +6,42 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jobs.models import Run
+from jobs.run_page.number_formats import D3_FORMATS
 from jobs.run_page.series import Point, read_series
-from maxaillm.dev.finetune.metrics import Metric, metrics
+from maxaillm.dev.finetune.run.events.metric_info import MetricInfo
+from maxaillm.dev.finetune.run.events.run_metrics import RunMetric, declared_metrics, find_metric
 
-
-class Trace(NamedTuple):
-    """One metric in a chart. `color` is a token, which the browser turns into a colour."""
-
-    metric: str
-    label: str
-    color: str = "var(--series-1)"
-    marks: bool = False
+COLORS = 4
+"""So many `--series-…` there are."""
+MARKER_ROOM = 0.05
 
 
 class Chart(NamedTuple):
-    """Metrics that are drawn together."""
+    """Metrics that are drawn together; unit, format and bounds are those of the first."""
 
     name: str
     title: str
-    traces: tuple[Trace, ...]
-    unit: str = ""
-    format: str = ".4~g"
-    """How values are written, in d3's language; empty: as Plotly likes."""
+    metrics: list[RunMetric]
 
+    @property
+    def info(self) -> MetricInfo:
+        return self.metrics[0].info
 
-LOSS = Chart(
-    "loss",
-    "Loss",
-    (
-        Trace("loss", "training"),
-        Trace("eval_loss", "validation", color="var(--series-2)", marks=True),
-    ),
-    format=".4~f",
-)
-CHARTS = (
-    LOSS,
-    Chart(
-        "learning_rate",
-        "Learning rate",
-        (Trace("learning_rate", "learning rate"),),
-        format="",
-    ),
-    Chart("grad_norm", "Gradient norm", (Trace("grad_norm", "gradient norm"),)),
-    Chart(
-        "tokens_per_second",
-        "Throughput",
-        (Trace("tokens_per_second", "throughput"),),
-        unit="tokens/s",
-        format=",.0f",
-    ),
-    Chart("memory_bytes", "Memory", (Trace("memory_bytes", "memory"),), unit="B", format=".3~s"),
-)
+    def series_number(self, place: int) -> int:
+        """Which of the series' colours a metric has; validation has the second, also alone."""
+        return (place + self.metrics[0].is_sparse) % COLORS + 1
 
 
 def charts_of(run: Run) -> list[Chart]:
-    """The charts of every run, then one for each metric that this one is judged by."""
+    """The charts of every run, then one for each evaluation metric of this one."""
     chosen = run.config.get("evaluation", {}).get("metrics", [])
-    judged = [judged_chart(name, metrics[name]) for name in chosen if name in metrics]
-    return [*CHARTS, *judged]
-
-
-def judged_chart(name: str, metric: type[Metric]) -> Chart:
-    trace = Trace(name, "validation", "var(--series-2)", marks=True)
-    return Chart(name, metric.label, (trace,), format=".0%" if metric.is_share else ".4~g")
+    evaluated = [metric for name in chosen if (metric := find_metric(name))]
+    charts: dict[str, Chart] = {}
+    for metric in dict.fromkeys([*declared_metrics(), *evaluated]):
+        if declared := metric.chart:
+            chart = charts.setdefault(declared.name, Chart(*declared, metrics=[]))
+            chart.metrics.append(metric)
+    return list(charts.values())
 
 
 def chart_named(run: Run, name: str) -> Chart | None:
@@ -76,36 +49,43 @@ def chart_named(run: Run, name: str) -> Chart | None:
 
 
 def read_chart(run: Run, chart: Chart, max_points: int) -> dict[str, list[Point]]:
-    return {trace.metric: read_series(run, trace.metric, max_points) for trace in chart.traces}
+    return {metric.name: read_series(run, metric.name, max_points) for metric in chart.metrics}
 
 
 def figure(chart: Chart, series: Mapping[str, Sequence[Point]]) -> dict[str, Any]:
     """A Plotly figure as plain JSON: x = steps; the other axes ride along as custom data."""
     import plotly.graph_objects as go
 
-    traces = [scatter(chart, trace, series[trace.metric]) for trace in chart.traces]
-    plain: dict[str, Any] = go.Figure(data=traces, layout=layout(chart)).to_plotly_json()
+    traces = [
+        scatter(metric, chart.series_number(place), series[metric.name])
+        for place, metric in enumerate(chart.metrics)
+    ]
+    plain: dict[str, Any] = go.Figure(data=traces, layout=layout(chart.info)).to_plotly_json()
     return plain
 
 
-def scatter(chart: Chart, trace: Trace, points: Sequence[Point]) -> Any:
+def scatter(metric: RunMetric, number: int, points: Sequence[Point]) -> Any:
+    """One metric as a line; the colour is a token, which the browser turns into a colour."""
     import plotly.graph_objects as go
 
+    info, color = metric.info, f"var(--series-{number})"
+    label, written = info.trace or info.label.lower(), D3_FORMATS[info.format] or ".3~g"
     return go.Scatter(
-        name=trace.label,
-        meta={"metric": trace.metric},
+        name=label,
+        meta={"metric": metric.name, "series": number},
         x=[point.step for point in points],
         y=[point.value for point in points],
         customdata=[[point.epoch, point.tokens, point.time] for point in points],
-        mode="lines+markers" if trace.marks or len(points) == 1 else "lines",
-        line={"color": trace.color, "width": 1.8},
-        marker={"color": trace.color, "size": 6},
+        mode="lines+markers" if metric.is_sparse or len(points) == 1 else "lines",
+        line={"color": color, "width": 1.8},
+        marker={"color": color, "size": 6},
         connectgaps=False,
-        hovertemplate=f"%{{y:{chart.format or '.3~g'}}} {chart.unit}<extra>{trace.label}</extra>",
+        hovertemplate=f"%{{y:{written}}} {info.unit}<extra>{label}</extra>",
     )
 
 
-def layout(chart: Chart) -> dict[str, Any]:
+def layout(info: MetricInfo) -> dict[str, Any]:
+    """A Plotly layout whose y axis has the format and the bounds of a metric."""
     axis = {
         "gridcolor": "var(--grid)",
         "linecolor": "var(--line)",
@@ -126,5 +106,16 @@ def layout(chart: Chart) -> dict[str, Any]:
         },
         "uirevision": "kept",
         "xaxis": axis | {"showgrid": False, "nticks": 6, "tickformat": ",~g"},
-        "yaxis": axis | {"nticks": 5, "tickformat": chart.format, "exponentformat": "e"},
+        "yaxis": axis
+        | {"nticks": 5, "tickformat": D3_FORMATS[info.format], "exponentformat": "e"}
+        | bounds(info),
     }
+
+
+def bounds(info: MetricInfo) -> dict[str, float]:
+    """How far an axis reaches at most, with room for a marker that lies on a bound."""
+    if info.bounds is None:
+        return {}
+    lowest, highest = info.bounds
+    room = MARKER_ROOM * (highest - lowest)
+    return {"minallowed": lowest - room, "maxallowed": highest + room}

@@ -1,4 +1,4 @@
-"""The end of a run's log, read backwards in bounded memory, as text and nothing else."""
+"""Log tail: the end of a run's log as plain text, read in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from jobs.models import Run
-from maxaillm.dev.finetune.run.events import Event
+from maxaillm.dev.finetune.run.events.journal import Event
+from maxaillm.dev.finetune.run.events.text import data_text
 
 TAIL_BYTES = 256 * 1024
 TAIL_LINES = 400
@@ -46,22 +47,15 @@ def tail_of(run: Run, words: str = "") -> LogTail:
 def clean(line: str) -> str:
     """Progress bars overwrite themselves with carriage returns: the last state is kept."""
     plain = CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])[:LINE_LENGTH]
-    return told(plain) if plain.startswith('{"') else plain
+    return event_text(plain) if plain.startswith('{"') else plain
 
 
-def told(line: str) -> str:
-    """An event, which the trainer prints as JSON, in words: when, what, at which step, numbers."""
+def event_text(line: str) -> str:
+    """An event that the trainer printed as JSON, as text: time, kind, step, data."""
     try:
         event = Event.model_validate_json(line)
     except ValidationError:
         return line
     clock = datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S")
     step = "" if event.step is None else f"step {event.step:,}  "
-    facts = (f"{name} {fact(value)}" for name, value in event.data.items())
-    return f"{clock}  {event.kind:<10}  {step}{'  '.join(facts)}"
-
-
-def fact(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
+    return f"{clock}  {event.kind:<10}  {step}{data_text(event.data)}"

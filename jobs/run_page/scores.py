@@ -1,44 +1,51 @@
-"""What a model was measured by, in the words and the units of its metrics."""
+"""Evaluation scores of a model, with the labels and units of its metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from jobs.run_page.number_formats import in_words
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.run.events.kinds import EvalEvent
+from maxaillm.dev.finetune.run.events.payload import payload_class
+from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 
-LOSS = "eval_loss"
+DIGITS = 1
+"""Of a share in percent."""
 
 
 class Score(NamedTuple):
     """A figure for people; `low` and `high` bound it with 95 % probability, where measured."""
 
     label: str
-    value: float
-    low: float | None
-    high: float | None
-    is_share: bool
+    figure: str
+    low: str = ""
+    high: str = ""
 
 
 def scores_of(measured: Mapping[str, Any]) -> list[Score]:
     """The validation loss first, then the metrics in the order in which they were measured."""
-    first = []
-    if is_number(measured.get(LOSS)):
-        first = [Score("Validation loss", float(measured[LOSS]), None, None, False)]
-    return [*first, *metric_scores(measured)]
+    declared = payload_class(EvalEvent.kind).metric_infos()
+    first = [score_of(name, measured) for name in declared if is_number(measured.get(name))]
+    return [*first, *evaluation_scores(measured)]
 
 
-def metric_scores(measured: Mapping[str, Any]) -> Iterator[Score]:
+def evaluation_scores(measured: Mapping[str, Any]) -> Iterator[Score]:
     for name, value in measured.items():
         if name in metrics and is_number(value):
-            metric = metrics[name]
-            low, high = measured.get(f"{name}_interval") or (None, None)
-            yield Score(metric.label, value, low, high, metric.is_share)
+            yield score_of(name, measured)
 
 
 def headline(measured: Mapping[str, Any]) -> Score | None:
-    """The metric that says most in one figure: the first that the run is judged by."""
-    return next(metric_scores(measured), None)
+    """The score that a list has room for: the first of the run's evaluation metrics."""
+    return next(evaluation_scores(measured), None)
+
+
+def score_of(name: str, measured: Mapping[str, Any]) -> Score:
+    info = metric_info(name)
+    values = [measured[name], *(measured.get(f"{name}_interval") or ())]
+    return Score(info.label, *(in_words(info, value, DIGITS) for value in values))
 
 
 def is_number(value: object) -> bool:

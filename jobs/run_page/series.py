@@ -1,4 +1,4 @@
-"""One metric of a run over its steps, thinned so that spikes and gaps stay."""
+"""Time series of a run's metric, downsampled so that spikes and gaps stay."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from math import ceil, isfinite
 from typing import NamedTuple
 
 from jobs.models import Event, Run
+from maxaillm.dev.finetune.run.events.run_metrics import find_metric
 
-LOGGED = (
-    "loss", "learning_rate", "grad_norm", "epoch", "tokens", "tokens_per_second", "memory_bytes",
-)  # fmt: skip
-"""Metrics of every logged step; all others come from evaluations."""
 MAX_POINTS = 2000
 
 
@@ -28,16 +25,18 @@ class Point(NamedTuple):
 
 def read_series(run: Run | int, metric: str, max_points: int = MAX_POINTS) -> list[Point]:
     """The metric's points in order of step, at most `max_points`."""
-    kind = "log" if metric in LOGGED else "eval"
-    rows = Event.objects.filter(run=run, kind=kind, step__isnull=False).order_by("step")
-    if kind == "eval":
+    found = find_metric(metric)
+    if found is None:
+        return []
+    rows = Event.objects.filter(run=run, kind=found.kind, step__isnull=False).order_by("step")
+    if found.is_sparse:
         rows = rows.filter(data__has_key=metric)
     columns = ("step", f"data__{metric}", "data__epoch", "data__tokens", "time")
     points = [
         Point(step, number(value), number(epoch), number(tokens), time)
         for step, value, epoch, tokens, time in rows.values_list(*columns).iterator(2000)
     ]
-    return thin(points, max_points)
+    return downsample(points, max_points)
 
 
 def number(value: object) -> float | None:
@@ -46,7 +45,7 @@ def number(value: object) -> float | None:
     return value
 
 
-def thin(points: list[Point], max_points: int) -> list[Point]:
+def downsample(points: list[Point], max_points: int) -> list[Point]:
     """At most `max_points`: of each bucket its lowest and its highest, and a gap where one was."""
     if len(points) <= max_points:
         return points
@@ -72,12 +71,12 @@ def columns_of(points: list[Point]) -> dict[str, list[float | None]]:
     """Point by point as columns, rounded to what a screen can show: small on the wire."""
     return {
         "step": [point.step for point in points],
-        "value": [shorten(point.value) for point in points],
-        "epoch": [shorten(point.epoch) for point in points],
+        "value": [rounded(point.value) for point in points],
+        "epoch": [rounded(point.epoch) for point in points],
         "tokens": [point.tokens for point in points],
         "time": [round(point.time, 1) for point in points],
     }
 
 
-def shorten(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")

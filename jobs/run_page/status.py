@@ -1,4 +1,4 @@
-"""What the status panel of a run page says: progress, ruler, phases, five numbers."""
+"""Status panel of a run page: progress, ruler of checkpoints, phases, five numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from jobs.models import Event, Run
+from jobs.models import Run
+from jobs.run_page.number_formats import figure_and_unit, in_words
 from jobs.run_page.states import PHASES
-from jobs.selectors import best_evaluation, first_loss, newest_log
-from maxaillm.dev.finetune.metrics import Metric, metrics
-from maxft_site.web.templatetags.ui import count, duration, percent, sig, size
+from jobs.selectors import BestEvaluation, best_evaluation, first_loss, newest_log
+from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.run.events.kinds import EvalEvent, LogEvent
+from maxaillm.dev.finetune.run.events.run_metrics import metric_info
+from maxft_site.web.templatetags.ui import duration
 
 MOST_TICKS = 24
 MOST_STATS = 5
@@ -121,64 +124,64 @@ def last_moment(run: Run) -> float:
     return (run.ended or timezone.now()).timestamp()
 
 
-def stats(run: Run, now: dict[str, float], best: Event | None) -> list[Stat]:
-    found = [loss_stat(run, now), best_stat(run, best), *judged_stats(run)]
+def stats(run: Run, now: dict[str, float], best: BestEvaluation | None) -> list[Stat]:
+    found = [loss_stat(run, now), best_stat(run, best), *metric_stats(run)]
     if "tokens_per_second" in now:
-        found.append(Stat("Throughput", count(now["tokens_per_second"]), "tokens/s", pace(run)))
+        found.append(stat("tokens_per_second", now["tokens_per_second"], pace(run)))
     if "tokens" in now:
-        found.append(Stat("Tokens seen", count(now["tokens"]), "", f"in {run.step:,} steps"))
+        found.append(stat("tokens", now["tokens"], f"in {run.step:,} steps"))
     if "memory_bytes" in now:
-        figure, _, unit = size(now["memory_bytes"]).partition(" ")
-        found.append(Stat("Memory", figure, unit, "of the trainer"))
-    return [stat for stat in found if stat][:MOST_STATS]
+        found.append(stat("memory_bytes", now["memory_bytes"], "of the trainer"))
+    return list(filter(None, found))[:MOST_STATS]
+
+
+def stat(metric: str, value: float | None, meaning: str) -> Stat:
+    info = metric_info(metric)
+    return Stat(info.label, *figure_and_unit(info, value), meaning)
 
 
 def loss_stat(run: Run, now: dict[str, float]) -> Stat | None:
     if "loss" not in now:
         return None
     first = first_loss(run)
-    return Stat("Training loss", sig(now["loss"]), "", f"from {sig(first)}" if first else "")
+    words = in_words(metric_info("loss"), first)
+    return stat("loss", now["loss"], f"from {words}" if first else "")
 
 
-def best_stat(run: Run, best: Event | None) -> Stat | None:
-    if best is None or best.step is None:
+def best_stat(run: Run, best: BestEvaluation | None) -> Stat | None:
+    if best is None:
         return None
     past = run.step - best.step
     when = f"step {best.step:,}" + (f", {past:,} steps ago" if past > 0 else "")
-    return Stat("Best validation loss", f"{best.data['eval_loss']:.4g}", "", when)
+    label = metric_info("eval_loss").label.lower()
+    return Stat(f"Best {label}", f"{best.loss:.4g}", "", when)
 
 
-def judged_stats(run: Run) -> list[Stat]:
-    """The newest value of each metric that is more than the loss, beside the base model's."""
-    base = run.events.filter(kind="eval", step=0).first()
+def metric_stats(run: Run) -> list[Stat]:
+    """The newest value of each evaluation metric, beside the base model's."""
+    base = run.events.filter(kind=EvalEvent.kind, step=0).first()
+    before = base.payload.numbers() if base else {}
     names = run.config.get("evaluation", {}).get("metrics", [])
     measured = {
-        name: run.events.filter(kind="eval", step__gt=0, data__has_key=name).last()
+        name: run.events.filter(kind=EvalEvent.kind, step__gt=0, data__has_key=name).last()
         for name in names
         if name in metrics
     }
     return [
-        judged_stat(metrics[name], newest.data[name], base)
+        metric_stat(name, newest.payload.numbers().get(name), before.get(name))
         for name, newest in measured.items()
         if newest
     ]
 
 
-def judged_stat(metric: type[Metric], value: float | None, base: Event | None) -> Stat:
-    before = base.data.get(name_of(metric)) if base else None
-    figure = percent(value) if metric.is_share else sig(value)
-    meaning = percent(before) if metric.is_share else sig(before)
-    figure, _, unit = figure.partition(" ")
-    return Stat(metric.label, figure, unit, f"base {meaning}" if before is not None else "")
-
-
-def name_of(metric: type[Metric]) -> str:
-    return str(metric.model_fields["name"].default)
+def metric_stat(name: str, value: float | None, before: float | None) -> Stat:
+    words = in_words(metric_info(name), before)
+    return stat(name, value, "" if before is None else f"base {words}")
 
 
 def pace(run: Run) -> str:
     """How long a step takes, from the newest steps' times, evaluation included."""
-    newest = run.events.filter(kind="log", step__isnull=False).order_by("-step")[:50]
+    newest = run.events.filter(kind=LogEvent.kind, step__isnull=False).order_by("-step")[:50]
     points = [(event.step or 0, event.time) for event in newest]
     if len(points) < 2 or points[0][0] == points[-1][0]:
         return ""

@@ -1,4 +1,4 @@
-"""A trainer's journal into the database: fenced, each line once, each step once."""
+"""Ingestion of a journal into the database: fenced, each line once, each step once."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ from jobs.services.models import register_tuned
 from jobs.services.progress import progress_of
 from jobs.services.transitions import move
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.run.events import ENDINGS
-from maxaillm.dev.finetune.run.events import Event as JournalEvent
-
-OF_A_STEP = frozenset({"log", "eval", "checkpoint", "sample"})
-"""Kinds that come again when a resumed run repeats a step, and then replace the earlier one."""
+from maxaillm.dev.finetune.run.events.journal import Event as JournalEvent
+from maxaillm.dev.finetune.run.events.kinds import (
+    FailedEvent,
+    LogEvent,
+    SavedEvent,
+    StageEvent,
+    StoppedEvent,
+    SucceededEvent,
+    WarningEvent,
+)
+from maxaillm.dev.finetune.run.events.payload import kinds_of_steps, payload_class
+from maxaillm.dev.finetune.run.folder import StopAction
 
 
 class FencedError(FineTuneError):
@@ -70,10 +77,10 @@ def warn(run_id: int, attempt: int, messages: Sequence[str]) -> None:
                 run=run,
                 seq=run.last_seq + number,
                 attempt=attempt,
-                kind="warning",
+                kind=WarningEvent.kind,
                 time=time.time(),
-                data={"message": message, "hint": ""},
-                key=f"warning/{attempt}/site-{run.last_seq + number}",
+                data=WarningEvent(message=message, hint="").as_json(),
+                key=f"{WarningEvent.kind}/{attempt}/site-{run.last_seq + number}",
             )
             for number, message in enumerate(messages, start=1)
         ]
@@ -100,10 +107,9 @@ def rows_of(run: Run, events: Iterable[JournalEvent]) -> list[Event]:
 
 
 def key_of(attempt: int, event: JournalEvent) -> str:
-    if event.kind not in OF_A_STEP or event.step is None:
+    if event.step is None or not payload_class(event.kind).belongs_to_step:
         return f"{event.kind}/{attempt}/{event.seq}"
-    index = f":{event.data['index']}" if "index" in event.data else ""
-    return f"{event.kind}:{event.step}{index}"
+    return f"{event.kind}:{event.step}{event.payload.row_suffix}"
 
 
 def write(rows: Sequence[Event]) -> None:
@@ -117,63 +123,65 @@ def write(rows: Sequence[Event]) -> None:
 
 def makes_new_step(run: Run, events: Iterable[JournalEvent]) -> bool:
     """Whether a step is logged that no attempt has reached before."""
-    reached = max((event.step or 0 for event in events if event.kind == "log"), default=0)
+    reached = max((event.step or 0 for event in events if event.kind == LogEvent.kind), default=0)
     if not run.idle_attempts or not reached:
         return False
-    logged = Event.objects.filter(run=run, kind="log").aggregate(furthest=Max("step"))
+    logged = Event.objects.filter(run=run, kind=LogEvent.kind).aggregate(furthest=Max("step"))
     return reached > (logged["furthest"] or 0)
 
 
 def follow(run: Run, event: JournalEvent) -> None:
     """Move the run where an event says that it is."""
-    if event.kind == "stage" and event.data.get("name") == "train":
-        came_from = {Status.STARTING}
-        move(run.pk, to=Status.RUNNING, came_from=came_from, attempt=run.attempt, by="trainer")
-    elif event.kind == "stage" and event.data.get("name") == "save":
-        came_from = {Status.RUNNING}
-        move(run.pk, to=Status.SAVING, came_from=came_from, attempt=run.attempt, by="trainer")
-    elif event.kind in ENDINGS:
-        end(run, event)
+    match event.payload:
+        case StageEvent(name="train"):
+            came_from = {Status.STARTING}
+            move(run.pk, to=Status.RUNNING, came_from=came_from, attempt=run.attempt, by="trainer")
+        case StageEvent(name="save"):
+            came_from = {Status.RUNNING}
+            move(run.pk, to=Status.SAVING, came_from=came_from, attempt=run.attempt, by="trainer")
+        case FailedEvent() as failure:
+            fail(run, failure)
+        case SucceededEvent():
+            prune(run, event.step)
+            register(run)
+            attempts.succeed(run.pk, run.attempt, by="trainer")
+        case StoppedEvent(action=action):
+            prune(run, event.step)
+            stop(run, action)
 
 
-def end(run: Run, event: JournalEvent) -> None:
-    """Bring the run to the end that the trainer tells of."""
-    prune(run, event)
-    if event.kind == "failed":
-        fail(run, event)
-    elif event.kind == "succeeded":
-        register(run)
-        attempts.succeed(run.pk, run.attempt, by="trainer")
-    elif event.data["action"] in {"cancel", "save"}:
+def stop(run: Run, action: StopAction) -> None:
+    """Bring the run to the state that it was asked for."""
+    if action in {"cancel", "save"}:
         register(run)
         attempts.cancel(run.pk, run.attempt, by="trainer", why="Stopped as asked.")
-    elif event.data["action"] == "pause":
+    elif action == "pause":
         attempts.pause(run.pk, run.attempt, by="trainer", why="Paused as asked.")
     else:
         why = "The worker was stopped; the run goes on from its last checkpoint."
         attempts.release(run.pk, run.attempt, by="trainer", why=why)
 
 
-def fail(run: Run, event: JournalEvent) -> None:
-    if event.data["code"] == "disk_full":
+def fail(run: Run, failure: FailedEvent) -> None:
+    if failure.code == "disk_full":
         # The last whole checkpoint is kept: with space on the disk, the run can go on.
-        attempts.pause(run.pk, run.attempt, by="trainer", why=str(event.data["message"]))
+        attempts.pause(run.pk, run.attempt, by="trainer", why=failure.message)
     else:
-        attempts.fail(run.pk, run.attempt, by="trainer", error=dict(event.data))
+        attempts.fail(run.pk, run.attempt, by="trainer", error=failure.as_json())
 
 
-def prune(run: Run, event: JournalEvent) -> None:
+def prune(run: Run, step: int | None) -> None:
     """Forget steps that only a lost attempt has made."""
-    if event.step is not None and event.kind != "failed":
-        later = Event.objects.filter(run=run, step__gt=event.step, attempt__lt=run.attempt)
-        later.filter(kind__in=OF_A_STEP).delete()
+    if step is not None:
+        later = Event.objects.filter(run=run, step__gt=step, attempt__lt=run.attempt)
+        later.filter(kind__in=kinds_of_steps()).delete()
 
 
 def register(run: Run) -> None:
     """Give the model that this attempt saved a row, if it saved one."""
-    saved = Event.objects.filter(run=run, attempt=run.attempt, kind="saved").last()
-    if saved:
-        register_tuned(run=run, attempt=run.attempt, saved=saved.data)
+    row = Event.objects.filter(run=run, attempt=run.attempt, kind=SavedEvent.kind).last()
+    if row and isinstance(saved := row.payload, SavedEvent):
+        register_tuned(run=run, attempt=run.attempt, saved=saved)
 
 
 def as_dict(row: Event) -> dict[str, Any]:

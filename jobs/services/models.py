@@ -6,11 +6,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from pydantic import JsonValue
 
 from jobs.models import LanguageModel, Run
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, is_path
+from maxaillm.dev.finetune.run.events.kinds import SavedEvent
 from maxaillm.starter import STARTER_MODELS
 
 Kind = LanguageModel.Kind
@@ -52,19 +52,17 @@ def weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def register_tuned(*, run: Run, attempt: int, saved: dict[str, JsonValue]) -> LanguageModel:
+def register_tuned(*, run: Run, attempt: int, saved: SavedEvent) -> LanguageModel:
     """Write down the model that an attempt saved."""
-    size = saved.get("size_bytes")
-    kind = Kind.ADAPTER if saved.get("kind") == "adapter" else Kind.FULL
     model, _ = LanguageModel.objects.update_or_create(
         run=run,
         defaults={
             "owner": run.owner,
             "name": f"{run.name} #{run.pk}",
-            "kind": kind,
+            "kind": saved.model_kind,
             "base": run.base_model,
             "attempt": attempt,
-            "size_bytes": size if isinstance(size, int) else 0,
+            "size_bytes": saved.size_bytes,
             "metrics": Run.objects.values_list("metrics", flat=True).get(pk=run.pk),
         },
     )

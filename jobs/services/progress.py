@@ -1,4 +1,4 @@
-"""What a run's row tells of its progress, folded from the events of its trainer."""
+"""Progress of a run: phase, step, metrics and time left, folded from its events."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobs.models import Run
-from maxaillm.dev.finetune.run.events import Event
-
-NO_METRIC = frozenset({"not_finite", "rows", "answered_rows", "seconds"})
+from maxaillm.dev.finetune.run.events.journal import Event
+from maxaillm.dev.finetune.run.events.kinds import LogEvent, ResumedEvent, StageEvent
 
 
 def progress_of(run: Run, events: Iterable[Event]) -> dict[str, Any]:
@@ -29,30 +28,22 @@ class Progress:
         self.changes: dict[str, Any] = {}
 
     def add(self, event: Event) -> None:
-        if event.kind == "stage":
-            self.begin_phase(event)
-        elif event.kind == "resumed":
-            self.changes["step"] = event.step or 0
-        elif event.kind == "log":
-            self.take_metrics(event)
-            self.take_step(event)
-        elif event.kind in {"eval", "succeeded"}:
-            self.take_metrics(event)
-
-    def begin_phase(self, event: Event) -> None:
-        facts = {name: value for name, value in event.data.items() if name != "name"}
-        name = str(event.data["name"])
-        self.phases.append({"name": name, "started": event.time, **facts})
-        self.changes |= {"phase": name, "phases": self.phases}
-        total = event.data.get("total_steps")
-        if isinstance(total, int):
-            self.changes["total_steps"] = total
-
-    def take_metrics(self, event: Event) -> None:
-        told = event.data.get("metrics") if event.kind == "succeeded" else event.data
-        if isinstance(told, dict):
-            self.metrics |= {name: told[name] for name in told if name not in NO_METRIC}
+        payload = event.payload
+        if measured := payload.measured():
+            self.metrics |= measured
             self.changes["metrics"] = self.metrics
+        if isinstance(payload, StageEvent):
+            self.begin_phase(payload, event.time)
+        elif isinstance(payload, ResumedEvent):
+            self.changes["step"] = event.step or 0
+        elif isinstance(payload, LogEvent):
+            self.take_step(event)
+
+    def begin_phase(self, stage: StageEvent, time: float) -> None:
+        self.phases.append({"started": time, **stage.as_json()})
+        self.changes |= {"phase": stage.name, "phases": self.phases}
+        if stage.total_steps is not None:
+            self.changes["total_steps"] = stage.total_steps
 
     def take_step(self, event: Event) -> None:
         step = event.step or 0

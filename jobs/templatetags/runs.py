@@ -10,10 +10,11 @@ from django import template
 from django.utils import timezone
 
 from jobs.models import Run
-from jobs.run_page.scores import Score, headline
+from jobs.run_page.number_formats import in_words
+from jobs.run_page.scores import DIGITS, Score, headline
 from jobs.run_page.states import look_of
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 from maxaillm.dev.finetune.tasks import TASKS
 from maxft_site.web.templatetags.ui import status_badge
 
@@ -94,8 +95,12 @@ def item(mapping: dict[object, object], key: object) -> object:
 
 
 @register.filter
-def score_title(name: str) -> str:
-    """What a score is called: a metric by its label."""
-    if name == "eval_loss":
-        return "Validation loss"
-    return metrics[name].label if name in metrics else name.replace("_", " ").capitalize()
+def metric_label(name: str) -> str:
+    """What a metric is called."""
+    return metric_info(name).label
+
+
+@register.filter
+def metric_value(value: float | None, name: str) -> str:
+    """A value of a metric in its unit."""
+    return in_words(metric_info(name), value, DIGITS)

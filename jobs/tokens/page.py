@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from jobs.run_page.charts import Chart, layout
+from jobs.run_page.charts import layout
 from maxaillm.dev.finetune.data.analysis.findings import HIDDEN, escaped
+from maxaillm.dev.finetune.run.events.metric_info import MetricInfo
 
 MAX_SHOWN = 1500
 """Tokens of a row that are shown at least; of a very long one the rest is only counted."""
 UNKNOWN_SHARE = 0.01
 """From which share of tokens on it is said that the model does not know them."""
 VISIBLE = str.maketrans({"\n": "↵\n", "\t": "⇥", "\r": "␍"})
-LENGTHS = Chart("lengths", "Length of a row", ())
+LENGTHS = MetricInfo("Length of a row", unit="tokens")
 
 
 class Piece(NamedTuple):

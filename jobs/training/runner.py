@@ -20,7 +20,9 @@ from jobs.training.recovery import clear_leftovers
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.processes.cause_of_death import CauseOfDeath, in_words
 from maxaillm.dev.finetune.run.attempt import hold_lock
-from maxaillm.dev.finetune.run.events import ENDINGS, Event, JournalReader, StopAction
+from maxaillm.dev.finetune.run.events.journal import Event, JournalReader
+from maxaillm.dev.finetune.run.events.kinds import StageEvent
+from maxaillm.dev.finetune.run.folder import StopAction
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +142,9 @@ class Runner:
         if events:
             self.silent_clock.restart()
         for event in events:
-            if event.kind == "stage":
-                self.is_loading = event.data.get("name") == "load"
-            self.has_ended |= event.kind in ENDINGS
+            if isinstance(stage := event.payload, StageEvent):
+                self.is_loading = stage.name == "load"
+            self.has_ended |= event.ends_run
 
     def heartbeat(self) -> None:
         try:

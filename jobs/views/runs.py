@@ -21,6 +21,7 @@ from jobs.run_page.status import status_panel
 from jobs.services import runs as services
 from jobs.views.request import Request
 from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.run.events.kinds import WarningEvent
 
 PER_PAGE = 20
 
@@ -104,7 +105,7 @@ def history_part(run: Run) -> dict[str, Any]:
         "config_rows": config_rows(run.parsed_config),
         "transitions": run.transitions.order_by("-pk"),
         "environment": selectors.environment_of(run),
-        "warnings": run.events.filter(kind="warning"),
+        "warnings": [payload for _, payload in run.events.typed(WarningEvent)],
     }
 
 

@@ -47,7 +47,7 @@ export class Chart {
       // Zoom is kept while points come, and given up when the axis means something else.
       uirevision: `${axis} ${scale}`,
       xaxis: { ...this.layout.xaxis, title: { text: TITLES[axis], font: { size: 11 }, standoff: 4 } },
-      yaxis: { ...this.layout.yaxis, type: scale, ...(scale === "log" && { dtick: decades(traces) }) },
+      yaxis: { ...this.layout.yaxis, type: scale, ...(scale === "log" && logarithmic(traces)) },
     });
     layout.xaxis.title.font.color = token("var(--ink-3)");
     globalThis.Plotly.react(this.plot, traces, layout, CONFIG);
@@ -111,17 +111,17 @@ export class Chart {
     const entry = document.createElement("span");
     const key = document.createElement("i");
     key.className = "key";
-    if (look.meta.metric.startsWith("eval")) key.dataset.series = "2";
+    key.dataset.series = look.meta.series;
     entry.append(key, `${look.name} `, word);
     return entry;
   }
 }
 
-/** On a logarithmic axis: a tick a decade, or at 1, 2 and 5 where there are few decades. */
-function decades(traces) {
+/** A logarithmic axis: a tick a decade, or at 1, 2 and 5 where there are few; zero bounds nothing. */
+function logarithmic(traces) {
   const values = traces.flatMap(({ y }) => y).filter((value) => value > 0);
   const span = Math.log10(Math.max(...values) / Math.min(...values));
-  return span > 1.5 ? Math.ceil(span / 5) : "D2";
+  return { dtick: span > 1.5 ? Math.ceil(span / 5) : "D2", minallowed: null, maxallowed: null };
 }
 
 /** A value in words: its size decides how many figures are worth reading. */

@@ -5,8 +5,8 @@ import { toastError } from "./toast.js";
 
 const DRAW_MS = 250;
 const PARTS_MS = 2000;
-const NEWS = { log: [], eval: ["run:results"], checkpoint: ["run:results"], sample: ["run:results"] };
-const MOVES = ["run:moved", "run:results"]; // any other kind of event says that the run moved on
+const MOVES = ["run:moved", "run:results"];
+const NEWS = { curves: [], results: ["run:results"], history: MOVES }; // by an event's section
 
 const page = document.getElementById("run");
 const view = { axis: "step", scale: "linear", smoothing: 0, scaleOf };
@@ -58,7 +58,7 @@ function take(frame) {
   seen = Math.max(seen, frame.last);
   for (const event of frame.events) {
     if (event.data) for (const chart of charts) if (chart.take(event)) stale.add(chart);
-    want("run:changed", "run:logged", ...(NEWS[event.kind] ?? MOVES));
+    want("run:changed", "run:logged", ...NEWS[event.section]);
   }
   if (frame.events.some(({ kind }) => kind === "resumed" || kind === "succeeded")) loadAll();
   if (frame.status && frame.status !== status) {

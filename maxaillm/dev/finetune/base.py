@@ -18,7 +18,13 @@ from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.evaluator import ModelEvaluator
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint
-from maxaillm.dev.finetune.run.events import StopAction, write_atomically
+from maxaillm.dev.finetune.run.events.kinds import (
+    EvalEvent,
+    StageEvent,
+    StoppedEvent,
+    SucceededEvent,
+)
+from maxaillm.dev.finetune.run.folder import StopAction, write_atomically
 
 __all__ = ["DataProcessor", "MaxFineTuningBase", "ModelEvaluator"]
 
@@ -66,7 +72,7 @@ class MaxFineTuningBase(ABC):
         """Load, tokenise, train, evaluate, save; the journal says how it ends."""
         config = self.config.model_dump_json(indent=1)
         write_atomically(self.attempt.folder.config, config.encode())
-        self.attempt.emit("stage", name="load")
+        self.attempt.emit(StageEvent(name="load"))
         self.config = as_begun(self.config, resume)
         self.load()
         train_dataset, eval_dataset = self.prepare_data()
@@ -74,15 +80,15 @@ class MaxFineTuningBase(ABC):
         trainer = self.train(model, tokenizer, train_dataset, eval_dataset, resume)
         action, step = self.ending(trainer)
         if action in {"cancel", "pause", "release"}:
-            self.attempt.emit("stopped", step, action=action, saved=action != "cancel")
+            self.attempt.emit(StoppedEvent(action=action, saved=action != "cancel"), step)
             return
         metrics = {} if action else self.evaluate(trainer)
-        self.attempt.emit("stage", name="save")
+        self.attempt.emit(StageEvent(name="save"))
         self.save_model(trainer)
         if action:
-            self.attempt.emit("stopped", step, action=action, saved=True)
+            self.attempt.emit(StoppedEvent(action=action, saved=True), step)
         else:
-            self.attempt.emit("succeeded", step, metrics=metrics)
+            self.attempt.emit(SucceededEvent(metrics=EvalEvent.of(metrics)), step)
 
     @abstractmethod
     def load(self) -> None:

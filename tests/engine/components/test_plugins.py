@@ -110,7 +110,8 @@ class Counting(MaxFineTuningBase):
     def train(self, model, tokenizer, train_dataset, eval_dataset=None, resume=None):
         self.attempt.emit("stage", name="train", total_steps=1)
         model.update(example.messages[-1].content for example in train_dataset)
-        self.attempt.emit("log", 1, loss=1 / len(model))
+        self.attempt.emit("log", 1, loss=1 / len(model), distinct_answers=len(model))
+        self.attempt.emit("counted", 1, rows=len(train_dataset))
         return model
 
     def ending(self, trainer):
@@ -225,6 +226,12 @@ def test_every_provider_keeps_the_same_journal(provider: str, runs: dict[str, Ru
     assert any(event.kind == "log" for event in events)
     saved = next(event.data["folder"] for event in events if event.kind == "saved")
     assert any((runs[provider].folder / str(saved)).iterdir())
+
+
+def test_a_provider_sends_metrics_and_kinds_of_events_of_its_own(runs: dict[str, Run]) -> None:
+    told = {event.kind: event for event in runs["counting"].events}
+    assert told["log"].data["distinct_answers"] == told["succeeded"].data["metrics"]["answers"]  # type: ignore[call-overload, index]
+    assert (told["counted"].step, told["counted"].data) == (1, {"rows": 12})
 
 
 def test_a_loss_a_metric_and_a_processor_of_the_package_are_used(runs: dict[str, Run]) -> None:

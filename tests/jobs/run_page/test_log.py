@@ -52,6 +52,14 @@ def test_events_read_as_sentences(alice: User) -> None:
     assert tail_of(run).lines == ["00:00:00  log         step 1,200  loss 1.183", '{"a":1}']
 
 
+def test_an_event_of_an_unknown_kind_reads_as_a_sentence_too(alice: User) -> None:
+    run = make_run(alice)
+    write_log(
+        run, '{"seq":1,"kind":"gpu","time":0,"data":{"fan":2048,"is_hot":true,"at":"a\\nb"}}\n'
+    )
+    assert tail_of(run).lines == ["00:00:00  gpu         fan 2,048  is_hot True  at a b"]
+
+
 def test_the_whole_log_is_downloaded_by_its_owner(alice: User, bob: User) -> None:
     run = make_run(alice)
     write_log(run, "first\nlast\n")

@@ -1,6 +1,7 @@
 """The page of a run: history, state, charts, log, and what can be done with it."""
 
 import json
+import re
 from functools import partial
 
 import pytest
@@ -115,6 +116,25 @@ def test_a_figure_holds_the_history_and_its_gaps(alice_client: Client, alice: Us
     assert training["customdata"][0] == [0.1, 1, 1001.0]
     assert training["line"]["color"] == "var(--series-1)"
     assert validation["x"] == []
+
+
+def test_every_chart_of_the_page_is_drawn(alice_client: Client, alice: User) -> None:
+    run = trained(alice)
+    run.config["evaluation"] = {"metrics": ["answers_right"]}
+    run.save()
+    page = alice_client.get(run.get_absolute_url()).text
+    addresses = re.findall(r'data-url="([^"]+)"', page)
+    assert [address.split("/")[-1] for address in addresses] == [
+        "loss.json",
+        "learning_rate.json",
+        "grad_norm.json",
+        "tokens_per_second.json",
+        "memory_bytes.json",
+        "answers_right.json",
+    ]
+    for address in addresses:
+        drawn = json.loads(alice_client.get(address).content, parse_constant=pytest.fail)
+        assert drawn["data"] and drawn["layout"]["yaxis"]
 
 
 def test_an_unknown_chart_or_part_is_not_found(alice_client: Client, alice: User) -> None:

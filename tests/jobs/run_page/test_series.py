@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.run_page.series import Point, columns_of, read_series, thin
+from jobs.run_page.series import Point, columns_of, downsample, read_series
 from tests.jobs.pages import add_logs, trained
 from tests.jobs.runs import make_run
 
@@ -21,9 +21,9 @@ def point(step: int, value: float | None) -> Point:
     values=st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1, max_size=400),
     limit=st.integers(10, 60),
 )
-def test_thinning_keeps_ends_extremes_and_order(values: list[float | None], limit: int) -> None:
+def test_downsampling_keeps_ends_extremes_and_order(values: list[float | None], limit: int) -> None:
     points = [point(step, value) for step, value in enumerate(values)]
-    kept = thin(points, limit)
+    kept = downsample(points, limit)
     assert len(kept) <= max(limit, 10)
     assert kept[0] == points[0]
     assert kept[-1] == points[-1]

@@ -155,3 +155,24 @@ def test_a_null_metric_is_kept_as_null(alice: User) -> None:
     run = running(alice)
     record_events(run.pk, 1, [event(3, "log", 1, loss=None, not_finite=["loss"])])
     assert fresh(run).metrics == {"loss": None}
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        event(3, "gpu_sensors_of_the_whole_machine", 1, celsius=71.5),
+        event(3, "stage", name="a stage with a very long name"),
+        event(3, "stopped", 2, action="migrate", saved=True),
+        event(3, "saved", folder="model", size_bytes=10, kind="sharded"),
+        event(3, "log", None, loss="low"),
+    ],
+    ids=lambda event: event.kind,
+)
+def test_what_a_newer_engine_says_is_kept_and_moves_nothing(alice: User, unknown: Event) -> None:
+    run = running(alice)
+    record_events(run.pk, 1, [unknown, event(4, "log", 1, loss=2.0, joules=9)])
+    kept = run.events.get(kind=unknown.kind, data=unknown.data)
+    assert kept.step == unknown.step
+    run = fresh(run)
+    assert (run.status, run.phase, run.step) == (Status.RUNNING, "train", 1)
+    assert run.metrics == {"loss": 2.0, "joules": 9}

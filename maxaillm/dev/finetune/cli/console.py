@@ -1,4 +1,4 @@
-"""Shows a run on a terminal: one line that moves, and one for each thing that stays."""
+"""Progress on a terminal: one line that moves, and one for each event that stays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from typing import IO
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.run.events import Event
+from maxaillm.dev.finetune.run.events.journal import Event
+from maxaillm.dev.finetune.run.events.kinds import StageEvent
+from maxaillm.dev.finetune.run.events.text import data_text
 
 CLEAR = "\r\x1b[K"
 
@@ -35,21 +37,15 @@ class ProgressLine:
         self.stream, self.total = stream, 0
 
     def __call__(self, event: Event) -> None:
-        data = event.data
-        if event.kind == "log":
-            loss, speed = short(data.get("loss")), short(data.get("tokens_per_second"))
-            self.show(f"step {event.step}/{self.total}  loss {loss}  {speed} tokens/s")
+        payload = event.payload
+        if metrics := payload.progress_text():
+            self.show(f"step {event.step}/{self.total}  {metrics}")
             return
-        if data.get("name") == "train":
-            self.total = int(str(data["total_steps"]))
-        facts = "  ".join(f"{name} {short(value)}" for name, value in data.items() if value != "")
+        if isinstance(payload, StageEvent) and payload.total_steps is not None:
+            self.total = payload.total_steps
         step = "" if event.step is None else f" (step {event.step})"
-        self.show(f"{event.kind}{step}  {facts}\n")
+        self.show(f"{event.kind}{step}  {data_text(event.data)}\n")
 
     def show(self, text: str) -> None:
         self.stream.write(CLEAR + text)
         self.stream.flush()
-
-
-def short(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)

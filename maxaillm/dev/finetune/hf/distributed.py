@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from torch import Tensor, distributed, nn
 
 from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
-from maxaillm.dev.finetune.run.events import StopAction
+from maxaillm.dev.finetune.run.folder import StopAction
 from maxaillm.dev.finetune.run.torchrun import process_count, rank
 
 Scores = dict[str, JsonValue]

@@ -13,7 +13,14 @@ from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.estimate import count_steps
 from maxaillm.dev.finetune.methods import Plan
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint, disk_full_said, size_bytes
-from maxaillm.dev.finetune.run.events import StopAction
+from maxaillm.dev.finetune.run.events.kinds import (
+    EvalEvent,
+    ResumedEvent,
+    SampleEvent,
+    SavedEvent,
+    StageEvent,
+)
+from maxaillm.dev.finetune.run.folder import StopAction
 from maxaillm.dev.finetune.run.torchrun import rank
 from maxaillm.dev.finetune.tasks import TASKS
 
@@ -146,8 +153,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         return trainer
 
     def tell_training(self, model: Any, resume: Checkpoint | None) -> None:
-        self.attempt.emit(
-            "stage",
+        event = StageEvent(
             name="train",
             total_steps=self.steps,
             total_parameters=sum(p.numel() for p in model.parameters()),
@@ -155,14 +161,15 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             device=str(self.base.device),
             precision=self.config.model.precision,
         )
+        self.attempt.emit(event)
         if resume:
-            self.attempt.emit("resumed", resume.step, checkpoint=resume.folder.name)
+            self.attempt.emit(ResumedEvent(checkpoint=resume.folder.name), resume.step)
             return
         with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
             self.sample(model, 0)
             if self.judge:
                 scores = self.judge.scores(model) | self.judge.answer_scores(model)
-                self.attempt.emit("eval", 0, **scores)
+                self.attempt.emit(EvalEvent.of(scores), 0)
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
@@ -172,7 +179,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         with measuring(model):
             for index, prompt in enumerate(evaluation.sample_prompts):
                 text = self.task.reply(model, self.tokenizer, prompt, evaluation.max_new_tokens)
-                self.attempt.emit("sample", step, prompt=prompt, answer=text, index=index)
+                self.attempt.emit(SampleEvent(prompt=prompt, answer=text, index=index), step)
 
     def trained(self) -> StepTrainer:
         """What trained last. Raises FineTuneError where nothing did."""
@@ -188,7 +195,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         trainer = trainer or self.trained()
         if self.judge is None:
             return {}
-        self.attempt.emit("stage", name="evaluate")
+        self.attempt.emit(StageEvent(name="evaluate"))
         model, self.judge.intervals = trainer.model, True
         self.final_scores = self.judge.scores(model) | self.judge.answer_scores(model)
         if missing := [name for name in self.judge.names if name not in self.final_scores]:
@@ -196,7 +203,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
                 f"No held-out row gives what is measured by {', '.join(missing)}.",
                 "Hold out rows with questions, or leave the metric out.",
             )
-        self.attempt.emit("eval", self.callback.step_of_model, **self.final_scores)
+        self.attempt.emit(EvalEvent.of(self.final_scores), self.callback.step_of_model)
         return self.final_scores
 
     def make_evaluator(self, held_out: Sequences) -> HeldOutEvaluator:
@@ -224,10 +231,10 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         with disk_full_said():
             save_tuned(trainer.model, self.tokenizer, folder, self.config, summary)
         inside = folder.is_relative_to(self.attempt.folder.root)
-        self.attempt.emit(
-            "saved",
+        event = SavedEvent(
             folder=str(folder.relative_to(self.attempt.folder.root) if inside else folder),
             size_bytes=size_bytes(folder),
             kind="adapter" if self.config.tuning.keeps_base else "full",
         )
+        self.attempt.emit(event)
         return folder

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -15,7 +14,10 @@ from typing import IO, Self
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.run.events import Event, Journal, Kind, RunFolder, StopAction
+from maxaillm.dev.finetune.run.events.journal import Event, Journal
+from maxaillm.dev.finetune.run.events.kinds import FailedEvent, StoppedEvent, WarningEvent
+from maxaillm.dev.finetune.run.events.payload import EventPayload, payload_class
+from maxaillm.dev.finetune.run.folder import RunFolder, StopAction
 
 HEARTBEAT_SECONDS = 2.0
 Listener = Callable[[Event], None]
@@ -68,22 +70,34 @@ class Attempt:
     ) -> None:
         """Write down how the run ended where it ended by an exception, which goes on."""
         if isinstance(error, StopRequestedError):
-            self.emit("stopped", action=error.action, saved=False)
+            self.emit(StoppedEvent(action=error.action, saved=False))
         elif isinstance(error, FineTuneError):
             self.emit("failed", **error.as_json())
         elif isinstance(error, Exception):
             message = f"{type(error).__name__}: {error}"
-            self.emit("failed", code="error", message=message, hint="The log has the details.")
+            hint = "The log has the details."
+            self.emit(FailedEvent(code="error", message=message, hint=hint))
         self._stack.close()
 
-    def emit(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
-        """Append an event. A NaN or infinity becomes null and is named in `not_finite`."""
-        event = self.journal.append(kind, step, without_infinities(data))
+    def emit(
+        self, event: EventPayload | str, step: int | None = None, /, **data: JsonValue
+    ) -> None:
+        """Append an event, typed or as kind and data: `emit(LogEvent(loss=1.5), 3)`,
+        `emit("log", 3, loss=1.5)`. Kinds that are not known are written as they are.
+
+        A NaN or infinity becomes null and is named in `not_finite`. Raises EventError where the
+        data is not what its kind declares.
+        """
+        if isinstance(event, str):
+            kind, payload = event, payload_class(event).of(data)
+        else:
+            kind, payload = event.kind, event
+        written = self.journal.append(kind, step, payload.as_json())
         if self.listener:
-            self.listener(event)
+            self.listener(written)
 
     def warn(self, message: str, hint: str = "") -> None:
-        self.emit("warning", message=message, hint=hint)
+        self.emit(WarningEvent(message=message, hint=hint))
 
     def stop_action(self) -> StopAction | None:
         """What the run is asked to do, by a file or by SIGTERM (then `release` is wanted)."""
@@ -129,11 +143,3 @@ def start_heartbeat(path: Path) -> Callable[[], None]:
         thread.join()
 
     return stop
-
-
-def without_infinities(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    lost = [k for k, value in data.items() if isinstance(value, float) and not isfinite(value)]
-    if not lost:
-        return data
-    names: list[JsonValue] = list(lost)
-    return {**data, **dict.fromkeys(lost), "not_finite": names}

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from safetensors import SafetensorError
 
 from maxaillm.dev.finetune.errors import CheckpointError, DiskFullError
-from maxaillm.dev.finetune.run.events import write_atomically
+from maxaillm.dev.finetune.run.folder import write_atomically
 
 MANIFEST = "manifest.json"
 STAGING = ".staging"

@@ -1,4 +1,4 @@
-"""A run of several processes on this machine: torchrun starts them, this sees them to the end."""
+"""torchrun: a run of several processes on this machine, started and followed to the end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,10 @@ from maxaillm.dev.finetune.processes.child import start_child
 from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxaillm.dev.finetune.run.attempt import Attempt, Listener, StopRequestedError
-from maxaillm.dev.finetune.run.events import (
-    ENDINGS,
-    Event,
-    Kind,
-    RunFolder,
-    StopAction,
-    read_journal,
-)
+from maxaillm.dev.finetune.run.events.journal import Event, read_journal
+from maxaillm.dev.finetune.run.events.kinds import FailedEvent
+from maxaillm.dev.finetune.run.events.payload import EventPayload
+from maxaillm.dev.finetune.run.folder import RunFolder, StopAction
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -62,7 +58,9 @@ class SilentAttempt(Attempt):
     def __exit__(self, *exc_info: object) -> None:
         return None
 
-    def emit(self, kind: Kind, step: int | None = None, /, **data: JsonValue) -> None:
+    def emit(
+        self, event: EventPayload | str, step: int | None = None, /, **data: JsonValue
+    ) -> None:
         return None
 
     def stop_action(self) -> StopAction | None:
@@ -96,7 +94,7 @@ def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
         start_child(command, env={**os.environ, "OMP_NUM_THREADS": threads})
     )
     ending = last_event(root)
-    if ending is None or ending == before or ending.kind not in ENDINGS:
+    if ending is None or ending == before or not ending.ends_run:
         with Attempt(root):
             if asked:
                 raise StopRequestedError("release")
@@ -104,10 +102,11 @@ def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
                 "A process of the run has ended without a word.",
                 "The log may tell more. Most often the memory did not suffice.",
             )
-    if ending.kind != "failed":
+    failure = ending.payload
+    if not isinstance(failure, FailedEvent):
         return 0
-    kinds = {kind.code: kind for kind in FineTuneError.__subclasses__()}
-    return kinds.get(str(ending.data["code"]), FineTuneError).exit_code
+    errors = {error.code: error for error in FineTuneError.__subclasses__()}
+    return errors.get(failure.code, FineTuneError).exit_code
 
 
 def follow(torchrun: subprocess.Popen[bytes]) -> bool:

@@ -17,11 +17,12 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
 from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
-from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt
-from maxaillm.dev.finetune.run.events import StopAction
+from maxaillm.dev.finetune.run.events.kinds import CheckpointEvent, EvalEvent
+from maxaillm.dev.finetune.run.events.run_metrics import metric_info
+from maxaillm.dev.finetune.run.folder import StopAction
 from maxaillm.dev.finetune.run.torchrun import rank
 
 Scores = dict[str, JsonValue]
@@ -113,13 +114,12 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         saved = checkpoints.commit(staged, folder / f"step-{step:07d}", step, self.facts)
         keep = self.config.training.save_total_limit
         checkpoints.prune(folder, keep, state.best_global_step)
-        self.attempt.emit(
-            "checkpoint",
-            step,
+        event = CheckpointEvent(
             folder=str(saved.folder.relative_to(self.attempt.folder.root)),
             size_bytes=checkpoints.size_bytes(saved.folder),
             best=state.best_global_step == step,
         )
+        self.attempt.emit(event, step)
 
     def log(self, state: TrainerState, step: int) -> None:
         seconds = self.step_seconds or 1e-9
@@ -155,7 +155,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         if self.evaluate is None:
             return
         scores, step = distributed.agreed_scores(self.evaluate()), state.global_step
-        self.attempt.emit("eval", step, **scores)
+        self.attempt.emit(EvalEvent.of(scores), step)
         if self.is_better(scores, state.best_metric):
             state.best_metric = scores[self.config.training.metric_for_best_model]
             state.best_global_step = step
@@ -186,7 +186,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             raise ConfigError([Problem("training.metric_for_best_model", message, name, known)])
         greater = training.greater_is_better
         if greater is None:
-            greater = name in metrics and metrics[name].higher_is_better
+            greater = metric_info(name).better == "higher"
         return best is None or (value > best if greater else value < best)
 
     def is_new_best(self, state: TrainerState) -> bool:
