@@ -10,12 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import django_rq
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from redis.exceptions import RedisError
-from rq.exceptions import DuplicateJobError
 
 from datasets_app.checking.child import FINDINGS, ROWS
 from datasets_app.checking.parent import Outcome, check_file
@@ -24,33 +21,25 @@ from datasets_app.models import Dataset, DatasetVersion, Finding
 from datasets_app.pages.text import storable
 from datasets_app.services.hub_fetch import fetch_source
 from datasets_app.storage.blobs import keep_blob
+from maxft_site.web.enqueue import JobSpec, enqueue_on_commit
 
-QUEUE, FETCHING = "light", "fetch"
-"""Where a check waits; what has to be fetched first keeps nobody else's check waiting."""
-TASK = "datasets_app.tasks.check_version"
 Status = DatasetVersion.Status
 logger = logging.getLogger(__name__)
 
 
-def job_id(version: DatasetVersion) -> str:
-    return f"check-{version.pk}-{version.check_number}"
+def check_job(version: DatasetVersion) -> JobSpec:
+    """The job of a check. One that has to fetch its file keeps nobody else's check waiting."""
+    return JobSpec(
+        queue="fetch" if version.awaits_file else "light",
+        task="datasets_app.tasks.check_version",
+        args=(version.pk, version.check_number),
+        id=f"check-{version.pk}-{version.check_number}",
+    )
 
 
 def queue_check(version: DatasetVersion) -> None:
-    """Ring for a worker after the commit. A bell that is not heard is rung again by the sweep."""
-
-    def ring() -> None:
-        queue = django_rq.get_queue(FETCHING if version.awaits_file else QUEUE)
-        try:
-            queue.enqueue(
-                TASK, version.pk, version.check_number, job_id=job_id(version), unique=True
-            )
-        except DuplicateJobError:
-            logger.info("%s is queued already", job_id(version))
-        except RedisError as error:
-            logger.warning("%s waits for the queue: %s", job_id(version), error)
-
-    transaction.on_commit(ring)
+    """Enqueue a check after the commit; `requeue_lost_checks` finds those that were not."""
+    enqueue_on_commit(check_job(version))
 
 
 def check_again(version: DatasetVersion, **changes: Any) -> bool:
@@ -81,7 +70,7 @@ def run_check(*, version: DatasetVersion) -> None:
         if outcome is None or not record_check(
             version=version, outcome=outcome, files=kept_files(stage, outcome)
         ):
-            logger.info("%s was overtaken by a newer check", job_id(version))
+            logger.info("%s was overtaken by a newer check", check_job(version).id)
         sweep_stages(version)
 
 

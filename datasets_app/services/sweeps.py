@@ -7,23 +7,19 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
-import django_rq
 from django.conf import settings
 from django.utils import timezone
 from redis.exceptions import RedisError
-from rq.exceptions import NoSuchJobError
-from rq.job import Job, JobStatus
 
 from datasets_app.models import DatasetVersion, Upload
-from datasets_app.services.checks import QUEUE, check_again, job_id
+from datasets_app.services.checks import check_again, check_job
 from datasets_app.services.deletion import orphan_folders, purge_datasets
 from datasets_app.services.quota import digests_of
 from datasets_app.services.uploads import discard_upload
 from datasets_app.storage.blobs import remove_unused
+from maxft_site.web.enqueue import is_pending
 
 ABANDONED = timedelta(hours=24)
-SILENT = timedelta(minutes=3)
-"""A worker tells of a running job every 30 seconds."""
 logger = logging.getLogger(__name__)
 
 
@@ -35,28 +31,11 @@ def requeue_lost_checks() -> int:
     checking = DatasetVersion.objects.filter(status=DatasetVersion.Status.CHECKING)
     waiting = checking.filter(dataset__deleted=None)
     try:
-        return sum(check_again(version) for version in waiting if not has_job(version))
-    except RedisError as error:
+        lost = (version for version in waiting if not is_pending(check_job(version)))
+        return sum(map(check_again, lost))
+    except (RedisError, OSError) as error:
         logger.warning("Lost checks wait for the queue: %s", error)
         return 0
-
-
-def has_job(version: DatasetVersion) -> bool:
-    """Whether the queue still means to do, or is doing, the check of `version`."""
-    return is_awaited(job_id(version))
-
-
-def is_awaited(job_name: str) -> bool:
-    """Whether the queue still means to do, or is doing, a job. Raises RedisError."""
-    queue = django_rq.get_queue(QUEUE)
-    try:
-        job = Job.fetch(job_name, queue.connection, serializer=queue.serializer)
-    except NoSuchJobError:
-        return False
-    if job.get_status() == JobStatus.STARTED:
-        beat = job.last_heartbeat
-        return beat is not None and timezone.now() - beat < SILENT
-    return job.get_status() in {JobStatus.QUEUED, JobStatus.DEFERRED, JobStatus.SCHEDULED}
 
 
 def sweep_uploads() -> int:

@@ -134,11 +134,6 @@ class Run(models.Model):
         return reverse("jobs:run", args=[self.pk])
 
     @property
-    def job_id(self) -> str:
-        """The name of the queue's job: one a try, so that ringing twice queues once."""
-        return f"run-{self.pk}-{self.attempt}"
-
-    @property
     def parsed_config(self) -> RunConfig:
         return RunConfig.parse(self.config)
 

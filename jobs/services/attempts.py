@@ -10,14 +10,25 @@ from django.db.models.functions import Coalesce, Greatest, Now
 from pydantic import JsonValue
 
 from jobs.models import ACTIVE, Run, Status
-from jobs.services.enqueue import ring_on_commit
 from jobs.services.transitions import move
+from maxft_site.web.enqueue import JobSpec, enqueue_on_commit
 
+QUEUE = "training"
 MAX_IDLE_ATTEMPTS = 3
 """So many attempts in a row that end before a new step end the run."""
 
 Error = dict[str, JsonValue]
 S = Status
+
+
+def training_job(run: Run) -> JobSpec:
+    """The job that makes the next attempt at a waiting run: one for each attempt."""
+    return JobSpec(
+        queue=QUEUE,
+        task="jobs.tasks.train",
+        args=(run.pk, run.attempt),
+        id=f"run-{run.pk}-{run.attempt}",
+    )
 
 
 def claim(run_id: int, *, worker: str) -> Run | None:
@@ -91,7 +102,7 @@ def leave(run: Run, *, by: str, why: str) -> bool:
     changes = {"waiting_for": why[:200], "worker": ""}
     moved = move(run.pk, to=S.QUEUED, attempt=run.attempt, by=by, why=why, changes=changes)
     if moved:
-        ring_on_commit(run.pk)
+        enqueue_on_commit(training_job(run))
     return moved
 
 

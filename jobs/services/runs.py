@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from datasets_app.models import Dataset, DatasetVersion
 from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
-from jobs.services.enqueue import ring_on_commit
+from jobs.services.attempts import training_job
 from jobs.services.models import base_model
 from jobs.services.resolve import settle
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
+from maxft_site.web.enqueue import enqueue_on_commit
 
 S = Status
 FILES = ("train_file", "validation_file", "test_file")
@@ -44,7 +45,7 @@ def create_run(
         )
         Transition.objects.create(run=run, to=run.status, attempt=0, by=owner.username)
         if not draft:
-            ring_on_commit(run.pk)
+            enqueue_on_commit(training_job(run))
     return run
 
 
@@ -85,7 +86,7 @@ def queue_run(*, run: Run, by: User) -> None:
     """Send a draft to the queue."""
     if not move(run.pk, to=S.QUEUED, came_from={S.DRAFT}, by=by.username):
         raise illegal(run, "be queued", "Only a draft can.")
-    ring_on_commit(run.pk)
+    enqueue_on_commit(training_job(run))
 
 
 def cancel_run(*, run: Run, by: User, save: bool) -> None:
@@ -125,7 +126,7 @@ def resume_run(*, run: Run, by: User) -> None:
         run.pk, to=S.QUEUED, came_from={S.PAUSED}, by=by.username, why="Resumed.", changes=changes
     ):
         raise illegal(run, "be resumed", "Only a paused run can.")
-    ring_on_commit(run.pk)
+    enqueue_on_commit(training_job(run))
 
 
 def retry_run(*, run: Run, by: User) -> Run:

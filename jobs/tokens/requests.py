@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import django_rq
-from redis.exceptions import RedisError
-from rq.exceptions import DuplicateJobError, NoSuchJobError
-from rq.job import Job
-
 from datasets_app.models import DatasetVersion
-from datasets_app.services.sweeps import is_awaited
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.model_files.folder import find_folder
 from maxaillm.dev.finetune.run.events import RunFolder, write_atomically
+from maxft_site.web.enqueue import JobSpec, enqueue
 
-QUEUE, TASK = "light", "jobs.tasks.show_tokens"
 SUMMARY = 0
 """The part that has the figures of the whole; the others have `PART_ROWS` rows each."""
 PART_ROWS = 10
@@ -31,7 +24,6 @@ KEPT_VIEWS = 12
 FAILED_SECONDS = 60
 """After so long, work that ended without an answer is tried again when somebody looks."""
 NO_ANSWER = "no_answer"
-log = logging.getLogger(__name__)
 
 
 class TokenView(NamedTuple):
@@ -135,7 +127,7 @@ def look_up(view: TokenView, part: int) -> Answer:
     if answer is not None:
         return answer
     write_request(view, key)
-    ring(view, key, part)
+    enqueue(tokens_job(view, key, part))
     return Answer(progress=place.progress)
 
 
@@ -152,32 +144,10 @@ def write_request(view: TokenView, key: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def ring(view: TokenView, key: str, part: int) -> None:
-    """See that a job stands for the work; one that has died is replaced."""
-    name = f"tokens-{view.version_id}-{key}-{part}"
-    try:
-        if not enqueue(name, view.version_id, key, part) and not is_awaited(name):
-            forget(name)
-            enqueue(name, view.version_id, key, part)
-    except RedisError as error:
-        log.warning("%s waits for the queue: %s", name, error)
-
-
-def enqueue(name: str, *args: object) -> bool:
-    """False where there is such a job already."""
-    queue = django_rq.get_queue(QUEUE)
-    try:
-        queue.enqueue(
-            TASK, *args, job_id=name, unique=True, result_ttl=0, failure_ttl=FAILED_SECONDS
-        )
-    except DuplicateJobError:
-        return False
-    return True
-
-
-def forget(name: str) -> None:
-    queue = django_rq.get_queue(QUEUE)
-    try:
-        Job.fetch(name, queue.connection, serializer=queue.serializer).delete()
-    except NoSuchJobError:
-        log.info("%s has just ended", name)
+def tokens_job(view: TokenView, key: str, part: int) -> JobSpec:
+    return JobSpec(
+        queue="light",
+        task="jobs.tasks.show_tokens",
+        args=(view.version_id, key, part),
+        id=f"tokens-{view.version_id}-{key}-{part}",
+    )

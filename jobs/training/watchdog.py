@@ -1,4 +1,4 @@
-"""Watches over what nobody else can: runs whose attempt has died, and lost rings."""
+"""Watchdog: recovers runs whose attempt has died, enqueues again what has lost its job."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import enqueue
+from jobs.services import attempts
 from jobs.training.recovery import recover
+from maxft_site.web.enqueue import queued_job_ids, requeue
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,12 @@ class Watchdog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.signs: dict[tuple[int, int, str], Sign] = {}
-        self.unrung: set[str] = set()
+        self.without_job: set[str] = set()
         self.uploads_swept = clock()
 
     def sweep(self) -> None:
         self.reap()
-        self.ring()
+        self.requeue_lost_runs()
         requeue_lost_checks()
         if self.clock() - self.uploads_swept > UPLOADS_SECONDS:
             self.uploads_swept = self.clock()
@@ -76,18 +77,19 @@ class Watchdog:
             sign = self.signs[key] = Sign(value, self.clock())
         return self.clock() - sign.since
 
-    def ring(self) -> None:
-        """Ring again for runs that waited without a job in two sweeps."""
+    def requeue_lost_runs(self) -> None:
+        """Enqueue again the runs that waited without a job in two sweeps."""
         try:
-            rung = enqueue.queued_jobs()
-            silent = [run for run in Run.objects.waiting() if run.job_id not in rung]
-            for run in silent:
-                if run.job_id in self.unrung:
-                    enqueue.ring_again(run)
+            queued = queued_job_ids(attempts.QUEUE)
+            jobs = map(attempts.training_job, Run.objects.waiting())
+            lost = [job for job in jobs if job.id not in queued]
+            for job in lost:
+                if job.id in self.without_job:
+                    requeue(job)
         except (RedisError, OSError) as error:
             log.warning("Redis is away: %s", error)
         else:
-            self.unrung = {run.job_id for run in silent}
+            self.without_job = {job.id for job in lost}
 
 
 def is_dead(run: Run, silent: float, frozen: float) -> bool:

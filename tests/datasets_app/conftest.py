@@ -29,7 +29,7 @@ def each_test_has_its_site(own_site: None) -> None: ...
 @pytest.fixture(autouse=True)
 def commits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for a commit happens, though the test's own transaction never commits."""
-    monkeypatch.setattr("django.db.transaction.on_commit", lambda ring: ring())
+    monkeypatch.setattr("django.db.transaction.on_commit", lambda enqueue: enqueue())
 
 
 @pytest.fixture

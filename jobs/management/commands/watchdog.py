@@ -1,4 +1,4 @@
-"""`manage.py watchdog`: queues the runs again whose worker died, rings for those that wait."""
+"""`manage.py watchdog`: recovers runs whose worker died, enqueues again what lost its job."""
 
 from __future__ import annotations
 

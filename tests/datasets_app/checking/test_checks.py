@@ -153,7 +153,7 @@ def test_checks_without_a_living_job_are_queued_again(
             raise NoSuchJobError
         return job
 
-    monkeypatch.setattr("datasets_app.services.sweeps.Job.fetch", fetch)
+    monkeypatch.setattr("maxft_site.web.enqueue.Job.fetch", fetch)
     assert requeue_lost_checks() == is_lost
     waiting.refresh_from_db()
     assert waiting.check_number == 1 + is_lost

@@ -256,7 +256,7 @@ def test_deleting_ends_the_fetching_and_taking_back_begins_anew(
         queue.work()
     version.refresh_from_db()
     assert (version.status, version.sha256, data_use(alice).total) == ("checking", "", 0)
-    monkeypatch.setattr(sweeps, "has_job", lambda _: False)
+    monkeypatch.setattr(sweeps, "is_pending", lambda _: False)
     assert requeue_lost_checks() == 0
 
     restore_dataset(dataset=version.dataset)

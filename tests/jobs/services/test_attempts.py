@@ -33,7 +33,7 @@ def test_losing_twice_loses_once(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lost_run_is_rung_for(alice: User, queue) -> None:
+def test_a_lost_run_is_enqueued_again(alice: User, queue) -> None:
     run = running(alice)
     attempts.lose(run.pk, 1, by="watchdog", why="The worker died.")
     assert [job.job_id for job in queue.jobs] == [f"run-{run.pk}-1"]

@@ -22,12 +22,6 @@ from tests.stored_rows import stored_rows
 ANSWER = "It is red. " * 8
 
 
-@pytest.fixture(autouse=True)
-def commits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for a commit happens, though the test's own transaction never commits."""
-    monkeypatch.setattr("django.db.transaction.on_commit", lambda ring: ring())
-
-
 @pytest.fixture
 def version(alice: User) -> DatasetVersion:
     chats = tiny.conversations(24)

@@ -1,4 +1,4 @@
-"""The watchdog finds the dead by its own clock and their locks, and rings for the forgotten."""
+"""The watchdog finds the dead by its own clock and their locks, and enqueues what lost its job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs.models import Run, Status
-from jobs.services import attempts, enqueue
+from jobs.services import attempts
 from jobs.training import watchdog
 from jobs.training.watchdog import DEAD_SECONDS, FROZEN_SECONDS, LOST_SECONDS, Watchdog
 from tests.jobs.runs import begin, fresh, logs, losses_of, make_run, path_of, running, status_of
@@ -161,17 +161,19 @@ def test_a_run_at_work_elsewhere_is_left_alone(watched: Run) -> None:
     assert status_of(watched) == Status.RUNNING
 
 
-def test_a_forgotten_run_is_rung_for(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_job_is_enqueued_again(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the second sweep: a job that was just taken is not in the queue any more either."""
-    run, rung = make_run(alice, queued_at=timezone.now()), []
-    monkeypatch.setattr(enqueue, "queued_jobs", lambda: set(rung))
-    monkeypatch.setattr(enqueue, "ring_again", lambda run: rung.append(run.job_id))
+    run, queued = make_run(alice, queued_at=timezone.now()), []
+    monkeypatch.setattr(watchdog, "queued_job_ids", lambda _: set(queued))
+    monkeypatch.setattr(watchdog, "requeue", lambda job: queued.append(job.id))
     watcher = Watchdog()
-    watcher.ring()
-    assert rung == []
-    watcher.ring()
-    watcher.ring()
-    assert rung == [run.job_id]
+    watcher.requeue_lost_runs()
+    assert queued == []
+    watcher.requeue_lost_runs()
+    watcher.requeue_lost_runs()
+    assert queued == [f"run-{run.pk}-0"]
 
 
 def write_journal(run: Run, events: list[Any]) -> None:
