@@ -1,4 +1,4 @@
-"""What the watchdog does for datasets from time to time: lost checks, abandoned files."""
+"""Sweeps over datasets, done by the watchdog: lost checks, abandoned uploads, unused files."""
 
 from __future__ import annotations
 

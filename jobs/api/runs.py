@@ -18,6 +18,7 @@ from jobs.run_form.preview import as_json, preview_run
 from jobs.run_page.charts import charts_of
 from jobs.run_page.series import MAX_POINTS, columns_of, read_series
 from jobs.services import runs as services
+from jobs.services.resolve import resolve
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.run.events.json_schema import UnionOfKinds
 from maxaillm.dev.finetune.run.events.metric_info import Better
@@ -150,7 +151,7 @@ def create_run(request: HttpRequest, config: RawConfig) -> Status[Run]:
 )
 def estimate_run(request: HttpRequest, config: RawConfig) -> dict[str, Any]:
     """Nothing is started. What can't be known is null, and a finding says why."""
-    return as_json(preview_run(RunConfig.parse(config), owner_of(request)))
+    return as_json(preview_run(resolve(RunConfig.parse(config), owner_of(request))))
 
 
 @router.get("", response=list[RunOut], summary="All runs, newest first")

@@ -66,6 +66,14 @@ class LanguageModel(models.Model):
         return self.name.rstrip("/").rpartition("/")[2] if is_path(self.name) else self.name
 
     @property
+    def root(self) -> LanguageModel:
+        """The model below all adapters, by whose `config.json` they go."""
+        model = self
+        while model.kind == self.Kind.ADAPTER and model.base is not None:
+            model = model.base
+        return model
+
+    @property
     def source(self) -> str:
         """What the engine loads: the folder of a tuned model, else the base model's name."""
         if self.run is None or self.attempt is None:

@@ -1,22 +1,18 @@
-"""What a run would do, before it is started: memory, steps, time, and what to put right."""
+"""Preview of a run before it is started: memory, steps, time, and what to put right."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from django.contrib.auth.models import User
 from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
-from jobs.models import LanguageModel
 from jobs.run_form.findings import Finding, findings_of
 from jobs.run_form.machine import machine
-from jobs.services.models import check_source
-from jobs.services.resolve import refused_methods, settle
-from jobs.services.runs import ready_version
+from jobs.services.resolve import Resolved
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
+from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.estimate import Estimate, estimate
 
 MEMORY_PARTS = {
@@ -77,54 +73,17 @@ class Preview(NamedTuple):
         return self.estimate.trainable_parameters / self.estimate.total_parameters
 
 
-def preview_run(config: RunConfig, user: User) -> Preview:
-    """Raises ConfigError where dataset or model can't be used by `user`."""
-    version = ready_version(user, config)
-    if version is None:
-        message = "There is no such dataset that is ready."
-        raise ConfigError([Problem("data.dataset", message, config.data.dataset, "one of yours")])
-    source = source_of(config.model.name, user)
-    settled = settle(config, version, source)
-    resolved = with_files(settled, source, version)
+def preview_run(resolved: Resolved) -> Preview:
+    """What a run of this configuration would need; why not, where that can't be known."""
+    rows, config = resolved.version.training_rows, resolved.for_engine()
     now = machine()
-    shown = Preview([], settled, version, disk_free=now.disk_total - now.disk_used)
+    shown = Preview([], resolved.config, resolved.version, disk_free=now.disk_total - now.disk_used)
     try:
-        found = estimate(resolved, version.training_rows)
+        found = estimate(config, rows)
     except FineTuneError as error:
         return shown._replace(error=error)
-    findings = findings_of(resolved, version.training_rows, found, shown.disk_free)
+    findings = findings_of(config, rows, found, shown.disk_free)
     return shown._replace(estimate=found, findings=tuple(findings))
-
-
-def refused(config: RunConfig, user: User) -> dict[str, str]:
-    """The methods that can't tune the chosen model on the chosen data, and why."""
-    version = ready_version(user, config)
-    if version is None:
-        return {}
-    try:
-        return refused_methods(config, version, source_of(config.model.name, user))
-    except ConfigError:
-        return {}  # there is no such model, which its own field says
-
-
-def source_of(name: str, user: User) -> str:
-    """What the engine opens for a model's name. Nothing is written, unlike when a run starts."""
-    known = LanguageModel.objects.visible_to(user).filter(name=name).first()
-    if known is not None:
-        return known.source
-    try:
-        check_source(name)
-    except FineTuneError as error:
-        raise ConfigError([Problem("model.name", error.message, name, error.hint)]) from None
-    return name
-
-
-def with_files(config: RunConfig, source: str, version: DatasetVersion) -> RunConfig:
-    data = config.data.model_copy(
-        update={"dataset": None, "version": None, "train_file": str(version.training_path)}
-    )
-    model = config.model.model_copy(update={"name": source})
-    return config.model_copy(update={"data": data, "model": model})
 
 
 def meter(found: Estimate) -> Meter:

@@ -1,51 +1,28 @@
-"""Models: base ones are found and checked, tuned ones are written down."""
+"""Register models: base ones when a run first names them, tuned ones when they are saved."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from django.conf import settings
 from django.contrib.auth.models import User
 
 from jobs.models import LanguageModel, Run
-from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, is_path
+from maxaillm.dev.finetune.model_files.folder import find_folder, is_path
 from maxaillm.dev.finetune.run.events.kinds import SavedEvent
 from maxaillm.starter import STARTER_MODELS
 
 Kind = LanguageModel.Kind
 
 
-def base_model(*, owner: User, name: str) -> LanguageModel:
-    """The model to tune: one of the list by its name, else a folder or a Hub name, checked.
-
-    Raises ModelError where there is none, or where its folder is unsafe.
-    """
-    known = LanguageModel.objects.visible_to(owner).filter(name=name).first()
-    if known and known.kind == Kind.BASE:
-        check_source(known.name)
-        return known
-    if known:
-        return known
-    folder = check_source(name)
+def register_base(*, owner: User, name: str) -> LanguageModel:
+    """Write down a folder or a Hub name as a base model; a folder is its owner's alone."""
+    folder = find_folder(name)
     model, _ = LanguageModel.objects.get_or_create(
         owner=owner if is_path(name) else None,
         name=name,
         defaults={"kind": Kind.BASE, "size_bytes": weight_bytes(folder) if folder else 0},
     )
     return model
-
-
-def check_source(name: str) -> Path | None:
-    """The folder of a base model that may be opened; None for a name on the Hub."""
-    folder = find_folder(name)
-    if folder is None:
-        return None
-    if is_path(name) and folder.resolve().is_relative_to(settings.DATA_DIR):
-        # What lies here belongs to somebody; tuned models are chosen by name instead.
-        raise ModelError(f"There is no folder {name!r}.", "Choose a model from the list.")
-    check_folder(folder)
-    return folder
 
 
 def weight_bytes(folder: Path) -> int:

@@ -1,46 +1,179 @@
-"""Whether a run's data, model, task and method go together, before it is queued."""
+"""Resolve a run configuration: the dataset version, the model and its settings that it names."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings as site_settings
+from django.contrib.auth.models import User
 
 from datasets_app.models import DatasetVersion
+from datasets_app.selectors import ready_versions
+from jobs.models import LanguageModel
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.compatibility import resolve_defaults
 from maxaillm.dev.finetune.data.formats import Example, formats
-from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder
+from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, is_path
 from maxaillm.dev.finetune.tasks import choose_task
 
+Settings = Mapping[str, Any]
+FILES = ("train_file", "validation_file", "test_file")
 
-def settle(config: RunConfig, version: DatasetVersion, source: str) -> RunConfig:
-    """The run with its task and metrics, unless the model is not on this machine yet.
 
-    `source` is what the engine opens. Raises ConfigError with everything that does not fit.
+class Resolved(NamedTuple):
+    """A run configuration with what it names."""
+
+    config: RunConfig
+    """In the site's names: a dataset by its number, a model as its list has it."""
+    version: DatasetVersion
+    model: LanguageModel | None
+    """None: a folder or a Hub name that is in no list yet."""
+    settings: Settings | None
+    """The model's `config.json`; None where the model is not on this machine. What depends on
+    it is not known then."""
+
+    @property
+    def source(self) -> str:
+        """What the engine opens: the folder of a tuned model, else the base model's name."""
+        return self.model.source if self.model else self.config.model.name
+
+    @property
+    def base(self) -> str:
+        """The source of the model below all adapters, whose tokenizer and settings they share."""
+        return self.model.root.source if self.model else self.config.model.name
+
+    @property
+    def refused_methods(self) -> dict[str, str]:
+        """Why tuning methods can't tune this model on these data, by their names."""
+        kind = kind_of(self.version)
+        if self.settings is None or kind is None:
+            return {}
+        task = self.config.task or choose_task(kind, self.settings)
+        model_type = str(self.settings.get("model_type", ""))
+        refusals = {name: cls.refusal(task, model_type) for name, cls in methods.items()}
+        return {name: reason for name, reason in refusals.items() if reason}
+
+    def with_defaults(self) -> Resolved:
+        """With the task and the metrics that the configuration leaves open, where they are known.
+
+        Raises ConfigError with everything that does not go together.
+        """
+        kind = kind_of(self.version)
+        if self.settings is None or kind is None:
+            return self
+        return self._replace(config=resolve_defaults(self.config, kind, self.settings))
+
+    def for_engine(self, source: str = "") -> RunConfig:
+        """The configuration with files in place of the site's names; the model from `source`."""
+        files = {"dataset": None, "version": None, "train_file": str(self.version.training_path)}
+        data = self.config.data.model_copy(update=files)
+        model = self.config.model.model_copy(update={"name": source or self.source})
+        return self.config.model_copy(update={"data": data, "model": model})
+
+
+def resolve(
+    config: RunConfig,
+    user: User,
+    *,
+    version: DatasetVersion | None = None,
+    model: LanguageModel | None = None,
+) -> Resolved:
+    """What a configuration names, found among what `user` may see; defaults are filled in.
+
+    A run has its `version` and its `model` already, whatever their names are by now. Nothing is
+    written. Raises ConfigError: all that is not there at once, else all that does not go together.
     """
-    settings, kind = settings_of(source), kind_of(version)
-    return config if settings is None or kind is None else resolve_defaults(config, kind, settings)
+    return find(config, user, version=version, model=model).with_defaults()
 
 
-def refused_methods(config: RunConfig, version: DatasetVersion, source: str) -> dict[str, str]:
-    """Why methods can't tune this model on these data, by their names."""
-    settings, kind = settings_of(source), kind_of(version)
-    if settings is None or kind is None:
-        return {}
-    task = config.task or choose_task(kind, settings)
-    model_type = str(settings.get("model_type", ""))
-    refusals = {name: cls.refusal(task, model_type) for name, cls in methods.items()}
-    return {name: reason for name, reason in refusals.items() if reason}
-
-
-def settings_of(source: str) -> dict[str, Any] | None:
-    """The `config.json` of a model, where it is here and whole."""
+def find(
+    config: RunConfig,
+    user: User,
+    *,
+    version: DatasetVersion | None = None,
+    model: LanguageModel | None = None,
+) -> Resolved:
+    """`resolve` without the defaults, for what is to be known though not all goes together."""
+    problems = list(file_problems(config))
+    version = version or find_version(config, user)
+    if version is None:
+        message, allowed = "There is no such dataset that is ready.", "the number of one of yours"
+        problems.append(Problem("data.dataset", message, config.data.dataset, allowed))
+    settings = None
     try:
-        folder = find_folder(source)
+        if model is None:
+            model, settings = find_model(config.model.name, user)
+        else:
+            settings = settings_of(model.root.source)
+    except ModelError as error:
+        problems.append(Problem("model.name", error.message, config.model.name, error.hint))
+    if problems or version is None:
+        raise ConfigError(problems)
+    return Resolved(config, version, model, settings)
+
+
+def file_problems(config: RunConfig) -> Iterator[Problem]:
+    for name in FILES:
+        value = getattr(config.data, name)
+        if value is not None:
+            message = "Files are for the command line."
+            yield Problem(f"data.{name}", message, value, "data.dataset")
+
+
+def find_version(config: RunConfig, user: User) -> DatasetVersion | None:
+    """The version asked for, else the newest; only one that is ready."""
+    if config.data.dataset is None:
+        return None
+    versions = ready_versions(user).filter(dataset=config.data.dataset)
+    if config.data.version is not None:
+        versions = versions.filter(number=config.data.version)
+    return versions.order_by("-number").first()
+
+
+def find_model(name: str, user: User) -> tuple[LanguageModel | None, Settings | None]:
+    """A model of the list by its name, else a folder or a Hub name, and its settings.
+
+    Raises ModelError where a base model is not there or may not be opened.
+    """
+    model = LanguageModel.objects.visible_to(user).filter(name=name).first()
+    if model is None or model.kind == LanguageModel.Kind.BASE:
+        return model, base_settings(name)
+    return model, settings_of(model.root.source)
+
+
+def base_settings(name: str) -> Settings | None:
+    """The settings of a base model that may be opened; None for a name on the Hub.
+
+    Raises ModelError.
+    """
+    folder = find_folder(name)
+    if folder is None:
+        return None
+    if is_path(name) and folder.resolve().is_relative_to(site_settings.DATA_DIR):
+        # What lies here belongs to somebody; tuned models are chosen by name instead.
+        raise ModelError(f"There is no folder {name!r}.", "Choose a model from the list.")
+    return check_folder(folder)
+
+
+def settings_of(source: str) -> Settings | None:
+    """The settings of a model, where it is on this machine and whole."""
+    folder = model_folder(source)
+    try:
         return check_folder(folder) if folder else None
     except ModelError:
-        return None  # the model's own check says what is wrong with it
+        return None  # who opens the model says what is wrong with it
+
+
+def model_folder(source: str) -> Path | None:
+    """The folder of a model; None where it is not on this machine."""
+    try:
+        return find_folder(source)
+    except ModelError:
+        return None
 
 
 def kind_of(version: DatasetVersion) -> type[Example] | None:

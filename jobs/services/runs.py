@@ -1,4 +1,4 @@
-"""What a person does with runs: create, cancel, pause, resume, retry, extend, delete."""
+"""Run actions of a user: create, cancel, pause, resume, retry, extend, delete."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from datasets_app.models import Dataset, DatasetVersion
-from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
+from jobs.models import ACTIVE, Run, Status, Transition
 from jobs.services.attempts import training_job
-from jobs.services.models import base_model
-from jobs.services.resolve import settle
+from jobs.services.models import register_base
+from jobs.services.resolve import resolve
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
+from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxft_site.web.enqueue import enqueue_on_commit
 
 S = Status
-FILES = ("train_file", "validation_file", "test_file")
 
 
 def create_run(
@@ -27,17 +25,18 @@ def create_run(
 ) -> Run:
     """Save a run and, unless it is a draft, queue it.
 
-    Raises ConfigError where the dataset or the model can't be used by `owner`.
+    Raises ConfigError where the dataset or the model can't be used by `owner`, or not together.
     """
-    version, model = chosen(owner, config)
-    config = settle(config, version, model.source)
+    resolved = resolve(config, owner)
+    config = resolved.config
+    model = resolved.model or register_base(owner=owner, name=config.model.name)
     name = config.name or f"{model.name.rsplit('/')[-1][:80]} {config.tuning.name}"
     with transaction.atomic():
         run = Run.objects.create(
             owner=owner,
             name=name,
             config=config.model_dump(mode="json"),
-            dataset=version,
+            dataset=resolved.version,
             base_model=model,
             copy_of=copy_of,
             status=S.DRAFT if draft else S.QUEUED,
@@ -47,39 +46,6 @@ def create_run(
         if not draft:
             enqueue_on_commit(training_job(run))
     return run
-
-
-def chosen(owner: User, config: RunConfig) -> tuple[DatasetVersion, LanguageModel]:
-    """The data and the model that a configuration names; all that is wrong with them at once."""
-    problems: list[Problem] = [
-        Problem(f"data.{name}", "Files are for the command line.", value, "data.dataset")
-        for name in FILES
-        if (value := getattr(config.data, name)) is not None
-    ]
-    version = ready_version(owner, config)
-    if version is None:
-        problems.append(
-            Problem("data.dataset", "There is no such dataset that is ready.",
-                    config.data.dataset, "the number of one of your datasets")
-        )  # fmt: skip
-    model = None
-    try:
-        model = base_model(owner=owner, name=config.model.name)
-    except FineTuneError as error:
-        problems.append(Problem("model.name", error.message, config.model.name, error.hint))
-    if problems or version is None or model is None:
-        raise ConfigError(problems)
-    return version, model
-
-
-def ready_version(owner: User, config: RunConfig) -> DatasetVersion | None:
-    if config.data.dataset is None:
-        return None
-    datasets = Dataset.objects.visible_to(owner).filter(pk=config.data.dataset)
-    versions = DatasetVersion.objects.filter(dataset__in=datasets, status="ready")
-    if config.data.version is not None:
-        versions = versions.filter(number=config.data.version)
-    return versions.order_by("-number").first()
 
 
 def queue_run(*, run: Run, by: User) -> None:

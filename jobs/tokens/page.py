@@ -1,4 +1,4 @@
-"""What a person sees of tokens: pieces of text with their states, findings, the plot of lengths."""
+"""Token view as the page shows it: tokens with their states, findings, the plot of lengths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LENGTHS = MetricInfo("Length of a row", unit="tokens")
 
 
 class Piece(NamedTuple):
-    """A token; `kind` is what its colour says."""
+    """A token; `kind` decides its colour."""
 
     text: str
     id: int
@@ -29,13 +29,15 @@ class Piece(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Tokens one behind the other that are all seen, or all cut."""
+    """Neighbouring tokens that the model sees, or that are all cut."""
 
     is_cut: bool
     pieces: list[Piece]
 
 
 class ShownStream(NamedTuple):
+    """A token sequence of a row, cut to what is shown; a preference row has one for each answer."""
+
     title: str
     says: str
     counts: dict[str, int]
@@ -45,7 +47,7 @@ class ShownStream(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something to know before a run; `tokens`: the maximum length that would help."""
+    """A finding about the lengths of rows; `tokens`: the maximum length that would help."""
 
     level: str
     title: str
@@ -89,7 +91,7 @@ def piece_of(token: Mapping[str, Any]) -> Piece:
 
 
 def findings_of(facts: Mapping[str, Any]) -> list[Finding]:
-    """What deserves a look, the worst first."""
+    """The findings, the worst first."""
     found = [*problems(facts), *notes(facts)]
     if found:
         return found

@@ -1,4 +1,4 @@
-"""Lets the engine find out what a model will see, in a process of its own."""
+"""Token views computed by the engine, in a child process."""
 
 from __future__ import annotations
 

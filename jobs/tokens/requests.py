@@ -1,4 +1,4 @@
-"""What the model will see of a dataset: asked of the queue, and kept beside the rows."""
+"""Token views: what a model will see of a dataset, computed by a job and cached beside the rows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datasets_app.models import DatasetVersion
+from jobs.services.resolve import Resolved, model_folder
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.model_files.folder import find_folder
 from maxaillm.dev.finetune.run.events import RunFolder, write_atomically
 from maxft_site.web.enqueue import JobSpec, enqueue
 
@@ -32,22 +32,24 @@ class TokenView(NamedTuple):
     version_id: int
     root: Path
     config: RunConfig
+    """As the engine reads it: with the files of dataset and model."""
 
     @classmethod
-    def of(cls, version: DatasetVersion, config: RunConfig) -> TokenView:
-        """`config` names the files that the engine opens."""
-        return cls(version.pk, folder_of(version), config)
+    def of(cls, resolved: Resolved) -> TokenView:
+        """An adapter reads as the model below it."""
+        version = resolved.version
+        return cls(version.pk, folder_of(version), resolved.for_engine(resolved.base))
 
     @property
     def key(self) -> str:
         """A name for all that decides what is seen; a changed tokenizer is another one."""
-        stamps = stamps_of(find_folder(self.config.model.name))
+        stamps = stamps_of(model_folder(self.config.model.name))
         parts = [self.config.model_dump_json(), *stamps]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 class Answer(NamedTuple):
-    """What is known: the facts, an error, or how far the work is."""
+    """A token view as far as it is known: facts, an error, or the progress."""
 
     facts: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
@@ -120,7 +122,7 @@ def stamps_of(folder: Path | None) -> Iterator[str]:
 
 
 def look_up(view: TokenView, part: int) -> Answer:
-    """What was found, or how far the work is, which is asked for where nobody did."""
+    """The cached answer, else the progress of the job, which is enqueued where there is none."""
     key = view.key
     place = part_of(view.root, key, part)
     answer = place.answer()
@@ -145,6 +147,7 @@ def write_request(view: TokenView, key: str) -> None:
 
 
 def tokens_job(view: TokenView, key: str, part: int) -> JobSpec:
+    """The job that computes one part of a token view."""
     return JobSpec(
         queue="light",
         task="jobs.tasks.show_tokens",

@@ -1,4 +1,4 @@
-"""Where the rows of a version stand in its training file, and the numbers that they go by."""
+"""Row numbers: which place of the training file has which row of a dataset version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from maxaillm.dev.finetune.data.store.store import RowStore
 
 
 class Places(NamedTuple):
-    """Both from 1. A row left out keeps its number, so that the numbers have gaps."""
+    """Row numbers and places, both from 1. A row left out keeps its number: numbers have gaps."""
 
     store: RowStore | None
     """None: a plain text, whose lines go together. What comes of them is numbered anew."""

@@ -1,14 +1,13 @@
-"""The folder of an attempt, made ready: configuration with real paths, checkpoint to go on from."""
+"""Attempt folder: the configuration with real paths, and the checkpoint to go on from."""
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 from django.db.models import Max
 
 from jobs.models import Run
-from maxaillm.dev.finetune.config import RunConfig
+from jobs.services.resolve import resolve
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.model_files.folder import is_hub_name
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint, newest_verified
@@ -36,10 +35,13 @@ def make_folder(run: Run) -> RunFolder:
 def prepare(run: Run) -> Prepared:
     """Write the attempt's configuration into its folder and find where it goes on.
 
-    Raises DataError where the rows of its dataset are gone.
+    Raises ConfigError, and DataError where the rows of its dataset are gone.
     """
     folder = run.attempt_folder(run.attempt)
-    config = resolved_config(run)
+    resolved = resolve(run.parsed_config, run.owner, version=run.dataset, model=run.base_model)
+    if not resolved.version.training_path.is_file():
+        raise DataError("The rows of the dataset are gone.", "Upload the file again.")
+    config = resolved.for_engine()
     write_atomically(folder.config, config.model_dump_json(indent=1).encode())
     earlier = [run.attempt_folder(number).checkpoints for number in range(1, run.attempt)]
     resume, damaged = newest_verified(earlier, at_most=recorded_checkpoint(run))
@@ -58,15 +60,3 @@ def recorded_checkpoint(run: Run) -> int:
     """
     saved = run.events.filter(kind="checkpoint").aggregate(last=Max("step"))
     return int(saved["last"] or 0)
-
-
-def resolved_config(run: Run) -> RunConfig:
-    """The run's configuration with files in place of the names of this site."""
-    if run.dataset is None or not run.dataset.training_path.is_file():
-        raise DataError("The rows of the dataset are gone.", "Upload the file again.")
-    config = json.loads(json.dumps(run.config))
-    data = {"dataset": None, "version": None, "train_file": str(run.dataset.training_path)}
-    config["data"] |= data
-    if run.base_model is not None:
-        config["model"]["name"] = run.base_model.source
-    return RunConfig.parse(config)

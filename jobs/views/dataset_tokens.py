@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,8 +14,7 @@ from datasets_app.models import DatasetVersion
 from datasets_app.views.dataset import render_tab, visible_version
 from jobs.models import LanguageModel
 from jobs.run_form import models_on_offer
-from jobs.run_form.preview import source_of, with_files
-from jobs.services.resolve import kind_of
+from jobs.services.resolve import Resolved, kind_of, resolve
 from jobs.tokens.page import findings_of, lengths_figure, shown_streams, span_of
 from jobs.tokens.requests import SUMMARY, Answer, TokenView, look_up, part_with_row
 from jobs.tokens.rows import Places
@@ -52,25 +50,16 @@ class Choice(NamedTuple):
             int(row) if row.isdecimal() and len(row) < NUMBER_DIGITS and int(row) else first,
         )
 
-    def config(self, request: Request, version: DatasetVersion) -> RunConfig:
+    def resolved(self, request: Request, version: DatasetVersion) -> Resolved:
         """Raises ConfigError with what can't be shown."""
         chosen = {
             "model": {"name": self.model},
             "data": {"max_length": self.max_length, "train_on": self.train_on},
         }
-        config = RunConfig.parse(chosen)
-        return with_files(config, tokenizer_of(self.model, request.user), version)
+        return resolve(RunConfig.parse(chosen), request.user, version=version)
 
     def query(self, version: DatasetVersion, **changes: object) -> str:
         return "?" + urlencode(self._asdict() | {"v": version.number} | changes)
-
-
-def tokenizer_of(name: str, user: User) -> str:
-    """What the engine opens for the tokens of a model: an adapter reads as its base does."""
-    known = LanguageModel.objects.visible_to(user).filter(name=name).first()
-    while known is not None and known.kind == LanguageModel.Kind.ADAPTER and known.base:
-        known = known.base
-    return known.source if known is not None else source_of(name, user)
 
 
 @require_GET
@@ -84,7 +73,7 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
     places = Places.of(version)
     choice = Choice.of(request, models, next(iter(places.numbers_of([1])), 1))
     try:
-        view = TokenView.of(version, choice.config(request, version))
+        view = TokenView.of(choice.resolved(request, version))
         context = found(view, choice, version, places)
     except ConfigError as error:
         context = {"problems": error.problems}

@@ -15,8 +15,9 @@ from datasets_app.models import Dataset
 from jobs.models import LanguageModel, Run
 from jobs.run_form import RATE, RunForms, run_form_class
 from jobs.run_form.config_text import as_command, as_request, as_yaml, config_from_yaml
-from jobs.run_form.preview import Preview, preview_run, refused
+from jobs.run_form.preview import Preview, preview_run
 from jobs.selectors import queue_positions
+from jobs.services.resolve import find
 from jobs.services.runs import create_run
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import RunConfig
@@ -105,12 +106,14 @@ def preview(forms: RunForms, user: User) -> Preview:
         forms = forms.as_if_sent()
     if not forms.is_valid() or forms.missing:
         return Preview(missing=forms.missing)
-    offered = refused(forms.config, user)
+    refused: dict[str, str] = {}
     try:
-        return preview_run(forms.config, user)._replace(refused=offered)
+        found = find(forms.config, user)
+        refused = found.refused_methods
+        return preview_run(found.with_defaults())._replace(refused=refused)
     except ConfigError as error:
         forms.add_problems(error.problems)
-        return Preview(missing=forms.missing, refused=offered)
+        return Preview(missing=forms.missing, refused=refused)
 
 
 def show_text(

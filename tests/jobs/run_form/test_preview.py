@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from jobs.run_form.findings import changed
 from jobs.run_form.preview import Preview, preview_run
+from jobs.services.resolve import resolve
 from maxaillm.dev.finetune import estimate
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError
@@ -24,6 +25,10 @@ def config(alice: User) -> RunConfig:
     return RunConfig.parse({"model": {"name": "starter/chat"}, "data": data, "training": training})
 
 
+def previewed(config: RunConfig, user: User) -> Preview:
+    return preview_run(resolve(config, user))
+
+
 def with_memory(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     monkeypatch.setattr(estimate, "available_bytes", lambda: free)
 
@@ -36,7 +41,7 @@ def test_a_run_that_fits_has_no_findings(
     alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_memory(monkeypatch, 10**12)
-    preview = preview_run(config, alice)
+    preview = previewed(config, alice)
     assert preview.estimate is not None
     assert preview.estimate.fits
     assert titles(preview) == []
@@ -51,18 +56,18 @@ def test_each_change_that_is_offered_makes_it_fit(
     alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_memory(monkeypatch, 10**12)
-    found = preview_run(config, alice).estimate
+    found = previewed(config, alice).estimate
     assert found is not None
     needed = found.memory_bytes.total
     with_memory(monkeypatch, needed - (needed - PROCESS_BYTES) // 3)
-    preview = preview_run(config, alice)
+    preview = previewed(config, alice)
     (finding,) = preview.findings
     assert finding.level == "bad"
     assert preview.meter is not None
     assert preview.meter.over_bytes > 0
     assert len(finding.fixes) == 2
     for fix in finding.fixes:
-        after = preview_run(changed(config, fix.changes), alice)
+        after = previewed(changed(config, fix.changes), alice)
         assert after.estimate is not None
         assert after.estimate.fits
         assert after.effective_batch == preview.effective_batch
@@ -72,7 +77,7 @@ def test_where_nothing_helps_nothing_is_offered(
     alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_memory(monkeypatch, 10**6)
-    (finding,) = preview_run(config, alice).findings
+    (finding,) = previewed(config, alice).findings
     assert finding.fixes == ()
     assert "smaller model" in finding.text
 
@@ -93,22 +98,22 @@ def test_doubtful_options_are_named(
     title: str,
 ) -> None:
     with_memory(monkeypatch, 10**12)
-    assert title in titles(preview_run(changed(config, changes), alice))
+    assert title in titles(previewed(changed(config, changes), alice))
 
 
 def test_others_data_and_missing_models_are_named(
     alice: User, bob: User, config: RunConfig
 ) -> None:
     with pytest.raises(ConfigError) as refused:
-        preview_run(config, bob)
+        previewed(config, bob)
     assert [problem.path for problem in refused.value.problems] == ["data.dataset"]
     with pytest.raises(ConfigError) as refused:
-        preview_run(changed(config, {"model.name": "/no/such/folder"}), alice)
+        previewed(changed(config, {"model.name": "/no/such/folder"}), alice)
     assert [problem.path for problem in refused.value.problems] == ["model.name"]
 
 
 def test_a_model_that_is_not_here_yet_can_not_be_estimated(alice: User, config: RunConfig) -> None:
-    preview = preview_run(changed(config, {"model.name": "nobody/nothing"}), alice)
+    preview = previewed(changed(config, {"model.name": "nobody/nothing"}), alice)
     assert preview.estimate is None
     assert preview.error is not None
     assert "not on this machine" in preview.error.message

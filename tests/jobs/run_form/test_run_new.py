@@ -215,6 +215,16 @@ def test_the_preview_names_what_is_missing(
     assert 'aria-disabled="true"' in part
 
 
+def test_methods_are_refused_also_where_a_field_is_wrong(alice_client: Client, alice: User) -> None:
+    LanguageModel.objects.create(name="starter/chat", kind="base")
+    make_dataset(alice, format={"name": "messages"})
+    preview = alice_client.post(PREVIEW, sent(alice, task="masked_lm")).context["preview"]
+    assert preview.missing == ["Task"]
+    assert preview.refused.keys() >= {"prefix", "prompt_tuning"}
+    preview = alice_client.post(PREVIEW, sent(alice, task="causal_lm")).context["preview"]
+    assert (preview.missing, preview.refused) == ([], {})
+
+
 def test_without_data_the_page_says_so(alice_client: Client) -> None:
     LanguageModel.objects.create(name="starter/chat", kind="base")
     page = alice_client.get(NEW)

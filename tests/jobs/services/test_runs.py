@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.models import LanguageModel, Run, Status
+from jobs.models import Run, Status
 from jobs.services import attempts, runs
 from jobs.services.ingest import record_events
-from jobs.services.models import base_model
 from jobs.services.transitions import IllegalMoveError
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import ConfigError, ModelError
+from maxaillm.dev.finetune.errors import ConfigError
 from tests.jobs.runs import (
     begin,
     claimed,
@@ -83,28 +81,6 @@ def test_files_are_for_the_command_line(alice: User) -> None:
     with pytest.raises(ConfigError) as caught:
         runs.create_run(owner=alice, config=config(None, data=data))
     assert paths(caught.value) == ["data.train_file"]
-
-
-def test_nobody_tunes_a_folder_of_the_site(alice: User, bob: User, settings: Any) -> None:
-    theirs = make_run(bob).attempt_folder(1).model
-    theirs.mkdir(parents=True)
-    with pytest.raises(ModelError, match="no folder"):
-        base_model(owner=alice, name=str(theirs))
-
-
-def test_a_tuned_model_can_be_tuned_by_its_owner(alice: User, bob: User) -> None:
-    tuned = LanguageModel.objects.create(owner=bob, name="bot #1", kind="full", run=make_run(bob))
-    assert base_model(owner=bob, name="bot #1") == tuned
-    with pytest.raises(ModelError):
-        base_model(owner=alice, name="bot #1")
-
-
-def test_an_unsafe_folder_is_refused(alice: User, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "pytorch_model.bin").touch()
-    with pytest.raises(ModelError, match="pickle"):
-        base_model(owner=alice, name=str(tmp_path))
-    assert not LanguageModel.objects.exists()
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.PAUSED])
