@@ -74,15 +74,16 @@ def test_the_processor_is_measured_once_a_machine(measured: list[float]) -> None
     assert len(measured) == 1
 
 
-def test_other_threads_are_measured_anew(measured: list[float]) -> None:
+def test_the_measurement_does_not_hang_on_threads_and_leaves_them(measured: list[float]) -> None:
     before = torch.get_num_threads()
     try:
-        for threads in (1, 2, 1):
+        for threads in (1, 2):
             torch.set_num_threads(threads)
             precision.bf16_speedup()
+            assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
-    assert len(measured) == 2
+    assert len(measured) == 1
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"a": null}', "\\xff{"])
