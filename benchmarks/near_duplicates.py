@@ -14,7 +14,7 @@ from time import perf_counter, process_time
 
 from maxaillm.dev.finetune.data.analysis.minhash import MINIMA, WINDOW
 from maxaillm.dev.finetune.data.checks import checks
-from maxaillm.dev.finetune.data.formats import Text
+from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.data.store.batch import Batch
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 

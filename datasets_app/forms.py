@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 
 from datasets_app.models import DatasetVersion
 from datasets_app.services.mapping import parse_format
-from maxaillm.dev.finetune.data.formats import DataFormat, Example, formats
+from maxaillm.dev.finetune.data.formats import DataFormat, formats
 from maxaillm.dev.finetune.errors import ConfigError
+from maxaillm.dev.finetune.tasks import TASKS, kinds_for
 
 
 class Part(NamedTuple):
@@ -148,9 +149,12 @@ class MappingForm:
         return self.cards(lambda name, schema: not schema.is_usual and name != self.name)
 
     def cards(self, is_shown: Callable[[str, type[DataFormat]], bool]) -> list[dict[str, str]]:
-        """Those that give the same kind of example together."""
-        kinds = get_args(Example)
-        ordered = sorted(formats.items(), key=lambda item: (kinds.index(item[1].gives), item[0]))
+        """Those that give the same kind of example together, in the order of the tasks."""
+        kinds = dict.fromkeys(kind for task in TASKS for kind in kinds_for(task))
+        places = {kind: place for place, kind in enumerate(kinds)}
+        ordered = sorted(
+            formats.items(), key=lambda item: (places.get(item[1].gives, len(places)), item[0])
+        )
         return [
             {"value": name, "label": schema.label, "text": schema.summary}
             for name, schema in ordered

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from datasets_app.models import DatasetVersion
 from datasets_app.pages.rows import RowCard, row_card
 from datasets_app.storage.findings import flagged_rows
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.fixes import Fix
 from maxaillm.dev.finetune.data.recipes.recipe import Change, preview
 from maxaillm.dev.finetune.data.store.store import RowStore, StoredRow
@@ -29,13 +30,13 @@ class RowChange(NamedTuple):
     """Whether nothing but its split is different, also in what the cards don't show."""
 
     @classmethod
-    def of(cls, change: Change) -> RowChange:
+    def of(cls, kind: type[Example], change: Change) -> RowChange:
         number, before, after = change
-        card = row_card(StoredRow(number, before))
+        card = row_card(kind, StoredRow(number, before))
         if after is None:
             return cls(card, None, is_moved=False)
         is_moved = {**before, "split": None} == {**after, "split": None}
-        return cls(card, row_card(StoredRow(number, after)), is_moved)
+        return cls(card, row_card(kind, StoredRow(number, after)), is_moved)
 
 
 class ChangePreview(NamedTuple):
@@ -69,10 +70,10 @@ def preview_change(
     size_bytes = version.rows_path.stat().st_size
     if fix.looks_ahead and (version.rows > LOOKED_AHEAD or size_bytes > LOOKED_AHEAD_BYTES):
         return None
-    locked = version.dataset.locked_splits
+    store, locked = RowStore(version.rows_path), version.dataset.locked_splits
     found = preview(
         [fix],
-        RowStore(version.rows_path),
+        store,
         SHOWN_CHANGES,
         max_rows=LOOKED_AT,
         max_chars=LOOKED_AT_CHARS,
@@ -81,7 +82,7 @@ def preview_change(
     )
     told = found.outcome
     return ChangePreview(
-        list(map(RowChange.of, found.changes)),
+        [RowChange.of(store.kind, change) for change in found.changes],
         told.rows,
         told.changed,
         told.dropped,

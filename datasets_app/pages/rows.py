@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from itertools import islice, zip_longest
+from typing import NamedTuple
 
 from datasets_app.pages.text import SHOWN_CHARS, is_cut, shortened, storable
+from maxaillm.dev.finetune.data.columns.targets import TagsColumn
+from maxaillm.dev.finetune.data.columns.texts import StringColumn, WordsColumn
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, TurnsColumn
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.store.batch import chars_of
 from maxaillm.dev.finetune.data.store.store import StoredRow
 
@@ -32,12 +36,8 @@ class Verdict(NamedTuple):
     icon: str
 
 
-CHOSEN, REJECTED = Verdict("ok", "Chosen", "check"), Verdict("", "Rejected", "close")
-GOOD, POOR = Verdict("ok", "Desirable", "good"), Verdict("", "Undesirable", "poor")
-
-
-class Way(NamedTuple):
-    """One of the ways that a chat goes on."""
+class AnswerCard(NamedTuple):
+    """One of the answers to a prompt: the turns with which a chat goes on."""
 
     verdict: Verdict
     parts: list[Part]
@@ -57,7 +57,7 @@ class RowCard(NamedTuple):
     split: str
     parts: list[Part]
     texts: list[str]
-    ways: list[Way]
+    answers: list[AnswerCard]
     spans: list[Span]
     tags: list[str]
     raw: str
@@ -69,73 +69,63 @@ class RowCard(NamedTuple):
     """Whether the row holds more than the card."""
 
 
-def row_card(row: StoredRow) -> RowCard:
-    shown = storable(row.example, items=SHOWN_ITEMS)
+def row_card(kind: type[Example], row: StoredRow) -> RowCard:
+    """A row of a kind, whose columns say what is shown, and as what."""
+    example, shown = row.example, storable(row.example, items=SHOWN_ITEMS)
+    answers = kind.columns_of(AnswerColumn)
+    chat = [column for column in kind.columns_of(TurnsColumn) if column not in answers]
+    texts = [piece.text for own in kind.columns_of(StringColumn) for piece in own.pieces(example)]
     return RowCard(
         row.number,
-        row.example.get("split", ""),
-        parts_of(row.example),
-        [shortened(row.example[name]) for name in ("text", "pair") if name in row.example],
-        ways_of(row.example),
-        spans_of(shown, len(row.example.get("tokens", ()))),
-        tags_of(shown),
+        example.get("split", ""),
+        [part for turns in chat for part in parts_of(turns, example)],
+        list(map(shortened, texts)),
+        [AnswerCard(verdict_of(own, example), parts_of(own, example)) for own in answers],
+        spans_of(kind, example, shown),
+        tags_of(kind, shown),
         json.dumps(shown, ensure_ascii=False, indent=2),
-        len(row.example.get("messages", ())),
-        chars_of(row.example),
-        is_cut(row.example, SHOWN_CHARS, SHOWN_ITEMS),
+        sum(len(example[turns.name]) for turns in chat),
+        chars_of(example),
+        is_cut(example, SHOWN_CHARS, SHOWN_ITEMS),
     )
 
 
-def parts_of(example: Mapping[str, Any]) -> list[Part]:
-    """The turns of a chat, or of the prompt that two answers belong to."""
-    is_learned = example.keys().isdisjoint({"chosen", "completion"})
-    turns = example.get("messages", [])[:SHOWN_ITEMS]
-    return [part_of(message, is_trained=is_learned) for message in turns]
+def parts_of(turns: TurnsColumn, example: StoredExample) -> list[Part]:
+    return [
+        Part(part, WORDS.get(part, part), shortened(text), is_learned and is_wanted)
+        for text, part, is_learned, is_wanted in islice(turns.pieces(example), SHOWN_ITEMS)
+    ]
 
 
-def ways_of(example: Mapping[str, Any]) -> list[Way]:
-    """How the chat goes on, the way that is learned first."""
-    if "chosen" in example:
-        return [way_of(example["chosen"], CHOSEN), way_of(example["rejected"], REJECTED)]
-    if "completion" in example:
-        return [way_of(example["completion"], GOOD if example["desirable"] else POOR)]
-    return []
+def verdict_of(answer: AnswerColumn, example: StoredExample) -> Verdict:
+    is_good, word = answer.is_wanted(example), answer.verdict(example)
+    icons = ("poor", "good") if answer.flag else ("close", "check")
+    return Verdict("ok" if is_good else "", word, icons[is_good])
 
 
-def way_of(messages: Sequence[Mapping[str, Any]], verdict: Verdict) -> Way:
-    is_learned = verdict.state == "ok"
-    turns = messages[:SHOWN_ITEMS]
-    return Way(verdict, [part_of(message, is_trained=is_learned) for message in turns])
+def tags_of(kind: type[Example], shown: StoredExample) -> list[str]:
+    """The classes of a row, or its number, for the head of its card; not what an answer says."""
+    flags = {answer.flag for answer in kind.columns_of(AnswerColumn)}
+    targets = (column for column in kind.target_columns() if column.name not in flags)
+    return [word for own in targets if not own.of_words for word in own.words(shown)]
 
 
-def part_of(message: Mapping[str, Any], *, is_trained: bool) -> Part:
-    is_answer = message["role"] == "assistant" and message.get("weight") != 0
-    word = WORDS.get(message["role"], message["role"])
-    return Part(message["role"], word, shortened(message["content"]), is_trained and is_answer)
-
-
-def tags_of(shown: Mapping[str, Any]) -> list[str]:
-    """The classes of a row, or its number, for the head of its card."""
-    if "labels" in shown:
-        return shown["labels"] or ["no label"]
-    if "score" in shown:
-        return [f"{shown['score']:,g}"]
-    return [shown["label"]] if "label" in shown else []
-
-
-def spans_of(shown: Mapping[str, Any], total: int) -> list[Span]:
-    """Words beside each other with the same tag as one; B- begins an entity, I- goes on.
-
-    `total`: how many words the row has, shown or not.
-    """
+def spans_of(kind: type[Example], example: StoredExample, shown: StoredExample) -> list[Span]:
+    """Words beside each other with the same tag as one; B- begins an entity, I- goes on."""
     spans: list[Span] = []
-    for word, tag in zip(shown.get("tokens", ()), shown.get("tags", ()), strict=True):
-        kind = "" if tag == "O" else tag.removeprefix("B-").removeprefix("I-")
-        goes_on = not kind or tag.startswith("I-")
-        if spans and goes_on and spans[-1].tag == kind:
-            spans[-1] = Span(f"{spans[-1].text} {word}", kind)
-        else:
-            spans.append(Span(word, kind))
-    if total > SHOWN_ITEMS:
-        spans.append(Span(f"… ({total:,} words in all)", ""))
+    tags = [tag for column in kind.columns_of(TagsColumn) for tag in shown[column.name]]
+    for column in kind.columns_of(WordsColumn):
+        for word, tag in zip_longest(shown[column.name], tags, fillvalue="O"):
+            add_word(spans, word, tag)
+        if (total := len(example[column.name])) > SHOWN_ITEMS:
+            spans.append(Span(f"… ({total:,} words in all)", ""))
     return spans
+
+
+def add_word(spans: list[Span], word: str, tag: str) -> None:
+    entity = "" if tag == "O" else tag.removeprefix("B-").removeprefix("I-")
+    goes_on = not entity or tag.startswith("I-")
+    if spans and goes_on and spans[-1].tag == entity:
+        spans[-1] = Span(f"{spans[-1].text} {word}", entity)
+    else:
+        spans.append(Span(word, entity))

@@ -9,26 +9,10 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from datasets_app.models import DatasetVersion
+from maxaillm.dev.finetune.data.columns import PART_TITLES
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn
+from maxaillm.dev.finetune.data.examples import Example, example_kinds
 
-PARTS = {
-    "system": "System prompt",
-    "user": "Prompt",
-    "assistant": "Answer",
-    "wanted": "Chosen answer",
-    "unwanted": "Rejected answer",
-    "tool": "Answer of a tool",
-    "text": "Text",
-    "pair": "Second text",
-}
-"""What the texts of a row are called, in the order in which they are shown."""
-OF_KIND = {
-    "Preference": {"assistant": "Earlier answer"},
-    "Judged": {
-        "assistant": "Earlier answer",
-        "wanted": "Desirable answer",
-        "unwanted": "Undesirable answer",
-    },
-}
 SHOWN_SHARES = 30
 SMALLEST_PERCENT = 0.1
 HEIGHT = 40
@@ -81,7 +65,8 @@ class Shares(NamedTuple):
 
 def histograms(version: DatasetVersion) -> Iterator[Histogram]:
     found: Mapping[str, Any] = version.facts["statistics"]
-    words = PARTS | OF_KIND.get(found["kind"], {})
+    kind = example_kinds.stored_as(found["kind"])
+    words = titles_of(kind) if kind is not None else PART_TITLES
     chars: Mapping[str, Any] = found["chars"]
     for part in sorted(chars, key=lambda name: (name not in words, [*words, name].index(name))):
         title = f"Length: {words.get(part, part.capitalize()).lower()}"
@@ -90,6 +75,21 @@ def histograms(version: DatasetVersion) -> Iterator[Histogram]:
         yield histogram("turns", "Turns of a conversation", "turns", "rows", found["turns"])
     if "scores" in found:
         yield histogram("scores", "Score", "", "rows", found["scores"])
+
+
+def titles_of(kind: type[Example]) -> dict[str, str]:
+    """What the texts of a row are called, in the order in which they are shown."""
+    answers = kind.columns_of(AnswerColumn)
+    if not answers:
+        return PART_TITLES
+    good = next((answer.good for answer in answers if answer.good), "Good")
+    poor = next((answer.poor for answer in answers if answer.poor), "Poor")
+    return {
+        **PART_TITLES,
+        "assistant": "Earlier answer",
+        "wanted": f"{good} answer",
+        "unwanted": f"{poor} answer",
+    }
 
 
 def histogram(name: str, title: str, unit: str, things: str, found: Mapping[str, Any]) -> Histogram:

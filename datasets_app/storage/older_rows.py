@@ -16,8 +16,8 @@ from typing import Any
 
 from datasets_app.storage.findings import FindingsWriter
 from maxaillm.dev.finetune.data.analysis.findings import Finding
-from maxaillm.dev.finetune.data.formats import Example, stored_format
-from maxaillm.dev.finetune.data.store.batch import StoredExample
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
+from maxaillm.dev.finetune.data.formats import stored_format
 from maxaillm.dev.finetune.data.store.buffer import Gathering
 from maxaillm.dev.finetune.data.store.store import RowWriter
 

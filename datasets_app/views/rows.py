@@ -63,13 +63,14 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
     rows = found_rows(version, query_of(filters), filters.get("code", ""))
     every = Paginator(range(len(rows.places)), ROWS_PER_PAGE)
     page = every.get_page(page_number(request, version, filters))
+    shown = rows.page(ROWS_PER_PAGE * (page.number - 1), len(page))
     splits = [split for split in EVERY_SPLIT if version.facts.get("splits", {}).get(split)]
     return render_tab(
         request,
         version,
         "rows",
         page=page,
-        cards=[row_card(row) for row in rows.page(ROWS_PER_PAGE * (page.number - 1), len(page))],
+        cards=[row_card(rows.store.kind, row) for row in shown],
         filters=filters,
         is_raw=request.GET.get("as") == "raw",
         query=urlencode(asked(request, "v", *FILTERS, "as")),

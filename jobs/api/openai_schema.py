@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from jobs.inference_queue.requests import FinishReason, Usage
-from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.model.sampling import SamplingOptions
 
 MAX_CHARACTERS = 400_000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.models import LanguageModel
-from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import ModelError, OutOfMemoryError
 from maxaillm.dev.finetune.model_files.card import read_card
 from maxaillm.model.sampling import SamplingOptions

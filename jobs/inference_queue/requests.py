@@ -19,7 +19,7 @@ from pydantic import BaseModel, JsonValue
 from redis.client import Pipeline
 
 from jobs.inference_queue.redis import async_connection, connection
-from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.model.sampling import SamplingOptions
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from jobs.inference_queue import requests
 from jobs.inference_queue.requests import Outcome, Request
 from jobs.models import Answer, Conversation, LanguageModel
-from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.model.sampling import SamplingOptions
 

@@ -14,7 +14,8 @@ from datasets_app.selectors import ready_versions
 from jobs.models import LanguageModel
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.compatibility import resolve_defaults
-from maxaillm.dev.finetune.data.formats import Example, formats
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, is_path

@@ -20,7 +20,7 @@ from jobs.tokens.requests import SUMMARY, Answer, TokenView, look_up, part_with_
 from jobs.tokens.rows import Places
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import DataSection, RunConfig
-from maxaillm.dev.finetune.data.formats import Conversation
+from maxaillm.dev.finetune.data.columns.turns import DialogueColumn
 from maxaillm.dev.finetune.errors import ConfigError
 from maxft_site.web.schema_forms.info import extra_of
 
@@ -84,7 +84,8 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
     if request.htmx:
         return render(request, "jobs/_tokens.html", context)
     offered = {choice.model: choice.model} | {model.name: model.short_name for model in models}
-    train_on = TRAIN_ON.items() if kind_of(version) is Conversation else None
+    kind = kind_of(version)
+    train_on = TRAIN_ON.items() if kind and kind.columns_of(DialogueColumn) else None
     return render_tab(
         request, version, "tokens", offered=offered.items(), train_on=train_on, **context
     )

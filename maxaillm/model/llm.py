@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from torch import Tensor
 from transformers import set_seed
 
-from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.batches.chat_template import encode_prompt
 from maxaillm.dev.finetune.hf.generation.sampling import end_tokens

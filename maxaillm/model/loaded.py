@@ -14,7 +14,7 @@ from peft import PeftModel
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.config import Precision, RunConfig
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError, FineTuneError, ModelError
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.generation.streaming import Finish
@@ -144,10 +144,10 @@ class LoadedModel(ABC):
         of two answers it prefers. Raises DataError where the examples are for other models."""
         pipeline = TASKS[self.card.task].pipeline
         able = [name for name, task in TASKS.items() if task.pipeline == pipeline]
-        name = next((name for name in able if kind in TASKS[name].learns_from), None)
+        name = next((name for name in able if name in kind.tasks), None)
         if name is None:
             raise DataError(
-                f"A model for {self.card.task} can't be measured on {kind.__name__.lower()} rows.",
+                f"A model for {self.card.task} can't be measured on {kind.plural}.",
                 "Choose other data, or a model that was tuned on such rows.",
             )
         if name == self.task.name:

@@ -165,7 +165,7 @@ def test_training_arguments_of_the_specification_train(block: int, place: Path) 
 
 
 def test_data_formats_of_the_specification_are_recognised(tmp_path: Path) -> None:
-    from maxaillm.dev.finetune.data.formats import Conversation
+    from maxaillm.dev.finetune.data.examples.conversation import Conversation
     from maxaillm.dev.finetune.data.reading.examples import read_examples
 
     found = blocks("json")

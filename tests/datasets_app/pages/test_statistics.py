@@ -38,6 +38,21 @@ def test_what_was_checked_is_shown_and_stays_as_it_is(
     assert DatasetVersion.objects.get().is_ready  # runs stand on the rows as they are
 
 
+def test_statistics_of_an_earlier_release_keep_their_words(
+    alice_client: Client, upload: Importer, checked_here: None
+) -> None:
+    rows = [{"prompt": f"q{n}", "completion": "a" * n, "label": n % 2} for n in range(1, 9)]
+    version = upload("".join(json.dumps(row) + "\n" for row in rows))
+    page = f"/datasets/{version.dataset_id}/statistics/"
+    now = alice_client.get(page).content.decode()
+    assert "Length: desirable answer" in now and "Length: undesirable answer" in now
+
+    assert version.facts["statistics"]["kind"] == "UnpairedPreference"
+    version.facts["statistics"]["kind"] = "Judged"
+    version.save()
+    assert "Length: undesirable answer" in alice_client.get(page).content.decode()
+
+
 def bins(version: DatasetVersion) -> list[object]:
     found: list[object] = version.facts["statistics"]["chars"]["text"]["bins"]
     return found

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from maxaillm.dev.finetune.data.analysis.findings import Finding, Report
-from maxaillm.dev.finetune.data.formats import DataFormat, Example
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.formats import DataFormat
 from maxaillm.dev.finetune.data.readers import BadRecord, Record, open_records
 from maxaillm.dev.finetune.data.reading.validate import validate
 from maxaillm.dev.finetune.errors import DataError

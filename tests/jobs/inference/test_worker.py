@@ -12,7 +12,7 @@ from jobs.inference_queue import requests
 from jobs.inference_queue.requests import Outcome, Request
 from jobs.models import Answer, LanguageModel
 from jobs.services import playground
-from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.model.sampling import SamplingOptions
 
 pytestmark = pytest.mark.django_db

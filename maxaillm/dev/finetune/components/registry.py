@@ -21,7 +21,7 @@ class Component(BaseModel):
     name: str
 
 
-C = TypeVar("C", bound=Component)
+C = TypeVar("C", bound=BaseModel)
 
 
 class Registry(Mapping[str, type[C]]):
@@ -32,9 +32,13 @@ class Registry(Mapping[str, type[C]]):
         self._classes: dict[str, type[C]] = {}
         self._loaded = False
 
+    def name_of(self, cls: type[C]) -> str:
+        """The default of its field `name`."""
+        return str(cls.model_fields["name"].default)
+
     def register(self, cls: type[C]) -> type[C]:
-        """Class decorator: make `cls` known under the default of its field `name`."""
-        name = cls.model_fields["name"].default
+        """Class decorator: make `cls` known by its name."""
+        name = self.name_of(cls)
         if name in self._classes:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._classes[name] = cls

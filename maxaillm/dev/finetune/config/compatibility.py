@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
-from maxaillm.dev.finetune.tasks import TASKS, choose_task
+from maxaillm.dev.finetune.tasks import choose_task
 
 
 def resolve_defaults(
@@ -30,18 +30,17 @@ def resolve_defaults(
     ]
     if problems:
         raise ConfigError(problems)
-    suited = TASKS[task].metrics.get(kind, ())
+    suited = kind.tasks.get(task, ())
     names = config.evaluation.metrics or list(suited)
     evaluation = config.evaluation.model_copy(update={"metrics": names})
     return config.model_copy(update={"task": task, "evaluation": evaluation})
 
 
 def data_problems(config: RunConfig, task: str, kind: type[Example]) -> Iterator[Problem]:
-    if kind in TASKS[task].learns_from or config.data.processor:
+    if task in kind.tasks or config.data.processor:
         return
-    fitting = [name for name, other in TASKS.items() if kind in other.learns_from]
-    message = f"The data hold {kind.__name__.lower()} rows, which {task} can't learn from."
-    yield Problem("task", message, task, ", ".join(fitting))
+    message = f"The data hold {kind.plural}, which {task} can't learn from."
+    yield Problem("task", message, task, ", ".join(kind.tasks))
 
 
 def method_problems(config: RunConfig, task: str, model_type: str) -> Iterator[Problem]:

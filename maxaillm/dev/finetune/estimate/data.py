@@ -8,10 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from maxaillm.dev.finetune.data.formats import Conversation, Example, Preference, Text, texts_of
+from maxaillm.dev.finetune.data.columns.texts import StringColumn
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, TurnsColumn
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.reading.examples import has_split
-from maxaillm.dev.finetune.data.reading.labels import classes_of
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
+from maxaillm.dev.finetune.data.store.batch import stored
 from maxaillm.dev.finetune.errors import DataError
 
 if TYPE_CHECKING:
@@ -66,12 +68,12 @@ def read(file: Path, tokenizer: Path, counts: bool, state: tuple[int, int]) -> H
     sample = list(islice(examples, SAMPLED_ROWS))
     if not sample:
         raise DataError("The training file has no rows.", "Choose a file with rows in it.")
-    labels = {label for example in sample for label in classes_of(example)}
+    labels = {label for example in sample for label in labels_of(example)}
     seen = len(sample)
     if counts or labels:
         for example in examples:
             seen += 1
-            labels.update(classes_of(example))
+            labels.update(labels_of(example))
     length = length_counter(tokenizer)
     return Held(
         kind=type(sample[0]),
@@ -82,6 +84,24 @@ def read(file: Path, tokenizer: Path, counts: bool, state: tuple[int, int]) -> H
     )
 
 
+def labels_of(example: Example) -> list[str]:
+    kind = type(example)
+    return kind.labels_of(stored(example)) if kind.target_columns() else []
+
+
+def texts_of(example: Example) -> list[str]:
+    """Every text that a model reads of `example`; of several answers, each with the prompt."""
+    fields, columns = stored(example), type(example).text_columns()
+    answers = [column for column in columns if isinstance(column, AnswerColumn)]
+    prompt = [column for column in columns if not isinstance(column, AnswerColumn)]
+    return [
+        f"{piece.part}\n{piece.text}" if isinstance(column, TurnsColumn) else piece.text
+        for read in [[*prompt, answer] for answer in answers] or [prompt]
+        for column in read
+        for piece in column.pieces(fields)
+    ]
+
+
 def length_counter(file: Path) -> Callable[[Example], Length]:
     from tokenizers import Tokenizer
 
@@ -89,7 +109,7 @@ def length_counter(file: Path) -> Callable[[Example], Length]:
 
     def count(example: Example) -> Length:
         encoded = tokenizer.encode_batch(texts_of(example), add_special_tokens=False)
-        turns = TEMPLATE_TOKENS if isinstance(example, Conversation) else 1
+        turns = TEMPLATE_TOKENS if type(example).columns_of(TurnsColumn) else 1
         parts = [len(part.ids) + turns for part in encoded]
         return Length(sum(parts), parts[-1])
 
@@ -99,8 +119,8 @@ def length_counter(file: Path) -> Callable[[Example], Length]:
 def rows_of(held: Held, width: int) -> list[Length]:
     """The lengths of the rows that a model of this width is shown: texts fall into pieces, all
     else is cut; of two answers each by itself."""
-    most = 2 * width if held.kind is Preference else width
-    if held.kind is Text:
+    most = width * max(1, len(held.kind.columns_of(AnswerColumn)))
+    if any(column.is_learned for column in held.kind.columns_of(StringColumn)):
         return [Length(piece, piece) for whole, _ in held.lengths for piece in pieces(whole, width)]
     return [Length(min(whole, most), min(answer, width)) for whole, answer in held.lengths]
 

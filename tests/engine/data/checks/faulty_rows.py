@@ -7,17 +7,15 @@ from random import Random
 from typing import Any, NamedTuple
 
 from maxaillm.dev.finetune.data.checks import Suspicion, checks
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    Example,
-    Judged,
-    Labelled,
-    MultiLabelled,
-    Preference,
-    Scored,
-    Tagged,
-    Text,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.examples.regression import Regression
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
 from maxaillm.dev.finetune.data.store.batch import Batch, StoredExample
 
 WORDS = """
@@ -71,14 +69,16 @@ def better(number: int) -> StoredExample:
 CLEAN: dict[type[Example], list[StoredExample]] = {
     Conversation: clean_talks(),
     Text: [{"text": sentence(n, 40)} for n in range(60)],
-    Labelled: clean_labelled(),
-    MultiLabelled: [
+    Classification: clean_labelled(),
+    MultiLabelClassification: [
         {"text": sentence(n), "labels": ["a", "b", "c"][n % 3 :][:2]} for n in range(60)
     ],
-    Scored: [{"text": sentence(n), "score": n / 10} for n in range(60)],
-    Tagged: [{"tokens": sentence(n).split(), "tags": ["O", "B-X"] * 6 + ["O"]} for n in range(60)],
+    Regression: [{"text": sentence(n), "score": n / 10} for n in range(60)],
+    TokenLabels: [
+        {"tokens": sentence(n).split(), "tags": ["O", "B-X"] * 6 + ["O"]} for n in range(60)
+    ],
     Preference: [better(n) for n in range(60)],
-    Judged: [
+    UnpairedPreference: [
         chat(sentence(n), "") | {"messages": turn("user", sentence(n)),
          "completion": turn("assistant", sentence(n + 500)), "desirable": n % 2 == 0}
         for n in range(60)
@@ -111,13 +111,13 @@ ENGLISH = [
 ]
 FAULTS = [
     Fault("duplicate", [chat("a", "b"), chat("c", "d"), chat("a", "b"), chat("a", "b")], [2, 3]),
-    Fault("duplicate", [{"text": "a", "label": "x"}] * 2, [1], kind=Labelled),
+    Fault("duplicate", [{"text": "a", "label": "x"}] * 2, [1], kind=Classification),
     Fault("near_duplicate", [answered(LONG), answered(LONG.replace(" says ", " tells "))], [1]),
     Fault("near_duplicate", [chat("is it?", LONG), chat("is it?", LONG) | HELD,
           chat("was it?", LONG) | HELD], [2], code="leakage"),
     Fault("conflicting_answers", [chat("2 + 2?", "4"), chat(" 2 + 2? ", "5")], [1]),
     Fault("conflicting_answers", [{"text": "a", "label": "x"}, {"text": "A", "label": "y"}], [1],
-          code="conflicting_labels", kind=Labelled),
+          code="conflicting_labels", kind=Classification),
     Fault("conflicting_answers",
           [better(1_000), better(1_000) | {"chosen": better(1_000)["rejected"],
            "rejected": better(1_000)["chosen"]}], [1], code="conflicting_labels", kind=Preference),
@@ -163,15 +163,15 @@ FAULTS = [
     Fault("same_answers", [better(1) | {"rejected": better(1)["chosen"]}], [0], kind=Preference),
     Fault("echoed_question", [chat("Why is the sky so blue?", "why is the sky so blue? ")], [0]),
     Fault("single_class", [{"text": f"{n}", "label": "ham"} for n in range(3)], [None],
-          kind=Labelled, clean=0),
+          kind=Classification, clean=0),
     Fault("many_classes", [{"text": f"{n}", "label": f"{n}"} for n in range(200)], [None],
-          kind=Labelled, clean=0),
+          kind=Classification, clean=0),
     Fault("many_classes", [{"text": "a", "label": f"{n}"} for n in range(10_001)], [None],
-          kind=Labelled),
-    Fault("label_variants", [{"text": "a", "label": "Spam "}], [0], kind=Labelled),
-    Fault("rare_class", [{"text": "a", "label": "eggs"}], [0], kind=Labelled),
+          kind=Classification),
+    Fault("label_variants", [{"text": "a", "label": "Spam "}], [0], kind=Classification),
+    Fault("rare_class", [{"text": "a", "label": "eggs"}], [0], kind=Classification),
     Fault("class_imbalance", [{"text": f"{n}", "label": "ham"} for n in range(300)], [None],
-          kind=Labelled),
+          kind=Classification),
 ]  # fmt: skip
 
 

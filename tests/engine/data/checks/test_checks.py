@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxaillm.dev.finetune.data.checks import checks
+from maxaillm.dev.finetune.data.examples import example_kinds
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.fixes import fixes
-from maxaillm.dev.finetune.data.formats import Conversation
 from maxaillm.dev.finetune.data.store.batch import Batch
-from maxaillm.dev.finetune.data.store.schema import KINDS
 from tests.engine.data.checks.faulty_rows import CLEAN, FAULTS, answered, suspicions
 from tests.engine.data.files import REAL, needs_real_data
 from tests.engine.data.store.stored_rows import KIND_NAMES, rows_of
@@ -83,7 +83,7 @@ def test_no_rows_at_all(name):
 @given(st.data())
 def test_whatever_rows_hold(kind_name, data):
     """Also rows that come twice; in batches of two it is the same."""
-    kind = KINDS[kind_name]
+    kind = example_kinds[kind_name]
     drawn = data.draw(rows_of(kind))
     rows = [*drawn, *drawn[:2]]
     for name in checks:
@@ -106,9 +106,9 @@ EMPTY = {
 @pytest.mark.parametrize("kind_name", KIND_NAMES)
 @pytest.mark.parametrize("name", checks)
 def test_rows_of_nothing(name, kind_name):
-    fields = KINDS[kind_name].model_fields.keys()
+    fields = example_kinds[kind_name].model_fields.keys()
     row = {field: value for field, value in EMPTY.items() if field in fields}
-    assert all(found.message for found in suspicions(name, KINDS[kind_name], [row] * 3))
+    assert all(found.message for found in suspicions(name, example_kinds[kind_name], [row] * 3))
 
 
 @needs_real_data

@@ -10,7 +10,8 @@ import pytest
 from maxaillm.dev.finetune.data.analysis.minhash import WINDOW, sketches
 from maxaillm.dev.finetune.data.analysis.near_duplicates import similar_rows, similarities
 from maxaillm.dev.finetune.data.checks.near_duplicate import NearDuplicate
-from maxaillm.dev.finetune.data.formats import Conversation, Text
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.data.store.batch import Batch
 from tests.engine.data.checks.faulty_rows import answered, chat, sentence, suspicions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maxaillm.dev.finetune.data.analysis.personal_data import KINDS, find, replaced
-from maxaillm.dev.finetune.data.formats import Conversation
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from tests.engine.data.checks.faulty_rows import answered, suspicions
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx\n-----END RSA PRIVATE KEY-----"

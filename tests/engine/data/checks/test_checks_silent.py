@@ -7,7 +7,10 @@ import pytest
 from maxaillm.dev.finetune.data.checks import checks
 from maxaillm.dev.finetune.data.checks.boilerplate import KEPT
 from maxaillm.dev.finetune.data.checks.mixed_language import MixedLanguage
-from maxaillm.dev.finetune.data.formats import Conversation, Judged, Preference, Text
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
 from maxaillm.dev.finetune.data.store.batch import Batch
 from tests.engine.data.checks.faulty_rows import (
     CALL,
@@ -84,9 +87,9 @@ def test_answers_to_avoid_may_refuse():
     assert not list(suspicions("refusal", Preference, preferences))
     preferences = [better(1) | {"chosen": turn("assistant", REFUSED)}]
     assert len(list(suspicions("refusal", Preference, preferences))) == 1
-    judged = CLEAN[Judged][0] | {"completion": turn("assistant", REFUSED)}
-    assert not list(suspicions("refusal", Judged, [judged | {"desirable": False}]))
-    assert len(list(suspicions("refusal", Judged, [judged | {"desirable": True}]))) == 1
+    judged = CLEAN[UnpairedPreference][0] | {"completion": turn("assistant", REFUSED)}
+    assert not list(suspicions("refusal", UnpairedPreference, [judged | {"desirable": False}]))
+    assert len(list(suspicions("refusal", UnpairedPreference, [judged | {"desirable": True}]))) == 1
 
 
 @pytest.mark.parametrize("place", ["opening", "ending"])

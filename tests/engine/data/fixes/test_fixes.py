@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from maxaillm.dev.finetune.components.problems import models_in
-from maxaillm.dev.finetune.data.fixes import Fix, Whole, fixes
+from maxaillm.dev.finetune.data.examples import example_kinds
+from maxaillm.dev.finetune.data.fixes import Fix, fixes
 from maxaillm.dev.finetune.data.recipes.recipe import apply, recipe_of
 from maxaillm.dev.finetune.data.store.changes import problem_of_stored
-from maxaillm.dev.finetune.data.store.schema import KINDS
 from tests.engine.data.store.stored_rows import KIND_NAMES, rows_of, store_of
 
 OPTIONS = {
@@ -57,9 +57,9 @@ def test_every_option_has_words(name):
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), kind=st.sampled_from(KIND_NAMES))
 def test_any_row_of_any_kind_comes_out_or_is_counted(tmp_path, name, kind, data):
-    rows = data.draw(rows_of(KINDS[kind]))
+    rows = data.draw(rows_of(example_kinds[kind]))
     rows.append(rows[0] | {"split": "test"})
-    store = store_of(tmp_path / "rows", KINDS[kind], rows)
+    store = store_of(tmp_path / "rows", example_kinds[kind], rows)
     batches = []
     outcome = apply([made(name)], store, batches.append, locked={"test"}, flagged={1, 5})
     assert outcome.kept + outcome.dropped == outcome.rows == len(rows)
@@ -71,9 +71,9 @@ def test_any_row_of_any_kind_comes_out_or_is_counted(tmp_path, name, kind, data)
     locked = [row for row in rows if row.get("split") == "test"]
     assert [row for row in kept if row in locked] == locked
     for row in kept:
-        KINDS[kind].model_validate(row)
+        example_kinds[kind].model_validate(row)
     if name not in ONCE:
-        once = store_of(tmp_path / "once", KINDS[kind], kept)
+        once = store_of(tmp_path / "once", example_kinds[kind], kept)
         again = apply([made(name)], once, lambda _: 0, locked={"test"})
         assert again.changed == 0
 
@@ -82,9 +82,13 @@ def test_any_row_of_any_kind_comes_out_or_is_counted(tmp_path, name, kind, data)
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_row_may_be_written_anew(kind, data):
-    old, new = data.draw(rows_of(KINDS[kind]))[0], data.draw(rows_of(KINDS[kind]))[0]
-    assume(problem_of_stored(KINDS[kind], new) is None)
-    fix = recipe_of([{"name": "edit_row", "number": 7, "example": new}])[0]
-    fix.begin(Whole(KINDS[kind]))
+    old, new = (
+        data.draw(rows_of(example_kinds[kind]))[0],
+        data.draw(rows_of(example_kinds[kind]))[0],
+    )
+    assume(problem_of_stored(example_kinds[kind], new) is None)
+    edit = recipe_of([{"name": "edit_row", "number": 7, "example": new}])[0]
+    fix = edit.for_rows_of(example_kinds[kind])
+    fix.begin()
     assert fix.mend(6, old) is old
     assert fix.mend(7, old) == ({"split": old["split"]} if "split" in old else {}) | new

@@ -7,34 +7,37 @@ from typing import get_args
 import pytest
 
 from maxaillm.dev.finetune.data.analysis.personal_data import KINDS
-from maxaillm.dev.finetune.data.fixes import Whole
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
 from maxaillm.dev.finetune.data.fixes.mask_personal_data import KindName
-from maxaillm.dev.finetune.data.formats import Preference, Tagged, Text
 from maxaillm.dev.finetune.data.recipes.recipe import recipe_of
-from maxaillm.dev.finetune.data.store.batch import pieces_of
+from maxaillm.dev.finetune.data.store.batch import Batch
 from maxaillm.dev.finetune.data.store.changes import with_texts
 
-TALK = {
-    "messages": [
-        {"role": "system", "content": "Be kind."},
-        {"role": "user", "content": "as an AI"},
-        {"role": "assistant", "content": "No, as an AI", "weight": 0.0},
-        {"role": "user", "content": "Why?"},
-        {"role": "assistant", "content": "As an AI I can't."},
-    ]
-}
+SAID = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "as an AI"},
+    {"role": "assistant", "content": "No, as an AI", "weight": 0.0},
+    {"role": "user", "content": "Why?"},
+    {"role": "assistant", "content": "As an AI I can't."},
+]
+TALK = {"messages": SAID}
 
 
-def fix(name, **options):
-    made = recipe_of([{"name": name, **options}])[0]
-    made.begin(Whole(Text))
+def fix(name, kind=Conversation, **options):
+    made = recipe_of([{"name": name, **options}])[0].for_rows_of(kind)
+    made.begin()
     return made
 
 
 def mended(name, text, **options):
     """The text that the fix makes of `text`; that of a row it left alone is the same object."""
     row = {"text": text}
-    after = fix(name, **options).mend(1, row)
+    after = fix(name, Text, **options).mend(1, row)
     assert (after is row) == (after["text"] == text)
     return after["text"]
 
@@ -151,24 +154,30 @@ def test_system_prompts():
     bare = fix("drop_system").mend(1, TALK)
     assert contents(fix("set_system", prompt="Hi", only_missing=True).mend(1, bare))[0] == "Hi"
     assert fix("drop_system").mend(1, bare) is bare
-    assert fix("set_system", prompt="Hi").mend(1, {"text": "a"}) == {"text": "a"}
+    assert fix("set_system", Text, prompt="Hi").mend(1, {"text": "a"}) == {"text": "a"}
 
 
 def test_an_empty_word_keeps_its_place_beside_its_tag():
     row = {"tokens": ["\u200b", " b "], "tags": ["O", "B-PER"]}
-    assert fix("trim").mend(1, row)["tokens"] == ["\u200b", "b"]
-    assert len(Tagged.model_validate(fix("trim").mend(1, row)).tokens) == 2
+    assert fix("trim", TokenLabels).mend(1, row)["tokens"] == ["\u200b", "b"]
+    assert len(TokenLabels.model_validate(fix("trim", TokenLabels).mend(1, row)).tokens) == 2
 
 
 @pytest.mark.parametrize(
-    "row", [TALK, {"text": "a", "split": "test"}, {"text": "a", "label": "b", "pair": "c"}]
+    ("kind", "row"),
+    [
+        (Conversation, TALK),
+        (Text, {"text": "a", "split": "test"}),
+        (Classification, {"text": "a", "label": "b", "pair": "c"}),
+        (Preference, {"messages": SAID[:2], "chosen": SAID[2:3], "rejected": SAID[4:]}),
+        (UnpairedPreference, {"messages": SAID[:2], "completion": SAID[2:3], "desirable": False}),
+    ],
 )
-def test_texts_are_told_as_they_are_read(row):
+def test_texts_are_told_as_they_are_read(kind, row):
+    assert kind.model_validate(row)
     told = []
-    assert with_texts(row, lambda piece: told.append(piece) or piece.text) is row
-    assert told == list(pieces_of(row))
-    ways = {"messages": TALK["messages"][:2], "chosen": TALK["messages"][2:3], "rejected": []}
-    told.clear()
-    with_texts(ways, lambda piece: told.append(piece) or piece.text)
-    assert [piece[:3] for piece in told] == [piece[:3] for piece in pieces_of(ways)]
-    assert Preference.model_validate(ways)
+    assert with_texts(kind, row, lambda piece: told.append(piece) or piece.text) is row
+    assert told == list(kind.pieces_of(row)) != []
+    texts = Batch(kind, [1], [row]).texts
+    columns = (texts.values.to_pylist(), texts.parts.to_pylist(), texts.is_learned, texts.is_wanted)
+    assert told == list(zip(*columns, strict=True))

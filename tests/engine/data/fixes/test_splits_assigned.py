@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from maxaillm.dev.finetune.data.examples.classification import Classification
 from maxaillm.dev.finetune.data.fixes.assign_splits import source_of
-from maxaillm.dev.finetune.data.formats import Labelled, formats
+from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.data.recipes.apply import in_words
 from maxaillm.dev.finetune.data.recipes.recipe import apply, recipe_of
 from tests.engine.data.files import NASTY, REAL, needs_real_data
@@ -36,7 +37,7 @@ def sizes(rows):
 )
 def test_sizes_are_exact(tmp_path, labels, shares, seed, by):
     test, validation = shares
-    store = store_of(tmp_path / "rows", Labelled, labelled(*labels))
+    store = store_of(tmp_path / "rows", Classification, labelled(*labels))
     rows = dealt(store, test=test, validation=validation, seed=seed, by=by)
     assert [row["text"] for row in rows] == [f"text {place}" for place in range(len(labels))]
     classes = Counter(labels) if by == "label" else {"": len(labels)}
@@ -51,9 +52,9 @@ def test_sizes_are_exact(tmp_path, labels, shares, seed, by):
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(labels=LABELS, more=LABELS, by=st.sampled_from(["random", "label", "source"]))
 def test_new_rows_do_not_move_others(tmp_path, labels, more, by):
-    rows = dealt(store_of(tmp_path / "rows", Labelled, labelled(*labels)), by=by)
+    rows = dealt(store_of(tmp_path / "rows", Classification, labelled(*labels)), by=by)
     added = [row | {"text": f"new {row['text']}"} for row in labelled(*more)]
-    store = store_of(tmp_path / "more", Labelled, added + rows)
+    store = store_of(tmp_path / "more", Classification, added + rows)
     again = dealt(store, by=by, locked={"test"})
     assert again[len(added) :] == rows
 
@@ -65,14 +66,14 @@ def test_a_source_is_never_on_both_sides(tmp_path, sources, shares, data):
     held = data.draw(st.sampled_from([None, "0", "3"]))
     rows = [row | {"split": "test"} if row["label"] == held else row for row in rows]
     free = [row | {"text": f"source {row['label']}"} for row in labelled(*map(str, sources))]
-    store = store_of(tmp_path / "rows", Labelled, rows + free)
+    store = store_of(tmp_path / "rows", Classification, rows + free)
     test, validation = shares
     out = dealt(
         store, test=test, validation=validation, by="source", locked={"test"} if held else set()
     )
     places = defaultdict(set)
     for row in out:
-        places[source_of(row)].add(row.get("split", "train"))
+        places[source_of(Classification, row)].add(row.get("split", "train"))
     assert all(len(splits) == 1 for splits in places.values())
     in_test = [row for row in out if row.get("split") == "test"]
     if held:  # locked: none enters, none leaves, and what shares their source is on neither side
@@ -80,7 +81,7 @@ def test_a_source_is_never_on_both_sides(tmp_path, sources, shares, data):
         shared = [row for row in free if row["label"] == held]
         assert len(out) == len(rows) + len(free) - len(shared)
     else:
-        largest = max(Counter(map(source_of, out)).values())
+        largest = max(Counter(source_of(Classification, row) for row in out).values())
         assert abs(len(in_test) - test * len(out)) <= largest
 
 
@@ -93,7 +94,7 @@ def test_rows_beside_locked_ones_count_in_no_share(tmp_path):
         for split in ({}, {"split": "train"}, {"split": "validation"})
     ]
     others = [row | {"text": f"other {place}"} for place, row in enumerate(labelled(*"a" * 19))]
-    store = store_of(tmp_path / "rows", Labelled, [*beside, *locked, *others])
+    store = store_of(tmp_path / "rows", Classification, [*beside, *locked, *others])
     batches = []
     recipe = recipe_of([{"name": "assign_splits", "by": "source", "test": 0, "validation": 0.5}])
     outcome = apply(recipe, store, batches.append, locked={"test"})
@@ -103,7 +104,7 @@ def test_rows_beside_locked_ones_count_in_no_share(tmp_path):
 
 
 def test_the_seed_decides(tmp_path):
-    store = store_of(tmp_path / "rows", Labelled, labelled(*"ab" * 50))
+    store = store_of(tmp_path / "rows", Classification, labelled(*"ab" * 50))
     assert dealt(store, seed=1) == dealt(store, seed=1) != dealt(store, seed=2)
     assert sizes(dealt(store)) == {"train": 80, "validation": 10, "test": 10}
 

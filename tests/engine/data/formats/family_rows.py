@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    Example,
-    Judged,
-    Labelled,
-    MultiLabelled,
-    Preference,
-    Scored,
-    Tagged,
-    Text,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.examples.regression import Regression
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
 
 Spelled = tuple[dict[str, Any], Example]
 
@@ -34,7 +32,7 @@ def chat(*texts: str) -> Conversation:
 ASKED, GOOD, POOR = said(("user", "Hi")), said(("assistant", "Yo")), said(("assistant", "No"))
 HUMAN, GPT = {"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}
 PREFERRED = Preference(messages=ASKED, chosen=GOOD, rejected=POOR)
-JUDGED = Judged(messages=ASKED, completion=GOOD, desirable=True)
+JUDGED = UnpairedPreference(messages=ASKED, completion=GOOD, desirable=True)
 HI = chat("Hi", "Yo")
 CHOICES = ["red", "blue"]
 CHOSEN = chat("Hi\n\nA. red\nB. blue", "B. blue")
@@ -156,29 +154,30 @@ FAMILIES: dict[str, list[Spelled]] = {
         ({"content": "Hi", "url": "a"}, Text(text="Hi")),
     ],
     "classification": [
-        ({"text": "Hi", "label": 1}, Labelled(text="Hi", label="1")),
-        ({"text": "Hi", "label": "true"}, Labelled(text="Hi", label="true")),
-        ({"text": "Hi", "target": "a"}, Labelled(text="Hi", label="a")),
+        ({"text": "Hi", "label": 1}, Classification(text="Hi", label="1")),
+        ({"text": "Hi", "label": "true"}, Classification(text="Hi", label="true")),
+        ({"text": "Hi", "target": "a"}, Classification(text="Hi", label="a")),
         ({"premise": "Hi", "hypothesis": "Yo", "label": 0},
-         Labelled(text="Hi", pair="Yo", label="0")),
+         Classification(text="Hi", pair="Yo", label="0")),
         ({"question1": "Hi", "question2": "Yo", "label": "x"},
-         Labelled(text="Hi", pair="Yo", label="x")),
+         Classification(text="Hi", pair="Yo", label="x")),
     ],
     "multi_label": [
-        ({"text": "Hi", "labels": ["a", "b"]}, MultiLabelled(text="Hi", labels=["a", "b"])),
+        ({"text": "Hi", "labels": ["a", "b"]},
+         MultiLabelClassification(text="Hi", labels=["a", "b"])),
     ],
     "label_columns": [
-        ({"text": "Hi", "a": 1, "b": 0}, MultiLabelled(text="Hi", labels=["a"])),
+        ({"text": "Hi", "a": 1, "b": 0}, MultiLabelClassification(text="Hi", labels=["a"])),
     ],
     "regression": [
-        ({"text": "Hi", "label": 0.5}, Scored(text="Hi", score=0.5)),
-        ({"text": "Hi", "score": 0.5}, Scored(text="Hi", score=0.5)),
+        ({"text": "Hi", "label": 0.5}, Regression(text="Hi", score=0.5)),
+        ({"text": "Hi", "score": 0.5}, Regression(text="Hi", score=0.5)),
         ({"sentence1": "Hi", "sentence2": "Yo", "score": 3.5},
-         Scored(text="Hi", pair="Yo", score=3.5)),
+         Regression(text="Hi", pair="Yo", score=3.5)),
     ],
     "token_classification": [
-        ({"tokens": ["Hi"], "tags": ["O"]}, Tagged(tokens=["Hi"], tags=["O"])),
-        ({"tokens": ["Hi"], "ner_tags": [2]}, Tagged(tokens=["Hi"], tags=["2"])),
+        ({"tokens": ["Hi"], "tags": ["O"]}, TokenLabels(tokens=["Hi"], tags=["O"])),
+        ({"tokens": ["Hi"], "ner_tags": [2]}, TokenLabels(tokens=["Hi"], tags=["2"])),
     ],
     "preference": [
         ({"prompt": "Hi", "chosen": "Yo", "rejected": "No"}, PREFERRED),
@@ -209,7 +208,8 @@ FAMILIES: dict[str, list[Spelled]] = {
     "stepwise": [
         ({"prompt": "Hi", "completions": ["Yo"], "labels": [True]}, JUDGED),
         ({"prompt": ASKED, "completions": ["One.", "Two."], "labels": [True, False]},
-         Judged(messages=ASKED, completion=said(("assistant", "One.\nTwo.")), desirable=False)),
+         UnpairedPreference(
+             messages=ASKED, completion=said(("assistant", "One.\nTwo.")), desirable=False)),
     ],
 }  # fmt: skip
 """By the format that reads it."""

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from maxaillm.dev.finetune.data.formats import Conversation, formats, recognise, stored_format
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import formats, recognise, stored_format
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unsupported
 
 CHAT = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]

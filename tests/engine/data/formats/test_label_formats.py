@@ -6,37 +6,37 @@ import json
 
 import pytest
 
-from maxaillm.dev.finetune.data.formats import (
-    Labelled,
-    MultiLabelled,
-    Scored,
-    Tagged,
-    formats,
-    recognise,
-)
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.examples.regression import Regression
+from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
+from maxaillm.dev.finetune.data.formats import formats, recognise
 from maxaillm.dev.finetune.data.reading.recognition import NeedsMappingError, format_of
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unsupported
 from tests.engine.data.files import check, json_lines
 
 RECOGNISED = [
-    ({"premise": "a", "hypothesis": "b", "label": 1}, Labelled(text="a", pair="b", label="1")),
+    ({"premise": "a", "hypothesis": "b", "label": 1},
+     Classification(text="a", pair="b", label="1")),
     ({"sentence1": "a", "sentence2": "b", "gold_label": "entailment"},
-     Labelled(text="a", pair="b", label="entailment")),
-    ({"question1": "a", "question2": "b", "label": "0"}, Labelled(text="a", pair="b", label="0")),
-    ({"text": "a", "label": 0.37}, Scored(text="a", score=0.37)),
-    ({"text": "a", "target": "-1.5"}, Scored(text="a", score=-1.5)),
-    ({"text": "a", "score": "4.25"}, Scored(text="a", score=4.25)),
-    ({"sentence1": "a", "sentence2": "b", "score": 3.8}, Scored(text="a", pair="b", score=3.8)),
-    ({"text": "a", "labels": ["x", "y"]}, MultiLabelled(text="a", labels=["x", "y"])),
-    ({"text": "a", "labels": [27], "id": "e"}, MultiLabelled(text="a", labels=["27"])),
-    ({"text": "a", "labels": []}, MultiLabelled(text="a", labels=[])),
+     Classification(text="a", pair="b", label="entailment")),
+    ({"question1": "a", "question2": "b", "label": "0"},
+     Classification(text="a", pair="b", label="0")),
+    ({"text": "a", "label": 0.37}, Regression(text="a", score=0.37)),
+    ({"text": "a", "target": "-1.5"}, Regression(text="a", score=-1.5)),
+    ({"text": "a", "score": "4.25"}, Regression(text="a", score=4.25)),
+    ({"sentence1": "a", "sentence2": "b", "score": 3.8}, Regression(text="a", pair="b", score=3.8)),
+    ({"text": "a", "labels": ["x", "y"]}, MultiLabelClassification(text="a", labels=["x", "y"])),
+    ({"text": "a", "labels": [27], "id": "e"}, MultiLabelClassification(text="a", labels=["27"])),
+    ({"text": "a", "labels": []}, MultiLabelClassification(text="a", labels=[])),
     ({"premise": "a", "hypothesis": "b", "labels": ["x"]},
-     MultiLabelled(text="a", pair="b", labels=["x"])),
+     MultiLabelClassification(text="a", pair="b", labels=["x"])),
     ({"id": "1", "comment_text": "a", "toxic": 0, "threat": 1, "insult": True},
-     MultiLabelled(text="a", labels=["threat", "insult"])),
-    ({"tokens": ["a", "b"], "tags": ["B-X", "O"]}, Tagged(tokens=["a", "b"], tags=["B-X", "O"])),
-    ({"id": "1", "tokens": ["a"], "ner_tags": [3]}, Tagged(tokens=["a"], tags=["3"])),
-    ({"words": ["a"], "labels": ["NOUN"]}, Tagged(tokens=["a"], tags=["NOUN"])),
+     MultiLabelClassification(text="a", labels=["threat", "insult"])),
+    ({"tokens": ["a", "b"], "tags": ["B-X", "O"]},
+     TokenLabels(tokens=["a", "b"], tags=["B-X", "O"])),
+    ({"id": "1", "tokens": ["a"], "ner_tags": [3]}, TokenLabels(tokens=["a"], tags=["3"])),
+    ({"words": ["a"], "labels": ["NOUN"]}, TokenLabels(tokens=["a"], tags=["NOUN"])),
 ]  # fmt: skip
 
 

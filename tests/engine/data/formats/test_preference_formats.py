@@ -6,17 +6,9 @@ import json
 
 import pytest
 
-from maxaillm.dev.finetune.data.formats import (
-    Judged,
-    Labelled,
-    Preference,
-    Scored,
-    Tagged,
-    Text,
-    formats,
-    recognise,
-    texts_of,
-)
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
+from maxaillm.dev.finetune.data.formats import formats, recognise
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unsupported
 
 
@@ -30,7 +22,7 @@ POOR = said(("assistant", "Go away"))
 HUMAN = [{"from": "human", "value": "Hi"}]
 GPT, RUDE_GPT = {"from": "gpt", "value": "Hello"}, {"from": "gpt", "value": "Go away"}
 PREFERENCE = Preference(messages=ASKED, chosen=GOOD, rejected=POOR)
-JUDGED = Judged(messages=ASKED, completion=GOOD, desirable=True)
+JUDGED = UnpairedPreference(messages=ASKED, completion=GOOD, desirable=True)
 
 PREFERENCES = {
     "texts": {"prompt": "Hi", "chosen": "Hello", "rejected": "Go away"},
@@ -172,13 +164,3 @@ def test_mapped_conversations_need_no_prompt():
     mapped = formats["preference"](chosen="better", rejected="worse")
     assert mapped.to_example({"better": ASKED + GOOD, "worse": ASKED + POOR}) == PREFERENCE
     assert mapped.check({"better": "Hello", "worse": "Go away"}).code == "role_order"
-
-
-def test_the_texts_of_an_example_are_what_a_model_reads():
-    assert texts_of(PREFERENCE) == [
-        "user\nHi", "assistant\nHello", "user\nHi", "assistant\nGo away",
-    ]  # fmt: skip
-    assert texts_of(JUDGED) == ["user\nHi", "assistant\nHello"]
-    assert texts_of(Scored(text="a", pair="b", score=1)) == ["a", "b"]
-    assert texts_of(Tagged(tokens=["a", "b"], tags=["O", "O"])) == ["a b"]
-    assert texts_of(Text(text="a")) == texts_of(Labelled(text="a", label="b")) == ["a"]

@@ -6,7 +6,11 @@ from collections import Counter
 
 import pytest
 
-from maxaillm.dev.finetune.data.formats import Conversation, Labelled, MultiLabelled, Text, formats
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.data.recipes.recipe import apply, preview, recipe_of
 from maxaillm.dev.finetune.data.store.chunks import packed
 from maxaillm.dev.finetune.data.store.store import RowStore, RowWriter
@@ -27,7 +31,9 @@ def counts(outcome):
 
 
 def test_each_fix_works_on_what_the_one_before_left(tmp_path):
-    store = store_of(tmp_path / "rows", Labelled, labelled(*["spam"] * 6, *["Spam"] * 4, *"hhh"))
+    store = store_of(
+        tmp_path / "rows", Classification, labelled(*["spam"] * 6, *["Spam"] * 4, *"hhh")
+    )
     outcome, rows = done(
         store,
         {"name": "drop_rows"},
@@ -45,7 +51,7 @@ def test_each_fix_works_on_what_the_one_before_left(tmp_path):
 
 def test_locked_rows_stay_and_do_not_count(tmp_path):
     rows = labelled(*"aaaaab") + labelled(*"bbbbbb", split="test")
-    store = store_of(tmp_path / "rows", Labelled, rows)
+    store = store_of(tmp_path / "rows", Classification, rows)
     outcome, kept = done(store, {"name": "balance", "only_train": False}, locked=["test"])
     assert Counter(row["label"] for row in kept) == {"a": 1, "b": 7}
     _, kept = done(store, {"name": "sample", "rows": 2}, locked=["test"])
@@ -58,7 +64,7 @@ def test_locked_rows_stay_and_do_not_count(tmp_path):
 
 def test_the_spelling_of_locked_rows_decides(tmp_path):
     rows = labelled("Spam", "Spam", " ham", "ham ") + labelled("spam", split="test")
-    store = store_of(tmp_path / "rows", Labelled, rows)
+    store = store_of(tmp_path / "rows", Classification, rows)
     _, kept = done(store, {"name": "normalise_labels"}, locked=["test"])
     assert [row["label"] for row in kept] == ["spam", "spam", "ham", "ham", "spam"]
 
@@ -74,7 +80,7 @@ def test_only_flagged_rows_are_touched(tmp_path):
     ("options", "left"), [({"rows": 7}, 7), ({"share": 0.25}, 5), ({"rows": 99}, 20)]
 )
 def test_a_sample_has_just_so_many_rows(tmp_path, options, left):
-    store = store_of(tmp_path / "rows", Labelled, labelled(*"ab" * 10))
+    store = store_of(tmp_path / "rows", Classification, labelled(*"ab" * 10))
     _, rows = done(store, {"name": "sample", **options})
     assert len(rows) == left
     assert rows == [row for row in labelled(*"ab" * 10) if row in rows]
@@ -85,7 +91,7 @@ def test_a_sample_has_just_so_many_rows(tmp_path, options, left):
 
 def test_several_labels_of_a_row_may_become_one(tmp_path):
     rows = [{"text": "x", "labels": ["Spam", "spam", "ham"]}, {"text": "y", "labels": ["spam"]}]
-    store = store_of(tmp_path / "rows", MultiLabelled, rows)
+    store = store_of(tmp_path / "rows", MultiLabelClassification, rows)
     _, kept = done(store, {"name": "normalise_labels"})
     assert [row["labels"] for row in kept] == [["spam", "ham"], ["spam"]]
 
@@ -104,7 +110,7 @@ def test_rows_are_left_out_where_nothing_is_left_to_learn(tmp_path):
 
 
 def test_a_preview_shows_what_applying_does(tmp_path):
-    store = store_of(tmp_path / "rows", Labelled, labelled(*"aab" * 5))
+    store = store_of(tmp_path / "rows", Classification, labelled(*"aab" * 5))
     recipe = recipe_of(
         [
             {"name": "rename_labels", "names": {"b": "c"}},
@@ -123,7 +129,7 @@ def test_a_preview_shows_what_applying_does(tmp_path):
 
 
 def test_what_comes_out_is_a_store_numbered_from_one(tmp_path):
-    store = store_of(tmp_path / "rows", Labelled, labelled(*"abc" * 4))
+    store = store_of(tmp_path / "rows", Classification, labelled(*"abc" * 4))
     with RowWriter(tmp_path / "new") as writer:
         apply(recipe_of([{"name": "sample", "rows": 5}]), store, writer.add)
     assert [row.number for row in RowStore(tmp_path / "new").page(0, 99)] == [1, 2, 3, 4, 5]
@@ -158,7 +164,7 @@ def test_mistakes_have_a_path():
     [({"text": "x"}, "label"), ({"text": " ", "label": "a"}, "blank"), ({"label": "a"}, "text")],
 )
 def test_a_row_is_not_written_anew_as_something_else(tmp_path, example, message):
-    store = store_of(tmp_path / "rows", Labelled, labelled("a"))
+    store = store_of(tmp_path / "rows", Classification, labelled("a"))
     with pytest.raises(DataError, match=message):
         done(store, {"name": "edit_row", "number": 1, "example": example})
 

@@ -8,23 +8,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    Example,
-    Judged,
-    Labelled,
-    MultiLabelled,
-    Preference,
-    Scored,
-    Tagged,
-    Text,
-)
+from maxaillm.dev.finetune.data.examples import Example, example_kinds
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.examples.regression import Regression
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
 from maxaillm.dev.finetune.data.store.batch import Batch, StoredExample, stored
-from maxaillm.dev.finetune.data.store.schema import KINDS
 from maxaillm.dev.finetune.data.store.store import RowStore, RowWriter
 from tests.engine.data.files import check
 
-KIND_NAMES = sorted(KINDS)
+KIND_NAMES = sorted(example_kinds)
 ODD = ["<b>", "</p>", "&amp;", "<!--", "-->", "`", "```", "\n\n\n", " ", "\u200b", "Ã©", "â€™"]
 TEXT = st.lists(
     st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
@@ -52,12 +49,19 @@ PAIR = st.none() | TEXT
 FIELDS: dict[type[Example], dict[str, st.SearchStrategy[Any]]] = {
     Conversation: {"messages": TALK},
     Text: {"text": TEXT},
-    Labelled: {"text": TEXT, "label": LABEL, "pair": PAIR},
-    MultiLabelled: {"text": TEXT, "labels": st.lists(LABEL, unique=True, max_size=3), "pair": PAIR},
-    Scored: {"text": TEXT, "score": st.floats(-9e37, 9e37), "pair": PAIR},
-    Tagged: {"tokens": st.lists(TEXT, min_size=2, max_size=2), "tags": st.tuples(LABEL, LABEL)},
+    Classification: {"text": TEXT, "label": LABEL, "pair": PAIR},
+    MultiLabelClassification: {
+        "text": TEXT,
+        "labels": st.lists(LABEL, unique=True, max_size=3),
+        "pair": PAIR,
+    },
+    Regression: {"text": TEXT, "score": st.floats(-9e37, 9e37), "pair": PAIR},
+    TokenLabels: {
+        "tokens": st.lists(TEXT, min_size=2, max_size=2),
+        "tags": st.tuples(LABEL, LABEL),
+    },
     Preference: {"messages": PROMPT, "chosen": ANSWER, "rejected": ANSWER},
-    Judged: {"messages": PROMPT, "completion": ANSWER, "desirable": st.booleans()},
+    UnpairedPreference: {"messages": PROMPT, "completion": ANSWER, "desirable": st.booleans()},
 }
 
 
@@ -83,7 +87,9 @@ def store_of(
 
 def labelled(*labels: str, split: str | None = None) -> list[StoredExample]:
     return [
-        stored(Labelled.model_validate({"text": f"text {place}", "label": label, "split": split}))
+        stored(
+            Classification.model_validate({"text": f"text {place}", "label": label, "split": split})
+        )
         for place, label in enumerate(labels)
     ]
 

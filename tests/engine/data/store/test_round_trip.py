@@ -9,13 +9,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Labelled,
-    formats,
-    recognise,
-    stored_format,
-)
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.formats import DataFormat, formats, recognise, stored_format
 from maxaillm.dev.finetune.data.reading.examples import read_examples
 from maxaillm.dev.finetune.data.rows.values import is_blank
 
@@ -125,7 +120,7 @@ def test_stored_examples_are_read_back_equal(tmp_path, name, data):
 def test_a_chosen_label_stays_a_label(tmp_path, label):
     """What the columns are was said once; how the values look does not change it."""
     path = tmp_path / "rows.jsonl"
-    stored = Labelled(text="a", label=label)
+    stored = Classification(text="a", label=label)
     path.write_text(stored.model_dump_json(exclude_none=True) + "\n")
     assert list(read_examples(path)) == [stored]
 

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from maxaillm.dev.finetune.data.formats import Conversation, Labelled
+from maxaillm.dev.finetune.data.examples import example_kinds
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.store.query import RowQuery
-from maxaillm.dev.finetune.data.store.schema import KINDS
 from tests.engine.data.files import REAL, needs_real_data
 from tests.engine.data.store.stored_rows import KIND_NAMES, labelled, real_store, rows_of, store_of
 
@@ -37,10 +38,10 @@ def queries(draw, rows):
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), kind=st.sampled_from(KIND_NAMES))
 def test_a_store_and_a_row_say_the_same(tmp_path, data, kind):
-    rows = data.draw(rows_of(KINDS[kind]))
-    store = store_of(tmp_path / "rows", KINDS[kind], rows)
+    rows = data.draw(rows_of(example_kinds[kind]))
+    store = store_of(tmp_path / "rows", example_kinds[kind], rows)
     for query in data.draw(st.lists(queries(rows), min_size=1, max_size=6)):
-        one_by_one = [place for place, row in enumerate(rows) if query.matches(row)]
+        one_by_one = [place for place, row in enumerate(rows) if query.matches(store.kind, row)]
         assert store.find(query).tolist() == one_by_one
         assert query == RowQuery.model_validate_json(query.model_dump_json())
 
@@ -76,12 +77,12 @@ TALK = [
 )
 def test_conditions(tmp_path, query, is_found):
     store = store_of(tmp_path / "rows", Conversation, [{"messages": TALK}])
-    assert RowQuery(**query).matches({"messages": TALK}) is is_found
+    assert RowQuery(**query).matches(Conversation, {"messages": TALK}) is is_found
     assert len(store.find(RowQuery(**query))) == is_found
 
 
 def test_places_are_those_of_the_pages(tmp_path):
-    store = store_of(tmp_path / "rows", Labelled, labelled(*"abcab" * 3))
+    store = store_of(tmp_path / "rows", Classification, labelled(*"abcab" * 3))
     places = store.find(RowQuery(label="b")).tolist()
     assert [row.example["label"] for row in store.at(places)] == ["b"] * 6
 

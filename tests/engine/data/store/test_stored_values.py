@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from maxaillm.dev.finetune.data.store.schema import KINDS
+from maxaillm.dev.finetune.data.examples import example_kinds
 from tests.engine.data.store.stored_rows import KIND_NAMES, rows_of, store_of
 
 
@@ -14,8 +14,8 @@ from tests.engine.data.store.stored_rows import KIND_NAMES, rows_of, store_of
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_rows_come_back_as_they_were(tmp_path, kind, data):
-    rows = data.draw(rows_of(KINDS[kind]))
-    store = store_of(tmp_path / "rows", KINDS[kind], rows)
+    rows = data.draw(rows_of(example_kinds[kind]))
+    store = store_of(tmp_path / "rows", example_kinds[kind], rows)
     assert [row for batch in store.batches() for row in batch.examples] == rows
     assert [row.example for row in store.page(0, len(rows))] == rows
     numbers = [number for batch in store.batches() for number in batch.numbers]

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Conversation, Message, Text
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.hf.batches.chat_template import encode_prompt, template_of
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.batches.tokenise import Tokenised

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maxaillm.dev.finetune.data.formats import Conversation, Judged, Message, Preference
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.hf.batches.collate import BatchLayout, Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.batches.tokenise import Tokenised
@@ -59,7 +62,7 @@ def test_answers_are_written_as_in_any_conversation(family: str, request: Any) -
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_an_answer_ends_with_eos_and_the_prompt_is_not_learned(family: str, request: Any) -> None:
     tokenizer = load_tokenizer(request.getfixturevalue(family))
-    example = Judged(
+    example = UnpairedPreference(
         messages=PROMPT, completion=said("Blue too.", first="assistant"), desirable=False
     )
     found = PreferenceEncoder(tokenizer, 512).encode([example])

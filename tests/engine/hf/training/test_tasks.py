@@ -261,7 +261,7 @@ def test_a_model_that_chats_is_measured_by_preferences_too(
     assert main(["evaluate", str(tuned("causal_lm")), file, "--json"]) == 0
     assert 0 <= json.loads(capsys.readouterr().out)["preferred"] <= 1
     assert main(["evaluate", str(tuned("classes")), file, "--json"]) == DataError.exit_code
-    assert "preference rows" in json.loads(capsys.readouterr().err)["error"]["message"]
+    assert "measured on preference pairs" in json.loads(capsys.readouterr().err)["error"]["message"]
 
 
 @each

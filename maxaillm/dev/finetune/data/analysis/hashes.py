@@ -7,19 +7,18 @@ once in 30 million datasets.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from maxaillm.dev.finetune.data.formats import Conversation, Judged, Preference, Text
-from maxaillm.dev.finetune.data.store.batch import Batch, StoredExample
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn
+from maxaillm.dev.finetune.data.store.batch import Batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
-PARTS = ("system", "user", "assistant", "tool", "text", "pair")
 
 
 def hashes_of(values: pa.StringArray) -> Hashes:
@@ -53,14 +52,12 @@ def sums_by_row(batch: Batch, numbers: Hashes) -> Hashes:
 
 def in_order(batch: Batch, hashes: Hashes) -> Hashes:
     """For each text a number that also stands for its place in its row and what it is there."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     texts = batch.texts
     place = np.arange(len(texts.rows)) - np.searchsorted(texts.rows, texts.rows, "left")
-    parts = pc.index_in(texts.parts, pa.array(PARTS)).to_numpy(zero_copy_only=False)
-    role = (place * 32 + parts * 4 + texts.is_learned * 2 + texts.is_wanted).astype(np.uint64)
-    return mixed(hashes ^ mixed(role + np.uint64(1)))
+    role = (place * 4 + texts.is_learned * 2 + texts.is_wanted).astype(np.uint64)
+    parts = texts.parts.dictionary_encode()
+    names = hashes_of(parts.dictionary)[parts.indices.to_numpy()]
+    return mixed(hashes ^ mixed(role + np.uint64(1)) ^ names)
 
 
 @lru_cache(maxsize=1)  # several checks ask for the same batch, one after the other
@@ -71,19 +68,18 @@ def text_hashes(batch: Batch) -> Hashes:
 
 def row_hashes(batch: Batch) -> Hashes:
     """A number for each whole row: texts, labels, split."""
-    texts = text_hashes(batch)
-    if batch.kind in (Conversation, Preference, Text):
-        facts = np.fromiter(map(hash, batch.splits), np.int64, len(batch))
-    else:
-        facts = np.fromiter((hash(facts_of(row)) for row in batch.examples), np.int64, len(batch))
-    return mixed(texts ^ mixed(facts.view(np.uint64)))
+    splits = np.fromiter(map(hash, batch.splits), np.int64, len(batch)).view(np.uint64)
+    hashes = mixed(text_hashes(batch) ^ mixed(splits))
+    if batch.kind.target_columns():
+        hashes = mixed(hashes ^ mixed(target_hashes(batch)))
+    return hashes
 
 
-def facts_of(example: StoredExample) -> tuple[Any, ...]:
-    """What a row holds beside its texts."""
-    get = example.get
-    lists = (tuple(get("labels", ())), tuple(get("tags", ())))
-    return get("split"), get("label"), get("score"), get("desirable"), *lists
+def target_hashes(batch: Batch) -> Hashes:
+    """A number for the labels and scores of each row; the same in all rows of a kind without."""
+    columns = batch.kind.target_columns()
+    facts = (hash(tuple(own.fact(row) for own in columns)) for row in batch.examples)
+    return np.fromiter(facts, np.int64, len(batch)).view(np.uint64)
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +89,7 @@ def folded_hashes(batch: Batch) -> Hashes:
 
 
 def question_hashes(batch: Batch) -> Hashes:
-    """A number for what each row asks: all before its last answer, or the text to be judged.
+    """A number for what each row asks: all before its last answer, or the text to be classified.
 
     Case and blanks around a text don't count. 0 where a row asks nothing.
     """
@@ -104,10 +100,10 @@ def question_hashes(batch: Batch) -> Hashes:
 def is_question(batch: Batch) -> npt.NDArray[np.bool_]:
     """For each text whether it belongs to what its row asks."""
     texts = batch.texts
-    if batch.kind is Conversation:
+    if batch.kind.columns_of(DialogueColumn):
         is_last = np.append(texts.rows[1:] != texts.rows[:-1], True)[: len(texts.rows)]
         return ~is_last
-    if batch.kind in (Preference, Judged):
+    if batch.kind.columns_of(AnswerColumn):
         return ~texts.is_learned
     return np.ones(len(texts.rows), np.bool_)
 

@@ -12,7 +12,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
-from maxaillm.dev.finetune.data.formats import Conversation, Judged, Preference, Scored, Tagged
+from maxaillm.dev.finetune.data.columns.targets import ScoreColumn, TagsColumn
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn
 from maxaillm.dev.finetune.data.store.batch import Batch
 
 if TYPE_CHECKING:
@@ -82,16 +83,16 @@ class RowStatistics:
         self.kind = ""
 
     def add(self, batch: Batch) -> None:
-        import numpy as np
+        import pyarrow.compute as pc
 
         self.kind = batch.kind.__name__
         self.add_lengths(batch)
-        if batch.kind is Conversation:
-            self.turns.add(np.bincount(batch.texts.rows, minlength=len(batch)))
-        elif batch.kind is Scored:
-            self.scores.add(batch.table["score"].to_numpy())
-        elif batch.kind is Tagged:
-            self.add_tags(batch)
+        for dialogue in batch.kind.columns_of(DialogueColumn):
+            self.turns.add(pc.list_value_length(batch.table[dialogue.name]).to_numpy())
+        for score in batch.kind.columns_of(ScoreColumn):
+            self.scores.add(batch.table[score.name].drop_null().to_numpy())
+        for tags in batch.kind.columns_of(TagsColumn):
+            self.add_tags(batch, tags.name)
 
     def add_lengths(self, batch: Batch) -> None:
         """Characters of each text, by what it is there and, of answers, whether it is wanted."""
@@ -102,10 +103,10 @@ class RowStatistics:
         lengths = pc.utf8_length(texts.values).to_numpy(zero_copy_only=False).astype(np.int64)
         parts = texts.parts.dictionary_encode()
         codes = parts.indices.to_numpy(zero_copy_only=False)
-        is_judged = batch.kind is Preference or batch.kind is Judged
+        are_answers = bool(batch.kind.columns_of(AnswerColumn))
         for code, name in enumerate(parts.dictionary.to_pylist()):
             of_part = codes == code
-            if not (is_judged and name == "assistant"):
+            if not (are_answers and name == "assistant"):
                 self.part(name).add(lengths[of_part])
                 continue
             self.part("wanted").add(lengths[of_part & texts.is_learned & texts.is_wanted])
@@ -115,10 +116,10 @@ class RowStatistics:
     def part(self, name: str) -> Lengths:
         return self.parts.setdefault(name, Lengths())
 
-    def add_tags(self, batch: Batch) -> None:
+    def add_tags(self, batch: Batch, name: str) -> None:
         import pyarrow.compute as pc
 
-        counts = pc.value_counts(batch.table["tags"].combine_chunks().flatten())
+        counts = pc.value_counts(batch.table[name].combine_chunks().flatten())
         for tag, count in zip(*(column.to_pylist() for column in counts.flatten()), strict=True):
             if tag in self.tags or len(self.tags) < COUNTED_TAGS:
                 self.tags[tag] += count

@@ -64,7 +64,7 @@ class Boilerplate(Check):
 
         numbers = np.array(batch.numbers, np.int64)
         is_drawn = (numbers <= FIRST_ROWS) | (numbers % STRIDE == 0)
-        learned = batch.texts.is_learned & batch.texts.is_wanted & is_drawn[batch.texts.rows]
+        learned = batch.is_output & is_drawn[batch.texts.rows]
         self._seen += int(learned.sum())
         places = np.flatnonzero(learned & (lengths_of(batch) >= 2 * SLICE))
         texts = batch.texts.values.take(places)

@@ -10,7 +10,8 @@ from pydantic import Field, PrivateAttr
 from maxaillm.dev.finetune.data.analysis.findings import shown
 from maxaillm.dev.finetune.data.analysis.label_counts import LabelTally
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.formats import Judged, Labelled
+from maxaillm.dev.finetune.data.columns.targets import ScoreColumn
+from maxaillm.dev.finetune.data.examples import Example
 
 
 @checks.register
@@ -29,7 +30,7 @@ class ClassImbalance(Check):
     _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        if batch.kind in (Labelled, Judged):
+        if has_one_class(batch.kind):
             self._tally.add(batch)
         yield from ()
 
@@ -46,3 +47,10 @@ class ClassImbalance(Check):
                 f"{often!r} has {share:.0%} of the rows ({rows[most]:,}), "
                 f"{seldom!r} has {rows[least]:,}.",
             )
+
+
+def has_one_class(kind: type[Example]) -> bool:
+    """Whether each row of a kind has exactly one class."""
+    targets = kind.target_columns()
+    classes = [own.is_one_class for own in targets if not isinstance(own, ScoreColumn)]
+    return classes == [True]

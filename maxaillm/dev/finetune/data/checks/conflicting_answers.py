@@ -10,17 +10,19 @@ from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.hashes import (
     Hashes,
-    facts_of,
     first_places,
     folded_hashes,
     is_question,
     mixed,
     question_hashes,
     sums_by_row,
+    target_hashes,
 )
 from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.formats import Conversation, Judged, Preference, Text
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn, TurnsColumn
+
+NOTHING = np.uint64(0)
 
 
 @checks.register
@@ -36,11 +38,12 @@ class ConflictingAnswers(Check):
     name: Literal["conflicting_answers"] = "conflicting_answers"
     max_share: float = Field(0.1, gt=0, le=1, title="Share of rows from which on it is meant")
     _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
-    _is_talk: bool = PrivateAttr(False)
+    _is_dialogue: bool = PrivateAttr(False)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        if batch.kind is not Text:
-            self._is_talk = batch.kind is Conversation
+        kind = batch.kind
+        if bool(kind.target_columns()) or kind.columns_of(TurnsColumn):
+            self._is_dialogue = bool(kind.columns_of(DialogueColumn))
             self._rows.add(np.array(batch.numbers, np.int64), *questions_and_answers(batch))
         yield from ()
 
@@ -50,38 +53,30 @@ class ConflictingAnswers(Check):
         numbers, questions, answers = self._rows.whole()
         first = first_places(questions)
         differs = np.flatnonzero((answers != answers[first]) & (questions != 0))
-        if self._is_talk and len(differs) >= max(10, self.max_share * len(questions)):
+        if self._is_dialogue and len(differs) >= max(10, self.max_share * len(questions)):
             message = f"Many questions have several answers: {len(differs):,} rows give another."
             yield Suspicion(None, message)
             return
-        what = ("question", "answer") if self._is_talk else ("text", "label")
-        code = "conflicting_answers" if self._is_talk else "conflicting_labels"
+        what = ("question", "answer") if self._is_dialogue else ("text", "label")
+        code = "conflicting_answers" if self._is_dialogue else "conflicting_labels"
         for place in differs.tolist():
             message = f"Row {numbers[first[place]]} has the same {what[0]} and another {what[1]}."
             yield Suspicion(int(numbers[place]), message, code=code)
 
 
 def questions_and_answers(batch: Batch) -> tuple[Hashes, Hashes]:
-    """For each row a number for what it asks, and one for what it answers."""
-    if batch.kind is Conversation:
-        last = np.where(is_question(batch), np.uint64(0), folded_hashes(batch))
-        return question_hashes(batch), sums_by_row(batch, last)
-    if batch.kind is Preference:
-        return preferences(batch)
-    facts = np.fromiter((hash(facts_of(row)[1:]) for row in batch.examples), np.int64, len(batch))
-    if batch.kind is Judged:
-        return question_hashes(batch) ^ mixed(answer_sums(batch)), facts.view(np.uint64)
-    return question_hashes(batch), facts.view(np.uint64)
+    """For each row a number for what it asks, and one for what it answers.
 
-
-def preferences(batch: Batch) -> tuple[Hashes, Hashes]:
-    """The question is which of two answers is better, in whatever order they stand."""
-    learned, wanted = batch.texts.is_learned, batch.texts.is_wanted
-    both = sums_by_row(batch, np.where(learned, mixed(folded_hashes(batch)), np.uint64(0)))
-    better = np.where(learned & wanted, mixed(folded_hashes(batch)), np.uint64(0))
-    return question_hashes(batch) ^ mixed(both), sums_by_row(batch, better)
-
-
-def answer_sums(batch: Batch) -> Hashes:
-    answers = np.where(batch.texts.is_learned, mixed(folded_hashes(batch)), np.uint64(0))
-    return sums_by_row(batch, answers)
+    Of answers to a prompt the question is which of them is good, in whatever order they stand.
+    """
+    asked = question_hashes(batch)
+    if batch.kind.columns_of(DialogueColumn):
+        last = np.where(is_question(batch), NOTHING, folded_hashes(batch))
+        return asked, sums_by_row(batch, last)
+    said = target_hashes(batch)
+    if batch.kind.columns_of(AnswerColumn):
+        answers = np.where(batch.texts.is_learned, mixed(folded_hashes(batch)), NOTHING)
+        good = np.where(batch.texts.is_wanted, answers, NOTHING)
+        asked = asked ^ mixed(sums_by_row(batch, answers))
+        said = said ^ mixed(sums_by_row(batch, good))
+    return asked, said

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.label_counts import MAX_CLASSES, LabelTally
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.formats import Tagged
+from maxaillm.dev.finetune.data.columns.targets import TagsColumn
 
 
 @checks.register
@@ -24,7 +24,7 @@ class ManyClasses(Check):
     _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        if batch.kind is not Tagged:
+        if not batch.kind.columns_of(TagsColumn):
             self._tally.add(batch)
         yield from ()
 

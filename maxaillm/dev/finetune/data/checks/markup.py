@@ -9,7 +9,6 @@ from typing import ClassVar, Literal
 from maxaillm.dev.finetune.data.analysis.code_text import CODE, looks_like_code, speaks_of_markup
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.store.batch import pieces_of
 
 TAGS = (
     "p|br|div|span|b|i|u|em|strong|font|center|table|tr|td|th|tbody|ul|ol|li|h[1-6]|img|hr|sup|sub"
@@ -39,7 +38,8 @@ class Markup(Check):
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
         for row, (what, around) in first_of_each_row(hits(batch, HINTS), markup_in):
-            if not any(speaks_of_markup(piece.text) for piece in pieces_of(batch.examples[row])):
+            pieces = batch.kind.pieces_of(batch.examples[row])
+            if not any(speaks_of_markup(piece.text) for piece in pieces):
                 yield Suspicion(batch.numbers[row], f"HTML is left here: {what:.60}", around)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
 from maxaillm.dev.finetune.data.analysis.text_search import lengths_of, places_of
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.formats import Conversation, Judged, Preference
+from maxaillm.dev.finetune.data.columns.turns import TurnsColumn
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -66,7 +66,7 @@ class MixedLanguage(Check):
         import pyarrow.compute as pc
 
         texts, numbers = batch.texts, np.array(batch.numbers, np.int64)
-        is_chat = batch.kind in (Conversation, Preference, Judged)
+        is_chat = batch.kind.columns_of(TurnsColumn)
         meant = batch.is_answer if is_chat else np.ones(len(texts.rows), np.bool_)
         lengths = lengths_of(batch)
         long_enough = lengths >= self.min_chars

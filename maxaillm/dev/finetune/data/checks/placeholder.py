@@ -31,8 +31,7 @@ class Placeholder(Check):
     name: Literal["placeholder"] = "placeholder"
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        learned = batch.texts.is_learned & batch.texts.is_wanted
-        anywhere, in_answers = hits(batch, TEMPLATE), hits(batch, LEFT, learned)
+        anywhere, in_answers = hits(batch, TEMPLATE), hits(batch, LEFT, batch.is_output)
         found = merge(anywhere, in_answers, key=attrgetter("at"))
         for row, (what, around) in first_of_each_row(found, placeholder_in):
             yield Suspicion(batch.numbers[row], f"{what!r:.80} is left to be filled in.", around)

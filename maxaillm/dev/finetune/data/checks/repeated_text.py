@@ -35,10 +35,9 @@ class RepeatedText(Check):
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
         texts, lengths = batch.texts, lengths_of(batch)
-        is_meant = texts.is_learned & texts.is_wanted
         long_enough = (lengths >= self.min_chars) & (lengths <= self.max_chars)
         done = -1
-        for place in np.flatnonzero(is_meant & long_enough).tolist():
+        for place in np.flatnonzero(batch.is_output & long_enough).tolist():
             row = int(texts.rows[place])
             if row == done:
                 continue

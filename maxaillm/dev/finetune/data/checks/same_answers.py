@@ -1,4 +1,4 @@
-"""Preferences in which the better answer and the worse one are the same."""
+"""Same answers: preferences in which the better answer and the worse one are the same."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.formats import Preference
+from maxaillm.dev.finetune.data.columns import StoredExample
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn
 
 
 @checks.register
@@ -19,12 +20,13 @@ class SameAnswers(Check):
     name: Literal["same_answers"] = "same_answers"
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        if batch.kind is not Preference:
+        answers = batch.kind.columns_of(AnswerColumn)
+        if len(answers) < 2:
             return
         for number, example in zip(batch.numbers, batch.examples, strict=True):
-            if spoken(example["chosen"]) == spoken(example["rejected"]):
+            if len({spoken(own, example) for own in answers}) < len(answers):
                 yield Suspicion(number, "The chosen and the rejected answer are the same.")
 
 
-def spoken(turns: list[dict[str, str]]) -> list[tuple[str, str]]:
-    return [(turn["role"], turn["content"].strip()) for turn in turns]
+def spoken(answer: AnswerColumn, example: StoredExample) -> tuple[tuple[str, str], ...]:
+    return tuple((piece.part, piece.text.strip()) for piece in answer.pieces(example))

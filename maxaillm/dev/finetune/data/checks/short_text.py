@@ -11,7 +11,6 @@ from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.text_search import hits, lengths_of
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.formats import Text
 
 NOTHING = (
     r"(?i)^[^\pL\pN]*(?:n/?a|none|null|nan|nil|undefined|no ?(?:output|answer|response|text|data)"
@@ -38,9 +37,8 @@ class ShortText(Check):
     _lengths: list[npt.NDArray[np.int32]] = PrivateAttr(default_factory=list)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        among = batch.texts.is_learned if batch.kind is Text else batch.is_answer
-        self._lengths.append(lengths_of(batch)[among].astype(np.int32))
-        for row, _at, text in hits(batch, NOTHING, among):
+        self._lengths.append(lengths_of(batch)[batch.is_output].astype(np.int32))
+        for row, _at, text in hits(batch, NOTHING, batch.is_output):
             if len(self._found) < MOST_KEPT:
                 self._found.append((batch.numbers[row], text))
         yield from ()

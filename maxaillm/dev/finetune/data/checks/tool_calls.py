@@ -11,9 +11,9 @@ from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.text_search import hits
 from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
-from maxaillm.dev.finetune.data.formats import Conversation
-from maxaillm.dev.finetune.data.store.batch import StoredExample
+from maxaillm.dev.finetune.data.columns.turns import DialogueColumn
 
+Turns = list[dict[str, str]]
 CALL = re.compile(
     r"""["'](?:arguments|parameters|function)["']\s*:|<tool_call>|<functioncall>|<\|tool_call"""
 )
@@ -35,17 +35,18 @@ class ToolCalls(Check):
     _answered: int = PrivateAttr(0)
 
     def see(self, batch: Batch) -> Iterator[Suspicion]:
-        if batch.kind is not Conversation:
-            return
-        for place in might_call(batch):
-            number, example = batch.numbers[place], batch.examples[place]
-            code = problem_of(example)
-            if code is not None:
-                yield Suspicion(number, MESSAGES[code], code=code)
-            if is_call(example["messages"][-1]):
-                self._ends_with_call.append(number)
-            elif any(is_call(turn) for turn in example["messages"]):
-                self._answered += 1
+        for dialogue in batch.kind.columns_of(DialogueColumn):
+            for place in might_call(batch):
+                yield from self.look_at(batch.numbers[place], batch.examples[place][dialogue.name])
+
+    def look_at(self, number: int, turns: Turns) -> Iterator[Suspicion]:
+        code = problem_of(turns)
+        if code is not None:
+            yield Suspicion(number, MESSAGES[code], code=code)
+        if is_call(turns[-1]):
+            self._ends_with_call.append(number)
+        elif any(is_call(turn) for turn in turns):
+            self._answered += 1
 
     def conclude(self) -> Iterator[Suspicion]:
         if len(self._ends_with_call) * 10 <= self._answered:
@@ -78,8 +79,7 @@ def is_call(turn: dict[str, str]) -> bool:
     return called and NAME.search(content) is not None
 
 
-def problem_of(example: StoredExample) -> str | None:
-    turns = example["messages"]
+def problem_of(turns: Turns) -> str | None:
     for before, turn in pairwise(turns):
         if is_call(before) and turn["role"] == "user":
             return "unclosed_tool_calls"

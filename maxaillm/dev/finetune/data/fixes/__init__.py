@@ -9,21 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Self
+
+from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
-from maxaillm.dev.finetune.data.formats import Example
-from maxaillm.dev.finetune.data.store.batch import StoredExample
+from maxaillm.dev.finetune.data.columns import StoredExample
+from maxaillm.dev.finetune.data.examples import Example
 
-__all__ = ["Fix", "StoredExample", "Whole", "fixes"]
-
-
-class Whole(NamedTuple):
-    """What is known of a dataset before a fix begins."""
-
-    kind: type[Example]
-    flagged: Collection[int] = ()
-    """Numbers of the rows that the findings to be fixed name; empty where none are meant."""
+__all__ = ["Fix", "StoredExample", "fixes"]
 
 
 class Fix(Component, ABC):
@@ -38,13 +32,27 @@ class Fix(Component, ABC):
     looks_ahead: ClassVar[bool] = False
     """Whether it must see every row before it mends the first: that takes one more pass."""
 
+    _kind: type[Example] = PrivateAttr()
+
+    @property
+    def kind(self) -> type[Example]:
+        """What the rows are."""
+        return self._kind
+
+    def for_rows_of(self, kind: type[Example]) -> Self:
+        """A copy that is ready to see rows of this kind."""
+        copy = self.model_copy(deep=True)
+        copy._kind = kind
+        return copy
+
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         """Where it looks ahead: a row as it will come to `mend`, or as it stays, being locked."""
 
-    def begin(self, whole: Whole) -> None:
+    def begin(self, flagged: Collection[int] = ()) -> None:
         """Get ready: called once, behind what it has seen and before the first row to mend.
 
-        State lies in private attributes; a fix that was begun is not used again.
+        `flagged` are the numbers of the rows that the findings to be fixed name; empty where
+        none are meant. State lies in private attributes; a fix that was begun is not used again.
         """
 
     @abstractmethod

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from hashlib import blake2b
 from typing import ClassVar, Literal, Self
 
 import orjson
 from pydantic import Field, PrivateAttr, model_validator
 
-from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, Whole, fixes
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.fixes.shared.split_shares import (
     Cut,
     apportioned,
@@ -19,7 +21,6 @@ from maxaillm.dev.finetune.data.fixes.shared.split_shares import (
     groups_of_size,
 )
 from maxaillm.dev.finetune.data.rows.splits import Split
-from maxaillm.dev.finetune.data.store.batch import labels_of, pieces_of
 
 BETWEEN_WORDS = re.compile(r"\W+")
 HELD_OUT: tuple[Split, ...] = ("test", "validation")
@@ -108,7 +109,7 @@ class AssignSplits(Fix):
             if self._groups.get(number) != "test":
                 self._groups[number] = split
 
-    def begin(self, whole: Whole) -> None:
+    def begin(self, flagged: Collection[int] = ()) -> None:
         if self._barred:
             self.forget_barred()
         sizes = {
@@ -186,21 +187,21 @@ class AssignSplits(Fix):
 
     def stratum_of(self, example: StoredExample) -> str:
         """Its class, of several the first; tags of words are no classes of a row."""
-        labels = labels_of(example) if self.by == "label" and "tags" not in example else []
+        labels = self.kind.classes_of(example) if self.by == "label" else []
         return labels[0] if labels else ""
 
     def hash_of(self, example: StoredExample) -> int:
         """A number from the seed and the row, or its source: rows that come or go don't matter."""
         if self.by == "source":
-            content = source_of(example).encode()
+            content = source_of(self.kind, example).encode()
         else:
             content = orjson.dumps({**example, "split": None}, option=orjson.OPT_SORT_KEYS)
         digest = blake2b(content, digest_size=8, key=b"%d" % self.seed).digest()
         return int.from_bytes(digest)
 
 
-def source_of(example: StoredExample) -> str:
+def source_of(kind: type[Example], example: StoredExample) -> str:
     """What a row is made from: the first question, else the first text; only its words count."""
-    questions = (piece.text for piece in pieces_of(example) if piece.part == "user")
-    text = next(questions, None) or next(pieces_of(example)).text
+    pieces = list(kind.pieces_of(example))
+    text = next((piece for piece in pieces if piece.part == "user"), pieces[0]).text
     return BETWEEN_WORDS.sub(" ", text.casefold()).strip() or text

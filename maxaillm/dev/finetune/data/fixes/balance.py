@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
-from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, Whole, fixes
+from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.fixes.shared.sampling import Draw
-from maxaillm.dev.finetune.data.store.batch import labels_of
 
 
 @fixes.register
@@ -54,7 +54,7 @@ class Balance(Fix):
         if label is not None and not is_locked:
             self._rows[label] += 1
 
-    def begin(self, whole: Whole) -> None:
+    def begin(self, flagged: Collection[int] = ()) -> None:
         limit = max(round(min(self._rows.values(), default=0) * self.factor), self.at_least)
         self._draws = {
             label: Draw(limit, rows, f"{self.seed} {label}") for label, rows in self._rows.items()
@@ -68,5 +68,5 @@ class Balance(Fix):
         """Its class, where it has just one and is among those to be balanced."""
         if self.only_train and example.get("split", "train") != "train":
             return None
-        labels = labels_of(example) if "tags" not in example else []
+        labels = self.kind.classes_of(example)
         return labels[0] if len(labels) == 1 else None

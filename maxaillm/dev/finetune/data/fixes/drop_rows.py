@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar, Literal
 
 from pydantic import PrivateAttr
 
-from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, Whole, fixes
+from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 
 
 @fixes.register
@@ -20,8 +21,8 @@ class DropRows(Fix):
     name: Literal["drop_rows"] = "drop_rows"
     _flagged: frozenset[int] = PrivateAttr(frozenset())
 
-    def begin(self, whole: Whole) -> None:
-        self._flagged = frozenset(whole.flagged)
+    def begin(self, flagged: Collection[int] = ()) -> None:
+        self._flagged = frozenset(flagged)
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
         return None if number in self._flagged else example

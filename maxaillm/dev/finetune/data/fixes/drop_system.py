@@ -18,4 +18,4 @@ class DropSystem(Fix):
     name: Literal["drop_system"] = "drop_system"
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_system(example, "") if has_system(example) else example
+        return with_system(self.kind, example, "") if has_system(self.kind, example) else example

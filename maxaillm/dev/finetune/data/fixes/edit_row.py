@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
-from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, Whole, fixes
+from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.store.batch import stored
 from maxaillm.dev.finetune.data.store.changes import problem_of_stored
 from maxaillm.dev.finetune.errors import DataError
@@ -46,15 +47,15 @@ class EditRow(Fix):
             raise ValueError("This is JSON, but no object: write {…}.")
         return value
 
-    def begin(self, whole: Whole) -> None:
+    def begin(self, flagged: Collection[int] = ()) -> None:
         """Raises DataError where the new row is none that the dataset can hold."""
         try:
-            example = stored(whole.kind.model_validate(json.loads(self.example)))
+            example = stored(self.kind.model_validate(json.loads(self.example)))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise DataError(f"Row {self.number}, {where}: {first['msg']}.", HINT) from error
-        problem = problem_of_stored(whole.kind, example)
+        problem = problem_of_stored(self.kind, example)
         if problem is not None:
             message = f"Row {self.number}: {problem.message}"
             raise DataError(message, problem.fix, code=problem.code)

@@ -29,4 +29,5 @@ class FilterRows(Fix):
     )
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return example if self.query.matches(example) == (self.action == "keep") else None
+        is_meant = self.query.matches(self.kind, example)
+        return example if is_meant == (self.action == "keep") else None

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field
 
 from maxaillm.dev.finetune.data.analysis.personal_data import HINTS, Found, replaced
+from maxaillm.dev.finetune.data.columns import Piece
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
-from maxaillm.dev.finetune.data.store.batch import Piece
 from maxaillm.dev.finetune.data.store.changes import with_texts
 
 HINT = re.compile(HINTS)
@@ -37,7 +37,7 @@ class MaskPersonalData(Fix):
     )
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_texts(example, self.masked)
+        return with_texts(self.kind, example, self.masked)
 
     def masked(self, piece: Piece) -> str:
         text = piece.text

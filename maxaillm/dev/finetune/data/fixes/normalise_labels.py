@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from typing import ClassVar, Literal
 
 from pydantic import PrivateAttr
 
-from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, Whole, fixes
-from maxaillm.dev.finetune.data.store.batch import labels_of
+from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.store.changes import with_labels
 
 
@@ -29,16 +29,16 @@ class NormaliseLabels(Fix):
 
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         if is_locked:
-            self._locked.update(labels_of(example))
+            self._locked.update(self.kind.labels_of(example))
         else:
-            self._rows.update(map(tidied, labels_of(example)))
+            self._rows.update(map(tidied, self.kind.labels_of(example)))
 
-    def begin(self, whole: Whole) -> None:
+    def begin(self, flagged: Collection[int] = ()) -> None:
         """What can't be changed any more decides; else training and test would differ."""
         self._spellings = most_frequent(self._rows) | most_frequent(self._locked)
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_labels(example, self.spelling)
+        return with_labels(self.kind, example, self.spelling)
 
     def spelling(self, label: str) -> str:
         return self._spellings[folded(label)]

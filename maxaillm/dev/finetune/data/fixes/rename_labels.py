@@ -34,4 +34,4 @@ class RenameLabels(Fix):
         return names
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_labels(example, lambda label: self.names.get(label, label))
+        return with_labels(self.kind, example, lambda label: self.names.get(label, label))

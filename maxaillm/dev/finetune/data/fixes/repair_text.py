@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from maxaillm.dev.finetune.data.columns import Piece
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
-from maxaillm.dev.finetune.data.store.batch import Piece
 from maxaillm.dev.finetune.data.store.changes import with_texts
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class RepairText(Fix):
     name: Literal["repair_text"] = "repair_text"
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_texts(example, repaired)
+        return with_texts(self.kind, example, repaired)
 
 
 def repaired(piece: Piece) -> str:

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from maxaillm.dev.finetune.data.columns import Piece
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.readers.records import RECORD_CHARS
-from maxaillm.dev.finetune.data.store.batch import Piece
 from maxaillm.dev.finetune.data.store.changes import with_texts
 from maxaillm.dev.finetune.errors import DataError
 
@@ -46,7 +46,7 @@ class ReplaceText(Fix):
         return re.compile(re.escape(self.find), re.IGNORECASE if self.ignore_case else 0)
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_texts(example, self.replaced)
+        return with_texts(self.kind, example, self.replaced)
 
     def replaced(self, piece: Piece) -> str:
         if self.only_learned and not piece.is_learned:

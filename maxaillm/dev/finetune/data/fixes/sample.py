@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, Whole, fixes
+from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.fixes.shared.sampling import Draw
 
 
@@ -44,7 +45,7 @@ class Sample(Fix):
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         self._seen += not is_locked
 
-    def begin(self, whole: Whole) -> None:
+    def begin(self, flagged: Collection[int] = ()) -> None:
         wanted = self.rows if self.rows is not None else round((self.share or 0) * self._seen)
         self._draw = Draw(wanted, self._seen, self.seed)
 

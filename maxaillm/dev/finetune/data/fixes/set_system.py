@@ -32,6 +32,6 @@ class SetSystem(Fix):
     )
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        if self.only_missing and has_system(example):
+        if self.only_missing and has_system(self.kind, example):
             return example
-        return with_system(example, self.prompt)
+        return with_system(self.kind, example, self.prompt)

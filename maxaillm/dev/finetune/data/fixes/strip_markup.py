@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.data.analysis.code_text import CODE, looks_like_code, speaks_of_markup
+from maxaillm.dev.finetune.data.columns import Piece
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
-from maxaillm.dev.finetune.data.store.batch import Piece, pieces_of
 from maxaillm.dev.finetune.data.store.changes import with_texts
 
 TAG = re.compile(r"<!--|-->|<(/?)([a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.IGNORECASE)
@@ -60,10 +60,10 @@ class StripMarkup(Fix):
     )
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        after = with_texts(example, self.plain)
+        after = with_texts(self.kind, example, self.plain)
         if after is example or not self.leave_code:
             return after
-        is_about = any(speaks_of_markup(piece.text) for piece in pieces_of(example))
+        is_about = any(speaks_of_markup(piece.text) for piece in self.kind.pieces_of(example))
         return example if is_about else after
 
     def plain(self, piece: Piece) -> str:

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from maxaillm.dev.finetune.data.columns import Piece
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
-from maxaillm.dev.finetune.data.store.batch import Piece
 from maxaillm.dev.finetune.data.store.changes import with_texts
 
 ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff]")
@@ -37,7 +37,7 @@ class Trim(Fix):
     )
 
     def mend(self, number: int, example: StoredExample) -> StoredExample | None:
-        return with_texts(example, self.trimmed)
+        return with_texts(self.kind, example, self.trimmed)
 
     def trimmed(self, piece: Piece) -> str:
         text = piece.text

@@ -10,47 +10,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.rows.column_templates import columns_in
-from maxaillm.dev.finetune.data.rows.labelled_texts import MAX_NUMBER
-from maxaillm.dev.finetune.data.rows.splits import Split
-from maxaillm.dev.finetune.data.rows.values import Role, Row, RowProblem, Turn
+from maxaillm.dev.finetune.data.rows.values import Row, RowProblem, Turn
 
 __all__ = [
-    "Conversation",
     "DataFormat",
-    "Example",
     "Fields",
-    "Judged",
-    "Labelled",
-    "Message",
-    "MultiLabelled",
-    "Preference",
-    "Role",
-    "Row",
-    "RowProblem",
-    "Scored",
-    "Tagged",
-    "Text",
     "formats",
     "messages_of",
     "recognise",
     "stored_format",
     "talk_of",
     "text_column",
-    "texts_of",
 ]
 
-
-class Message(BaseModel):
-    """One turn of a conversation. `weight` 0 keeps an assistant's turn out of the loss."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    role: Role
-    content: str
-    weight: float | None = None
+Fields = StoredExample
 
 
 def messages_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
@@ -67,100 +45,6 @@ def messages_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 def talk_of(turns: Sequence[Turn]) -> Fields:
     """`turns` as the fields of a conversation."""
     return {"messages": messages_of(turns)}
-
-
-class Part(BaseModel):
-    """What all examples have: the part of the dataset that the file put them in, if any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    split: Split | None = None
-
-
-class Conversation(Part):
-    """Turns that end with an assistant's; what it says is what is learned."""
-
-    messages: list[Message]
-
-
-class Text(Part):
-    """A document; every token is learned."""
-
-    text: str
-
-
-class Labelled(Part):
-    """A text and its class; `pair` is the second text where two are judged together."""
-
-    text: str
-    label: str
-    pair: str | None = None
-
-
-class MultiLabelled(Part):
-    """A text and its classes: several at once, or none."""
-
-    text: str
-    labels: list[str]
-    pair: str | None = None
-
-
-class Scored(Part):
-    """A text and the number that it is worth; `pair` as in `Labelled`."""
-
-    text: str
-    score: float = Field(gt=-MAX_NUMBER, lt=MAX_NUMBER)
-    pair: str | None = None
-
-
-class Tagged(Part):
-    """The words of a text, a tag each: IOB2 (B-PER, I-PER, O) or plain (NOUN, VERB)."""
-
-    tokens: list[str]
-    tags: list[str]
-
-
-class Preference(Part):
-    """A prompt, and two ways that it may go on, of which one is the better."""
-
-    messages: list[Message]
-    chosen: list[Message]
-    rejected: list[Message]
-
-
-class Judged(Part):
-    """A prompt and a way that it goes on, which is as it should be or not."""
-
-    messages: list[Message]
-    completion: list[Message]
-    desirable: bool
-
-
-Example = Conversation | Text | Labelled | MultiLabelled | Scored | Tagged | Preference | Judged
-"""What every format turns its rows into."""
-
-Fields = dict[str, Any]
-"""An example's fields without those that are None, which is how it is stored: one of the formats
-that give a class reads its stored rows back (`stored_format`)."""
-
-
-def texts_of(example: Example) -> list[str]:
-    """Every text that a model reads of `example`; of two answers, each with the prompt."""
-    match example:
-        case Conversation(messages=turns):
-            return spoken(turns)
-        case Preference(messages=prompt, chosen=chosen, rejected=rejected):
-            return spoken([*prompt, *chosen, *prompt, *rejected])
-        case Judged(messages=prompt, completion=completion):
-            return spoken([*prompt, *completion])
-        case Tagged(tokens=tokens):
-            return [" ".join(tokens)]
-        case Text(text=text):
-            return [text]
-    return [example.text] if example.pair is None else [example.text, example.pair]
-
-
-def spoken(turns: Sequence[Message]) -> list[str]:
-    return [f"{turn.role}\n{turn.content}" for turn in turns]
 
 
 def text_column(default: str | None, *, title: str, description: str) -> Any:
@@ -262,7 +146,7 @@ def stored_format(sample: Sequence[Row]) -> DataFormat | None:
     return None
 
 
-def is_stored(row: Row, example_class: type[BaseModel]) -> bool:
+def is_stored(row: Row, example_class: type[Example]) -> bool:
     try:
         example_class.model_validate(row, strict=True)
     except ValidationError:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
     ends_with_question,
@@ -39,7 +33,7 @@ ANSWERS = (
 
 
 @formats.register
-class ChatPair(DataFormat):
+class ChatPairFormat(DataFormat):
     """A chat that waits for an answer, and the answer in a column of its own."""
 
     label: ClassVar[str] = "Chat and answer"

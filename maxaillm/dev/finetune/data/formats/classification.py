@@ -7,14 +7,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    Labelled,
-    formats,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import (
     are_labels,
     find_texts,
@@ -36,19 +31,19 @@ GRADES = ("score", "rating", "stars")
 
 
 @formats.register
-class Classification(DataFormat):
+class ClassificationFormat(DataFormat):
     """A text, or a pair of texts, and the class it belongs to."""
 
     label: ClassVar[str] = "Classification"
     summary: ClassVar[str] = "text (or two that are compared) and label in each row."
-    gives: ClassVar[type[Example]] = Labelled
+    gives: ClassVar[type[Example]] = Classification
     is_usual: ClassVar[bool] = True
 
     name: Literal["classification"] = "classification"
     text: str = text_column("text", title="Text", description="What is to be classified.")
     target: str = Field("label", title="Label", description="The class: a word or a number.")
     pair: str | None = text_column(
-        None, title="Second text", description="Where two texts are judged together."
+        None, title="Second text", description="Where two texts are compared."
     )
 
     @classmethod

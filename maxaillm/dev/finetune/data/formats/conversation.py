@@ -7,15 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -34,7 +28,7 @@ NAMES = ("conversations", "conversation")
 
 
 @formats.register
-class Exchanges(DataFormat):
+class ExchangesFormat(DataFormat):
     """Each row is a conversation: a list of what was said and what was answered."""
 
     label: ClassVar[str] = "Conversation"

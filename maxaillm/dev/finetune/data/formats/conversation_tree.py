@@ -7,15 +7,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -62,7 +56,7 @@ class ChainedRow(dict[str, Any]):
 
 
 @formats.register
-class ConversationTree(DataFormat):
+class ConversationTreeFormat(DataFormat):
     """Questions and answers that follow each other. Each row learns its own answer, given all
     that was said before it: where a chat branches, no answer is learned twice."""
 
@@ -139,7 +133,7 @@ def earlier_of(row: Row) -> list[Exchange] | RowProblem:
 class Chain:
     """The rows that were read so far, as far as they fit into memory."""
 
-    def __init__(self, tree: ConversationTree) -> None:
+    def __init__(self, tree: ConversationTreeFormat) -> None:
         self.tree = tree
         self.exchanges: dict[str, Exchange | None] = {}
         self.chars = 0

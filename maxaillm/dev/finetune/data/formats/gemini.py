@@ -8,14 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
 from maxaillm.dev.finetune.data.rows.messages import TurnError
 from maxaillm.dev.finetune.data.rows.values import (
     Role,
@@ -37,7 +32,7 @@ CALL, RESULT = ("functionCall", "function_call"), ("functionResponse", "function
 
 
 @formats.register
-class Gemini(DataFormat):
+class GeminiFormat(DataFormat):
     """Each row is a conversation: contents with role and parts."""
 
     label: ClassVar[str] = "Gemini"

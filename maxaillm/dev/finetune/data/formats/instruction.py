@@ -7,15 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -33,7 +27,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 
 
 @formats.register
-class Instruction(DataFormat):
+class InstructionFormat(DataFormat):
     """What to do, what to do it with, and the answer."""
 
     label: ClassVar[str] = "Instruction"

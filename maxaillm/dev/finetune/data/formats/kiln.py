@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -28,7 +22,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 
 
 @formats.register
-class Kiln(DataFormat):
+class KilnFormat(DataFormat):
     """A task and its answer, with the thinking before it where there is some."""
 
     label: ClassVar[str] = "Answer with reasoning"

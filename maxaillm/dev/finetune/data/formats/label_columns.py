@@ -7,14 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    MultiLabelled,
-    formats,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import find_texts, texts_in, texts_problem
 from maxaillm.dev.finetune.data.rows.values import (
     METADATA,
@@ -29,12 +24,12 @@ NO_CLASSES = METADATA | {"label", "labels", "target", "score", "class"}
 
 
 @formats.register
-class LabelColumns(DataFormat):
+class LabelColumnsFormat(DataFormat):
     """A text, or a pair of texts, and a column for each class."""
 
     label: ClassVar[str] = "A column for each label"
     summary: ClassVar[str] = "text and, for each class, a column of 0 and 1."
-    gives: ClassVar[type[Example]] = MultiLabelled
+    gives: ClassVar[type[Example]] = MultiLabelClassification
 
     name: Literal["label_columns"] = "label_columns"
     text: str = text_column("text", title="Text", description="What is to be classified.")
@@ -46,7 +41,7 @@ class LabelColumns(DataFormat):
         min_length=1,
     )
     pair: str | None = text_column(
-        None, title="Second text", description="Where two texts are judged together."
+        None, title="Second text", description="Where two texts are compared."
     )
 
     @classmethod

@@ -7,14 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
 from maxaillm.dev.finetune.data.rows.messages import TurnError, ends_with_question, turns_of
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -31,7 +26,7 @@ NAMES = ("messages", "conversations", "conversation", "texts", "dialogue", "chat
 
 
 @formats.register
-class Messages(DataFormat):
+class MessagesFormat(DataFormat):
     """Each row is a conversation: a list of messages with role and content."""
 
     label: ClassVar[str] = "Chat messages"

@@ -7,14 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    MultiLabelled,
-    formats,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import find_texts, texts_in, texts_problem
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -30,12 +25,12 @@ NAMES = ("labels", "label", "categories", "topics", "genres", "emotions")
 
 
 @formats.register
-class MultiLabel(DataFormat):
+class MultiLabelFormat(DataFormat):
     """A text, or a pair of texts, and the classes it belongs to: several, one or none."""
 
     label: ClassVar[str] = "Several labels"
     summary: ClassVar[str] = "text and labels, a list that may be empty, in each row."
-    gives: ClassVar[type[Example]] = MultiLabelled
+    gives: ClassVar[type[Example]] = MultiLabelClassification
     is_usual: ClassVar[bool] = True
 
     name: Literal["multi_label"] = "multi_label"
@@ -44,7 +39,7 @@ class MultiLabel(DataFormat):
         "labels", title="Labels", description="A list of words or whole numbers; may be empty."
     )
     pair: str | None = text_column(
-        None, title="Second text", description="Where two texts are judged together."
+        None, title="Second text", description="Where two texts are compared."
     )
 
     @classmethod

@@ -8,15 +8,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -46,7 +40,7 @@ class Choice(NamedTuple):
 
 
 @formats.register
-class MultipleChoice(DataFormat):
+class MultipleChoiceFormat(DataFormat):
     """A question with what may be chosen; the answer is learned as letter and text."""
 
     label: ClassVar[str] = "Multiple choice"

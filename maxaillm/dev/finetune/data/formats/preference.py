@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, NamedTuple, Self
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    Preference,
-    formats,
-    messages_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
     prompt_in,
@@ -54,7 +48,7 @@ class Ways(NamedTuple):
 
 
 @formats.register
-class Preferences(DataFormat):
+class PreferenceFormat(DataFormat):
     """A prompt and two answers, of which one is preferred."""
 
     label: ClassVar[str] = "Preferences"

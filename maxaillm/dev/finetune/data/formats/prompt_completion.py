@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels, are_numbers
 from maxaillm.dev.finetune.data.rows.messages import is_turn
 from maxaillm.dev.finetune.data.rows.values import (
@@ -57,7 +51,7 @@ LABELS = {"target", "label"}
 
 
 @formats.register
-class PromptCompletion(DataFormat):
+class PromptCompletionFormat(DataFormat):
     """What the model is given and what it is to say."""
 
     label: ClassVar[str] = "Prompt and completion"
@@ -118,8 +112,8 @@ def is_pair(sample: Sequence[Row], prompt: str | None, completion: str | None) -
     if prompt is None or completion is None:
         return False
     if prompt.strip().lower() == "text" and completion.strip().lower() in LABELS:
-        is_judged = are_labels(sample, completion) or are_numbers(sample, completion)
-        return not is_judged and not is_mostly(sample, lambda row: is_list(row.get(completion)))
+        is_labelled = are_labels(sample, completion) or are_numbers(sample, completion)
+        return not is_labelled and not is_mostly(sample, lambda row: is_list(row.get(completion)))
     return not is_mostly(sample, lambda row: is_chat(row.get(prompt)))
 
 

@@ -7,15 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    Preference,
-    formats,
-    messages_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.preference import Preference
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import number_of
 from maxaillm.dev.finetune.data.rows.messages import TurnError, prompt_in, refuse_broken
 from maxaillm.dev.finetune.data.rows.values import (
@@ -34,7 +28,7 @@ PROMPTS = ("prompt", "instruction", "question", "query")
 
 
 @formats.register
-class RankedAnswers(DataFormat):
+class RankedAnswersFormat(DataFormat):
     """Several answers in order; the best one is preferred to the worst one."""
 
     label: ClassVar[str] = "Ranked answers"

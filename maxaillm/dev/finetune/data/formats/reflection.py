@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -30,7 +24,7 @@ COLUMNS = {"instruction", "output", "reflection", "corrected"}
 
 
 @formats.register
-class Reflection(DataFormat):
+class ReflectionFormat(DataFormat):
     """A first answer, a look at what is wrong with it, and the final answer: all three learned."""
 
     label: ClassVar[str] = "Reflection"

@@ -7,14 +7,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    Scored,
-    formats,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.regression import Regression
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import (
     are_numbers,
     find_texts,
@@ -31,19 +26,19 @@ LABELS = ("label", "target")
 
 
 @formats.register
-class Regression(DataFormat):
+class RegressionFormat(DataFormat):
     """A text, or a pair of texts, and the number it is worth."""
 
     label: ClassVar[str] = "Regression"
     summary: ClassVar[str] = "text (or two that are compared) and score, a number, in each row."
-    gives: ClassVar[type[Example]] = Scored
+    gives: ClassVar[type[Example]] = Regression
     is_usual: ClassVar[bool] = True
 
     name: Literal["regression"] = "regression"
     text: str = text_column("text", title="Text", description="What the number is about.")
     score: str = Field("score", title="Number", description="What the model is to estimate.")
     pair: str | None = text_column(
-        None, title="Second text", description="Where two texts are judged together."
+        None, title="Second text", description="Where two texts are compared."
     )
 
     @classmethod

@@ -8,14 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -30,7 +25,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 
 
 @formats.register
-class Segments(DataFormat):
+class SegmentsFormat(DataFormat):
     """A text in segments. What is only read is the user's turn, what is learned the assistant's:
     the same is learned from the same, between the marks of the model's own template."""
 

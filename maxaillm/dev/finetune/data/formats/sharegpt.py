@@ -7,15 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
 from maxaillm.dev.finetune.data.rows.messages import TurnError, turns_of
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -32,7 +26,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 
 
 @formats.register
-class ShareGPT(DataFormat):
+class ShareGPTFormat(DataFormat):
     """Each row is a conversation: a list of who speaks and what is said."""
 
     label: ClassVar[str] = "ShareGPT"

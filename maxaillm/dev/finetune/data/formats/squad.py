@@ -7,14 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
 from maxaillm.dev.finetune.data.rows.answer_spans import first_answer, turns_about
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -29,7 +24,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 
 
 @formats.register
-class Squad(DataFormat):
+class SquadFormat(DataFormat):
     """Articles with questions; every question is a row, and its first answer is learned."""
 
     label: ClassVar[str] = "SQuAD"

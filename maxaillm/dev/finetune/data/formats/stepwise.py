@@ -1,4 +1,4 @@
-"""Stepwise judgements (PRM): a prompt, the steps of an answer, and whether each is right."""
+"""Stepwise supervision (PRM): a prompt, the steps of an answer, and whether each is right."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    Judged,
-    formats,
-    messages_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import flag_of
 from maxaillm.dev.finetune.data.rows.messages import TurnError, prompt_in, refuse_broken
 from maxaillm.dev.finetune.data.rows.values import (
@@ -35,12 +29,12 @@ PROMPTS = ("prompt", "question", "problem")
 
 
 @formats.register
-class Stepwise(DataFormat):
+class StepwiseFormat(DataFormat):
     """An answer in steps. It is good where every step is right, else it is a bad one."""
 
-    label: ClassVar[str] = "Judged steps"
+    label: ClassVar[str] = "Stepwise supervision"
     summary: ClassVar[str] = "prompt, completions (the steps) and labels, true or false for each."
-    gives: ClassVar[type[Example]] = Judged
+    gives: ClassVar[type[Example]] = UnpairedPreference
 
     name: Literal["stepwise"] = "stepwise"
     prompt: str = text_column("prompt", title="Prompt", description="A text or a list of messages.")

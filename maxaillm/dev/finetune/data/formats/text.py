@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal, Self
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    Text,
-    formats,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.text import Text
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
 from maxaillm.dev.finetune.data.rows.values import (
     METADATA,
     Row,
@@ -27,7 +22,7 @@ LABELS = {"label", "labels", "target", "class"}
 
 
 @formats.register
-class PlainText(DataFormat):
+class TextFormat(DataFormat):
     """A document a row; all of it is learned."""
 
     label: ClassVar[str] = "Text"
@@ -44,8 +39,8 @@ class PlainText(DataFormat):
         texts = text_columns(sample)
         column = texts.get("text") or texts.get("content")
         others = {name for name in texts if texts[name] != column}
-        is_judged = any(name.strip().lower() in LABELS for name in all_columns(sample))
-        return None if column is None or is_judged or others - METADATA else cls(text=column)
+        is_labelled = any(name.strip().lower() in LABELS for name in all_columns(sample))
+        return None if column is None or is_labelled or others - METADATA else cls(text=column)
 
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self:

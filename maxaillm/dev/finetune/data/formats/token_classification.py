@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import DataFormat, Example, Fields, Tagged, formats
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -24,12 +26,12 @@ TAGS = ("tags", "ner_tags", "pos_tags", "chunk_tags", "labels", "ner", "pos")
 
 
 @formats.register
-class TokenClassification(DataFormat):
+class TokenClassificationFormat(DataFormat):
     """A text cut into words, and the tag of each word."""
 
-    label: ClassVar[str] = "Tagged words"
+    label: ClassVar[str] = "Token classification"
     summary: ClassVar[str] = "tokens and tags: two lists of the same length in each row."
-    gives: ClassVar[type[Example]] = Tagged
+    gives: ClassVar[type[Example]] = TokenLabels
     is_usual: ClassVar[bool] = True
 
     name: Literal["token_classification"] = "token_classification"

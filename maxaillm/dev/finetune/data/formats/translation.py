@@ -7,14 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    Conversation,
-    DataFormat,
-    Example,
-    Fields,
-    formats,
-    talk_of,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -28,7 +23,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 
 
 @formats.register
-class Translation(DataFormat):
+class TranslationFormat(DataFormat):
     """The same text in two languages; the first is translated into the second."""
 
     label: ClassVar[str] = "Translation"

@@ -1,4 +1,4 @@
-"""Judged answers: a prompt, an answer, and whether it is as it should be; KTO learns from them."""
+"""Unpaired preferences: a prompt, an answer, and whether it is good; KTO learns from them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
-from maxaillm.dev.finetune.data.formats import (
-    DataFormat,
-    Example,
-    Fields,
-    Judged,
-    formats,
-    messages_of,
-    text_column,
-)
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import flag_of
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
@@ -57,12 +51,12 @@ class Parts(NamedTuple):
 
 
 @formats.register
-class UnpairedPreference(DataFormat):
+class UnpairedPreferenceFormat(DataFormat):
     """An answer that is desirable, or one that is not."""
 
-    label: ClassVar[str] = "Judged answers"
+    label: ClassVar[str] = "Unpaired preferences"
     summary: ClassVar[str] = "prompt, completion and label, true or false, in each row."
-    gives: ClassVar[type[Example]] = Judged
+    gives: ClassVar[type[Example]] = UnpairedPreference
 
     name: Literal["unpaired_preference"] = "unpaired_preference"
     completion: str = text_column(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from maxaillm.dev.finetune.data.formats import DataFormat, Example, stored_format
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.formats import DataFormat, stored_format
 from maxaillm.dev.finetune.data.readers import BadRecord, Record, open_records
 from maxaillm.dev.finetune.data.reading.recognition import format_of, sample_of
 from maxaillm.dev.finetune.data.rows.splits import Split, SplitColumn, split_of

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from itertools import islice
 
 from maxaillm.dev.finetune.data.formats import DataFormat, recognise
-from maxaillm.dev.finetune.data.formats.classification import Classification
-from maxaillm.dev.finetune.data.formats.prompt_completion import PromptCompletion
-from maxaillm.dev.finetune.data.formats.text import PlainText
-from maxaillm.dev.finetune.data.formats.token_classification import TokenClassification, tag_columns
+from maxaillm.dev.finetune.data.formats.classification import ClassificationFormat
+from maxaillm.dev.finetune.data.formats.prompt_completion import PromptCompletionFormat
+from maxaillm.dev.finetune.data.formats.text import TextFormat
+from maxaillm.dev.finetune.data.formats.token_classification import (
+    TokenClassificationFormat,
+    tag_columns,
+)
 from maxaillm.dev.finetune.data.readers import Record, Records
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unanswered, refuse_unsupported
 from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels
@@ -94,7 +97,7 @@ def best_guess(sample: Sequence[Row]) -> DataFormat | None:
     """What the values look like: tagged words, labels beside texts, pairs of texts, texts."""
     tags = tag_columns(sample)
     if tags and "tokens" in all_columns(sample):
-        return TokenClassification(tokens="tokens", tags=tags[0])
+        return TokenClassificationFormat(tokens="tokens", tags=tags[0])
     texts = [
         name
         for key, name in text_columns(sample).items()
@@ -105,10 +108,10 @@ def best_guess(sample: Sequence[Row]) -> DataFormat | None:
     longest = max(texts, key=lambda name: text_length(sample, name))
     labels = [name for name in texts if name != longest and has_few_values(sample, name)]
     if labels:
-        return Classification(text=longest, target=labels[0])
+        return ClassificationFormat(text=longest, target=labels[0])
     if len(texts) > 1:
-        return PromptCompletion(prompt=texts[0], completion=texts[1])
-    return PlainText(text=longest)
+        return PromptCompletionFormat(prompt=texts[0], completion=texts[1])
+    return TextFormat(text=longest)
 
 
 def is_filled(sample: Sequence[Row], name: str) -> bool:

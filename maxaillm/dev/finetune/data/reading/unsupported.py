@@ -39,9 +39,9 @@ def is_tokenised(columns: Columns) -> bool:
 def is_bare_pair(columns: Columns) -> bool:
     """Two sentences that nothing is said about."""
     pairs = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"))
-    judgements = ("label", "target", "class", "score", "similarity", "rating", "category")
-    is_judged = any(name.endswith(judgements) or name == "labels" for name in columns)
-    return any(has(*pair)(columns) for pair in pairs) and not is_judged
+    labels = ("label", "target", "class", "score", "similarity", "rating", "category")
+    is_labelled = any(name.endswith(labels) or name == "labels" for name in columns)
+    return any(has(*pair)(columns) for pair in pairs) and not is_labelled
 
 
 def is_for_vectors(columns: Columns) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maxaillm.dev.finetune.data.analysis.findings import Finding, Report, ReportError, shown
 from maxaillm.dev.finetune.data.formats import DataFormat
-from maxaillm.dev.finetune.data.formats.text import PlainText
+from maxaillm.dev.finetune.data.formats.text import TextFormat
 from maxaillm.dev.finetune.data.readers import BadRecord, Record, Records, open_records
 from maxaillm.dev.finetune.data.reading.inspection import Inspection
 from maxaillm.dev.finetune.data.reading.mixed_shapes import OtherShapes
@@ -22,7 +22,7 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.processes.pipeline import run_in_child
 
 SHOWN_ROWS = 20
-UNREAD = PlainText()
+UNREAD = TextFormat()
 """Stands for the format of a file whose records are all bad: it is never asked."""
 MAX_COLUMNS = 1_000
 

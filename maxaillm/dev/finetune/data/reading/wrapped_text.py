@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from maxaillm.dev.finetune.data.formats import Example, Text
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.data.readers import BadRecord, Record, open_records
 from maxaillm.dev.finetune.data.reading.examples import read_examples
 from maxaillm.dev.finetune.data.rows.splits import Split, split_of

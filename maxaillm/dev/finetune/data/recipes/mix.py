@@ -9,26 +9,15 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.fixes.shared.sampling import Draw
-from maxaillm.dev.finetune.data.formats import Example
 from maxaillm.dev.finetune.data.rows.splits import Split
-from maxaillm.dev.finetune.data.store.batch import Batch, StoredExample
+from maxaillm.dev.finetune.data.store.batch import Batch
 from maxaillm.dev.finetune.data.store.chunks import packed
 from maxaillm.dev.finetune.data.store.query import RowQuery
 from maxaillm.dev.finetune.data.store.store import RowStore, RowWriter
 from maxaillm.dev.finetune.errors import DataError
 
-KIND_WORDS = {
-    "Conversation": "conversations",
-    "Text": "documents",
-    "Labelled": "texts with a class",
-    "MultiLabelled": "texts with several classes",
-    "Scored": "texts with a score",
-    "Tagged": "words with tags",
-    "Preference": "pairs of answers",
-    "Judged": "judged answers",
-}
-"""What the rows of each class are, as a person would say."""
 MAX_TIMES = 100
 PILE_BYTES = 16 * 2**20
 MAX_PILES = 256
@@ -98,7 +87,7 @@ def one_kind(sources: Sequence[Source]) -> type[Example]:
     first = sources[0]
     for source in sources:
         if source.store.kind is not first.store.kind:
-            one, other = (KIND_WORDS[each.store.kind.__name__] for each in (first, source))
+            one, other = (each.store.kind.plural for each in (first, source))
             raise DataError(
                 f"“{first.name}” holds {one}, “{source.name}” holds {other}: they can't be joined.",
                 "Join datasets of one kind.",

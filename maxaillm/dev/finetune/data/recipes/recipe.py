@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from maxaillm.dev.finetune.components.problems import problems_of
-from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, Whole, fixes
+from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.store.batch import Batch, chars_of
 from maxaillm.dev.finetune.data.store.changes import problem_of_stored
 from maxaillm.dev.finetune.data.store.chunks import packed
@@ -150,10 +150,10 @@ class Work:
 
     def __post_init__(self) -> None:
         for prepared in self.recipe:
-            fix = prepared.model_copy(deep=True)
+            fix = prepared.for_rows_of(self.store.kind)
             if fix.looks_ahead:
                 self.show_rows(fix)
-            fix.begin(Whole(self.store.kind, self.free.flagged))
+            fix.begin(self.free.flagged)
             self.ready.append(fix)
 
     def show_rows(self, fix: Fix) -> None:

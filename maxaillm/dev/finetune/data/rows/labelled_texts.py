@@ -1,4 +1,4 @@
-"""Texts that are judged, alone or in pairs: which columns hold them, which labels and numbers."""
+"""Labelled texts, alone or in pairs: which columns hold them, which labels and numbers."""
 
 from __future__ import annotations
 

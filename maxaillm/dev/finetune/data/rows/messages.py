@@ -1,4 +1,4 @@
-"""Turns of a chat as files write them: {role, content}, {from, value}, typed parts, texts."""
+"""Messages of a chat, and how files write them: {role, content}, {from, value}, typed parts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from maxaillm.dev.finetune.data.rows.values import (
     ROLES,
@@ -28,6 +30,15 @@ SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
 """How Anthropic's preference data (HH-RLHF) marks who speaks in a conversation of one text."""
 
 MAX_WEIGHT = 1e9
+
+
+class Message(BaseModel):
+    """One turn of a conversation. `weight` 0 keeps an assistant's turn out of the loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    role: Role
+    content: str
+    weight: float | None = None
 
 
 class TurnError(ValueError):

@@ -6,8 +6,8 @@ from array import array
 from collections.abc import Callable
 from typing import NamedTuple
 
-from maxaillm.dev.finetune.data.formats import Example
-from maxaillm.dev.finetune.data.store.batch import Batch, StoredExample, weight_of
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
+from maxaillm.dev.finetune.data.store.batch import Batch, weight_of
 from maxaillm.dev.finetune.data.store.chunks import BATCH_CHARS, BATCH_ROWS
 
 

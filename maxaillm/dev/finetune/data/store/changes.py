@@ -6,72 +6,55 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from maxaillm.dev.finetune.data.formats import DataFormat, Example, formats
+from maxaillm.dev.finetune.data.columns import Piece, StoredExample
+from maxaillm.dev.finetune.data.columns.turns import TurnsColumn
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.formats import DataFormat, formats
 from maxaillm.dev.finetune.data.rows.values import RowProblem
-from maxaillm.dev.finetune.data.store.batch import Piece, StoredExample
-
-Turns = list[dict[str, Any]]
 
 
-def with_texts(example: StoredExample, change: Callable[[Piece], str]) -> StoredExample:
-    """`example` with each of its texts as `change` gives it, told as `row_batch.pieces_of` does.
+def with_texts(
+    kind: type[Example], example: StoredExample, change: Callable[[Piece], str]
+) -> StoredExample:
+    """`example` with each of its texts as `change` gives it, told as `kind.pieces_of` does.
 
     Words with a tag each are given one by one; one that would be left empty stays.
     """
-    changed: StoredExample = {}
-    is_chat = "chosen" not in example and "completion" not in example
-    for name, is_answer in WAYS:
-        if name in example:
-            changed[name] = [
-                changed_turn(
-                    turn, change, is_answer=is_answer or (is_chat and turn.get("weight") != 0)
-                )
-                for turn in example[name]
-            ]
-    if "tokens" in example:
-        words = (Piece(word, "text", is_learned=False) for word in example["tokens"])
-        changed["tokens"] = [change(word) or word.text for word in words]
-    is_document = "text" in example and example.keys() <= {"text", "split"}
-    for name in ("text", "pair"):
-        if name in example:
-            changed[name] = change(Piece(example[name], name, is_document))
-    return with_fields(example, changed)
+    columns = kind.text_columns()
+    own = (column for column in columns if column.name in example)
+    return with_fields(example, {column.name: column.changed(example, change) for column in own})
 
 
-WAYS = (("messages", False), ("chosen", True), ("rejected", True), ("completion", True))
-"""Lists of turns, and whether an assistant's turn there is learned in every kind of example."""
-
-
-def changed_turn(
-    turn: dict[str, Any], change: Callable[[Piece], str], *, is_answer: bool
-) -> dict[str, Any]:
-    is_learned = is_answer and turn["role"] == "assistant"
-    text = change(Piece(turn["content"], turn["role"], is_learned))
-    return turn if text == turn["content"] else turn | {"content": text}
-
-
-def with_labels(example: StoredExample, change: Callable[[str], str]) -> StoredExample:
+def with_labels(
+    kind: type[Example], example: StoredExample, change: Callable[[str], str]
+) -> StoredExample:
     """`example` with its classes, or the tags of its words, as `change` gives them."""
-    changed: StoredExample = {}
-    if "label" in example:
-        changed["label"] = change(example["label"])
-    if "labels" in example:
-        changed["labels"] = list(dict.fromkeys(map(change, example["labels"])))
-    if "tags" in example:
-        changed["tags"] = list(map(change, example["tags"]))
-    return with_fields(example, changed)
+    columns = kind.target_columns()
+    return with_fields(
+        example, {column.name: column.renamed(example, change) for column in columns}
+    )
 
 
-def with_system(example: StoredExample, prompt: str) -> StoredExample:
+def with_system(kind: type[Example], example: StoredExample, prompt: str) -> StoredExample:
     """A conversation that `prompt` opens instead of its system's turn; "" opens with none."""
-    turns: Turns = example.get("messages", [])
+    name = opening_of(kind)
+    if name is None:
+        return example
+    turns: list[dict[str, Any]] = example[name]
     rest = [turn for turn in turns if turn["role"] != "system"]
     opening = [{"role": "system", "content": prompt}] if prompt else []
-    return with_fields(example, {"messages": opening + rest}) if rest else example
+    return with_fields(example, {name: opening + rest}) if rest else example
 
 
-def has_system(example: StoredExample) -> bool:
-    return any(turn["role"] == "system" for turn in example.get("messages", ()))
+def has_system(kind: type[Example], example: StoredExample) -> bool:
+    name = opening_of(kind)
+    return name is not None and any(turn["role"] == "system" for turn in example[name])
+
+
+def opening_of(kind: type[Example]) -> str | None:
+    """The field with the turns that a conversation begins with; None where it is none."""
+    turns = kind.columns_of(TurnsColumn)
+    return turns[0].name if turns else None
 
 
 def with_fields(example: StoredExample, changed: StoredExample) -> StoredExample:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from maxaillm.dev.finetune.data.formats import Example
-from maxaillm.dev.finetune.data.store.batch import Batch, StoredExample, weight_of
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
+from maxaillm.dev.finetune.data.store.batch import Batch, weight_of
 
 BATCH_ROWS = 10_000
 BATCH_CHARS = 16 * 2**20

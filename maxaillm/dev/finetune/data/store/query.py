@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from maxaillm.dev.finetune.data.formats import Example, Message
+from maxaillm.dev.finetune.data.columns import (
+    PART_TITLES,
+    FoundTexts,
+    StoredExample,
+)
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.rows.splits import Split
-from maxaillm.dev.finetune.data.store.batch import StoredExample, labels_of, pieces_of
 from maxaillm.dev.finetune.data.store.schema import NUMBER
-from maxaillm.dev.finetune.data.store.text_columns import TextColumn, has_label, text_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,17 +40,7 @@ class RowQuery(BaseModel):
         None,
         title="Where",
         description="Look only at this part of a row: what it says and how long it is.",
-        json_schema_extra={
-            "labels": {
-                "": "Anywhere",
-                "system": "System prompt",
-                "user": "Prompt",
-                "assistant": "Answer",
-                "tool": "Answer of a tool",
-                "text": "Text",
-                "pair": "Second text",
-            }
-        },
+        json_schema_extra={"labels": {"": "Anywhere", **PART_TITLES}},
     )
     label: str | None = Field(
         None, title="Label", description="The row is of this class, or has this tag."
@@ -96,13 +89,13 @@ class RowQuery(BaseModel):
     def patterns(self) -> list[re.Pattern[str]]:
         return [any_case(word) for word in self.sought]
 
-    def matches(self, example: StoredExample) -> bool:
-        """Whether the row is meant: what `mask` says, of a single one."""
+    def matches(self, kind: type[Example], example: StoredExample) -> bool:
+        """Whether a row of a kind is meant: what `mask` says, of a single one."""
         if self.split and example.get("split", "train") != self.split:
             return False
-        if self.label is not None and self.label not in labels_of(example):
+        if self.label is not None and self.label not in kind.labels_of(example):
             return False
-        pieces = pieces_of(example)
+        pieces = kind.pieces_of(example)
         texts = [piece.text for piece in pieces if self.part in (None, piece.part)]
         if self.part and not texts:
             return False
@@ -116,26 +109,19 @@ class RowQuery(BaseModel):
 
     def columns(self, kind: type[Example]) -> list[str]:
         """The columns of stored rows that `mask` has to see; parts of a list by their path."""
-        named = []
-        for name, info in kind.model_fields.items():
-            if name in self.plain_columns:
-                named.append(name)
-            elif info.annotation == list[Message] and self.reads_texts:
-                named += [f"{name}.list.element.{part}" for part in ("content", "role")]
+        named = ["split"] if self.split else []
+        if self.label is not None:
+            named += [column.name for column in kind.target_columns()]
+        if self.reads_texts:
+            named += [path for column in kind.text_columns() for path in column.paths]
         return named or [NUMBER]
-
-    @property
-    def plain_columns(self) -> frozenset[str]:
-        texts = {"text", "pair", "tokens"} if self.reads_texts else set()
-        labels = {"label", "labels", "tags", "desirable"} if self.label is not None else set()
-        return frozenset(texts | labels | ({"split"} if self.split else set()))
 
     @property
     def reads_texts(self) -> bool:
         asked = (self.part, self.min_chars, self.max_chars)
         return bool(self.sought) or any(value is not None for value in asked)
 
-    def mask(self, table: pa.RecordBatch) -> NDArray[np.bool_]:
+    def mask(self, kind: type[Example], table: pa.RecordBatch) -> NDArray[np.bool_]:
         """For each row of a table with the columns asked for, whether it is meant."""
         import numpy as np
         import pyarrow.compute as pc
@@ -145,12 +131,15 @@ class RowQuery(BaseModel):
             splits = pc.fill_null(table["split"], "train")
             kept &= pc.equal(splits, self.split).to_numpy(zero_copy_only=False)
         if self.label is not None:
-            kept &= has_label(table, self.label)
+            targets = kind.target_columns()
+            labelled = [column.has_label(table, self.label) for column in targets]
+            kept &= np.logical_or.reduce([np.zeros(len(table), bool), *labelled])
         if self.reads_texts:
-            self.look_at_texts(list(text_columns(table, self.part)), kept)
+            found = (column.found(table, self.part) for column in kind.text_columns())
+            self.look_at_texts([texts for texts in found if texts is not None], kept)
         return kept
 
-    def look_at_texts(self, texts: list[TextColumn], kept: NDArray[np.bool_]) -> None:
+    def look_at_texts(self, texts: list[FoundTexts], kept: NDArray[np.bool_]) -> None:
         """Take from `kept` the rows whose texts are not those that are meant."""
         import numpy as np
 

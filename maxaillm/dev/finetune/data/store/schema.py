@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import BaseModel
 
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example, example_kinds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +17,6 @@ KIND = b"maxaillm.example"
 """The schema's own note of which class its rows are."""
 NUMBER = "number"
 """The column with the number of the record, from 1, that a row was made from."""
-KINDS: dict[str, type[Example]] = {kind.__name__: kind for kind in get_args(Example)}
 
 
 @cache
@@ -31,7 +30,7 @@ def schema_of(kind: type[Example]) -> pa.Schema:
 
 def kind_of(schema: pa.Schema) -> type[Example] | None:
     """The class of the rows; None where the file is none of ours."""
-    return KINDS.get((schema.metadata or {}).get(KIND, b"").decode())
+    return example_kinds.stored_as((schema.metadata or {}).get(KIND, b"").decode())
 
 
 def fields_of(model: type[BaseModel]) -> list[pa.Field]:

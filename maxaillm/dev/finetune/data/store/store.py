@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from maxaillm.dev.finetune.data.formats import Example
-from maxaillm.dev.finetune.data.store.batch import Batch, StoredExample
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
+from maxaillm.dev.finetune.data.store.batch import Batch
 from maxaillm.dev.finetune.data.store.query import RowQuery
 from maxaillm.dev.finetune.data.store.schema import NUMBER, kind_of, schema_of
 from maxaillm.dev.finetune.data.store.values import objects_of
@@ -149,7 +149,8 @@ class RowStore:
         def masks_of(share: range) -> list[NDArray[np.bool_]]:
             file = pq.ParquetFile(self.path)  # a reader serves one thread
             tables = (file.read_row_group(group, columns=columns) for group in share)
-            return [query.mask(batch) for table in tables for batch in table.to_batches()]
+            batches = (batch for table in tables for batch in table.to_batches())
+            return [query.mask(self.kind, batch) for batch in batches]
 
         threads = max(1, min(SEARCH_THREADS, groups // GROUPS_A_THREAD))
         bounds = [groups * part // threads for part in range(threads + 1)]

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from maxaillm.dev.finetune.data.formats import Message
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import FineTuneError
 
 PLAIN_TEMPLATE = """\

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.config.compatibility import unfit_metrics
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.reading.examples import has_split
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
 from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm.dev.finetune.components.plugins import processors
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.compatibility import resolve_defaults
-from maxaillm.dev.finetune.data.formats import Conversation, Example
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.reading.examples import has_split
 from maxaillm.dev.finetune.data.reading.processor import read_raw_rows
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents

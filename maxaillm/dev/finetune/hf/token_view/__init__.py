@@ -16,7 +16,7 @@ from transformers import AutoConfig, PreTrainedModel
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.compatibility import resolve_defaults
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.loading import TEXT_FILES, context_length, download, load_tokenizer
 from maxaillm.dev.finetune.hf.prepare.base_model import visible_width

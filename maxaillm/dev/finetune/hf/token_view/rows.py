@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.hf.batches.rows import Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import BATCH, Encoder, Numbered
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Stream

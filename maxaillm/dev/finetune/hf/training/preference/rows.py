@@ -1,4 +1,4 @@
-"""Preferences and judged answers to rows: one example, one row, its answers one after another."""
+"""Preferences, paired or not, as rows: one example, one row, its answers one after another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from maxaillm.dev.finetune.data.formats import Conversation, Example, Judged, Message, Preference
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, PromptColumn
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.rows.messages import Message
+from maxaillm.dev.finetune.data.store.batch import stored
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.hf.training.tasks.causal_lm import CausalEncoder
@@ -81,14 +85,15 @@ class PreferenceEncoder(Encoder):
 
 def chats_of(example: Example) -> list[tuple[Conversation, bool]]:
     """Each answer with its prompt, and whether it is as it should be."""
-    if isinstance(example, Preference):
-        return [
-            (chat(example.messages, example.chosen), True),
-            (chat(example.messages, example.rejected), False),
-        ]
-    if isinstance(example, Judged):
-        return [(chat(example.messages, example.completion), example.desirable)]
-    raise TypeError(f"{type(example).__name__} has no answer that was judged")
+    kind, fields = type(example), stored(example)
+    prompt = [turn for own in kind.columns_of(PromptColumn) for turn in getattr(example, own.name)]
+    chats = [
+        (chat(prompt, getattr(example, answer.name)), answer.is_wanted(fields))
+        for answer in kind.columns_of(AnswerColumn)
+    ]
+    if not chats:
+        raise TypeError(f"{kind.__name__} has no answer that is good or poor")
+    return chats
 
 
 def chat(prompt: Sequence[Message], answer: Sequence[Message]) -> Conversation:

@@ -15,7 +15,7 @@ from transformers import CONFIG_MAPPING, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.data.formats import Example
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Collator, Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
@@ -24,7 +24,7 @@ from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Answered, TokenLoss
 from maxaillm.dev.finetune.model_files.card import TaskCard
 from maxaillm.dev.finetune.run.attempt import Attempt
-from maxaillm.dev.finetune.tasks import TASKS
+from maxaillm.dev.finetune.tasks import TASKS, kinds_for
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
@@ -88,7 +88,7 @@ class ModelTask(ABC):
 
     def __init__(self, config: RunConfig, kind: type[Example] | None = None) -> None:
         """`kind`: what the dataset holds, where it is known."""
-        self.config, self.kind = config, kind or TASKS[self.name].learns_from[0]
+        self.config, self.kind = config, kind or kinds_for(self.name)[0]
 
     @property
     def packs(self) -> bool:

@@ -10,7 +10,8 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Conversation, Text
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.batches.chat_template import (
     Rendered,

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForMaskedLM, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Text
+from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.batches.collate import (
     Batch,

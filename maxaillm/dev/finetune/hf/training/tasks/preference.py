@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Preference
+from maxaillm.dev.finetune.data.columns.turns import AnswerColumn
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Sequences, eval_batches
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
@@ -60,7 +60,7 @@ class PreferenceTask(CausalLM):
                 self.config.data.processor,
                 "none",
             )
-        if loss.needs_pairs and self.kind is not Preference:
+        if loss.needs_pairs and not self.has_pairs:
             raise refused(
                 "training.loss.name",
                 f"{loss.label} compares two answers to a prompt; these rows have one each.",
@@ -76,8 +76,13 @@ class PreferenceTask(CausalLM):
             )
 
     @property
+    def has_pairs(self) -> bool:
+        """Whether each row has a good answer and a poor one."""
+        return len(self.kind.columns_of(AnswerColumn)) == 2
+
+    @property
     def loss(self) -> PreferenceLoss:
-        """The configuration's, else DPO for pairs and KTO for answers that were judged.
+        """The configuration's, else DPO for pairs and KTO for unpaired preferences.
 
         Raises ConfigError where the loss is for another task.
         """
@@ -88,7 +93,7 @@ class PreferenceTask(CausalLM):
         if chosen is not None:
             message = f"{chosen.label} does not tell better answers from worse ones."
             raise refused("training.loss.name", message, chosen.name, ", ".join(serving))
-        return DPO() if self.kind is Preference else KTO()
+        return DPO() if self.has_pairs else KTO()
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
         return PreferenceEncoder(tokenizer, width)

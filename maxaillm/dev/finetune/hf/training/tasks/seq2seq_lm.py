@@ -10,7 +10,8 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Conversation, Message
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.hf.batches.collate import (
     Collator,
     LabelCollator,

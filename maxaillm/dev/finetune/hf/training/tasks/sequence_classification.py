@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Example, Labelled, MultiLabelled, Scored
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.classification import Classification
+from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
+from maxaillm.dev.finetune.data.examples.regression import Regression
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.batches.collate import (
     Collator,
@@ -29,7 +32,7 @@ from maxaillm.dev.finetune.metrics import Classified, Measured, MultiClassified,
 from maxaillm.dev.finetune.model_files.card import TaskCard
 
 Kind = type[Example]
-"""Labelled, MultiLabelled or Scored."""
+"""Classification, MultiLabelClassification or Regression."""
 SHOWN_CLASSES = 5
 
 
@@ -41,23 +44,23 @@ class Problem(NamedTuple):
 
 
 PROBLEMS: Mapping[Kind, Problem] = {
-    Labelled: Problem("single_label_classification", "cross_entropy"),
-    MultiLabelled: Problem("multi_label_classification", "binary_cross_entropy"),
-    Scored: Problem("regression", "mean_squared_error"),
+    Classification: Problem("single_label_classification", "cross_entropy"),
+    MultiLabelClassification: Problem("multi_label_classification", "binary_cross_entropy"),
+    Regression: Problem("regression", "mean_squared_error"),
 }
 
 
 class LabelEncoder(Encoder):
-    """A text, or two that are judged together, and what is said of it."""
+    """A text, or two that are classified together, and what is said of it."""
 
     def __init__(self, tokenizer: Tokenizer, width: int, kind: Kind, labels: Sequence[str]) -> None:
         super().__init__(tokenizer, width)
         self.kind, self.numbers = kind, {label: number for number, label in enumerate(labels)}
-        self.floats = kind is not Labelled
+        self.floats = kind is not Classification
 
     def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
         fitting: list[tuple[int, Any]] = [(n, e) for n, e in batch if isinstance(e, self.kind)]
-        self.drop(f"The row is not {self.kind.__name__.lower()}.", len(batch) - len(fitting))
+        self.drop(f"The row is none of the {self.kind.plural}.", len(batch) - len(fitting))
         for paired in (False, True):
             chosen = [(n, e) for n, e in fitting if (e.pair is not None) is paired]
             if chosen:
@@ -73,9 +76,9 @@ class LabelEncoder(Encoder):
                         self.drop("The text has no tokens.")
 
     def figures(self, number: int, example: Any) -> list[int] | list[float]:
-        if isinstance(example, Scored):
+        if isinstance(example, Regression):
             return [example.score]
-        if isinstance(example, Labelled):
+        if isinstance(example, Classification):
             return [self.number_of(example.label, number)]
         said = {self.number_of(label, number) for label in example.labels}
         return [float(label in said) for label in range(len(self.numbers))]
@@ -106,13 +109,13 @@ class SequenceClassification(ModelTask):
         kinds: Counter[Any] = Counter()
         for example in examples():
             kinds[type(example)] += 1
-            if isinstance(example, Labelled):
+            if isinstance(example, Classification):
                 counts[example.label] += 1
-            elif isinstance(example, MultiLabelled):
+            elif isinstance(example, MultiLabelClassification):
                 counts.update(example.labels)
         self.kind = kinds.most_common(1)[0][0]
-        self.labels = () if self.kind is Scored else known_labels(settings, counts)
-        if self.kind is Labelled and len(self.labels) < 2:
+        self.labels = () if self.kind is Regression else known_labels(settings, counts)
+        if self.kind is Classification and len(self.labels) < 2:
             raise DataError(
                 f"All rows have the label {self.labels[0]!r}: there is nothing to tell apart.",
                 "Add rows of other classes.",
@@ -141,9 +144,9 @@ class SequenceClassification(ModelTask):
 
     def said_in(self, row: Tokens) -> str:
         """The labels of a row in words."""
-        if self.kind is Scored:
+        if self.kind is Regression:
             return f"{row.labels[0]:g}"
-        if self.kind is Labelled:
+        if self.kind is Classification:
             return self.labels[int(row.labels[0])]
         said = [word for word, is_said in zip(self.labels, row.labels, strict=True) if is_said]
         return ", ".join(said) or "none of the classes"
@@ -159,7 +162,7 @@ class SequenceClassification(ModelTask):
 
     def training_loss(self, rows: Rows) -> TargetLoss:
         chosen = super().training_loss(rows)
-        if self.kind is not Labelled:
+        if self.kind is not Classification:
             return chosen
         counts = np.bincount(rows.labels.values, minlength=len(self.labels))
         return chosen.for_classes(self.labels, counts.tolist())
@@ -175,7 +178,7 @@ class SequenceClassification(ModelTask):
     def logits(self, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         """[rows, classes], or [rows] where it is one number."""
         logits: Tensor = model(**inputs).logits.float()
-        return logits.squeeze(-1) if self.kind is Scored else logits
+        return logits.squeeze(-1) if self.kind is Regression else logits
 
     def observe(
         self, model: PreTrainedModel, sequences: Sequences, tokenizer: Tokenizer, batch_size: int
@@ -195,18 +198,18 @@ class SequenceClassification(ModelTask):
         return Observed(losses_, predictions)
 
     def prediction(self, logits: Tensor, label: Tensor) -> Any:
-        if self.kind is Scored:
+        if self.kind is Regression:
             return Measured(float(logits), float(label))
-        if self.kind is Labelled:
+        if self.kind is Classification:
             return Classified(logits.softmax(-1).tolist(), int(label))
         return MultiClassified(logits.sigmoid().tolist(), label.int().tolist())
 
     def reply(self, model: Any, tokenizer: Tokenizer, prompt: str, max_new_tokens: int) -> str:
         """The class or the classes with their probabilities, or the number."""
         logits = self.logits(model, tokenizer(prompt, return_tensors="pt").to(model.device))[0]
-        if self.kind is Scored:
+        if self.kind is Regression:
             return f"{float(logits):.4g}"
-        shares = logits.softmax(-1) if self.kind is Labelled else logits.sigmoid()
+        shares = logits.softmax(-1) if self.kind is Classification else logits.sigmoid()
         order = shares.argsort(descending=True)[:SHOWN_CLASSES].tolist()
         return ", ".join(f"{self.labels[label]} {float(shares[label]):.1%}" for label in order)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.formats import Tagged
+from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.batches.collate import Sequences, eval_batches
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
@@ -33,7 +33,9 @@ class TagEncoder(Encoder):
         self.numbers = {tag: number for number, tag in enumerate(tags)}
 
     def rows_of(self, batch: list[Numbered]) -> Iterator[Tokens]:
-        tagged = [(number, example) for number, example in batch if isinstance(example, Tagged)]
+        tagged = [
+            (number, example) for number, example in batch if isinstance(example, TokenLabels)
+        ]
         self.drop("The row has no tags.", len(batch) - len(tagged))
         if not tagged:
             return
@@ -73,7 +75,7 @@ class TokenClassification(ModelTask):
     def survey(self, examples: Examples, settings: Mapping[str, Any]) -> None:
         counts: Counter[str] = Counter()
         for example in examples():
-            if isinstance(example, Tagged):
+            if isinstance(example, TokenLabels):
                 counts.update(example.tags)
         self.labels = known_labels(settings, counts)
 
