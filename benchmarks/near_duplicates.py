@@ -58,10 +58,10 @@ def datasketch(texts: list[str]) -> int:
     found = 0
     for number, text in enumerate(texts):
         data = text.encode()
-        sketch = MinHash(num_perm=MINIMA)
-        sketch.update_batch([data[at : at + WINDOW] for at in range(len(data) - WINDOW + 1)])
-        found += bool(index.query(sketch))
-        index.insert(number, sketch)
+        signature = MinHash(num_perm=MINIMA)
+        signature.update_batch([data[at : at + WINDOW] for at in range(len(data) - WINDOW + 1)])
+        found += bool(index.query(signature))
+        index.insert(number, signature)
     return found
 
 

@@ -57,7 +57,7 @@ class CodeCount(NamedTuple):
     fix: str
     why: str = ""
     """Why it matters, of a finding that a check made."""
-    mended_by: FixCard | None = None
+    fixed_by: FixCard | None = None
 
 
 def newest_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
@@ -157,12 +157,12 @@ def code_counts(version: DatasetVersion) -> list[CodeCount]:
 
 
 def with_check(group: CodeCount) -> CodeCount:
-    """What the check that found it says: why it matters, and which fix mends it."""
+    """What the check that found it says: why it matters, and which fix there is."""
     check = check_of(group.code)
     if check is None:
         return group
-    mended_by = FixCard.of(check.fix) if check.fix is not None else None
-    return group._replace(why=check.why, mended_by=mended_by)
+    fixed_by = FixCard.of(check.fix) if check.fix is not None else None
+    return group._replace(why=check.why, fixed_by=fixed_by)
 
 
 def runs_on(dataset: Dataset) -> Sequence[Run]:

@@ -18,7 +18,7 @@ from datasets_app.storage.findings import FindingsWriter
 from maxaillm.dev.finetune.data.analysis.findings import Finding
 from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.formats import stored_format
-from maxaillm.dev.finetune.data.store.buffer import Gathering
+from maxaillm.dev.finetune.data.store.buffer import BatchBuffer
 from maxaillm.dev.finetune.data.store.store import RowWriter
 
 ROWS, INDEX = "rows.jsonl", "rows.index"
@@ -35,7 +35,7 @@ def convert_rows(check_folder: Path, path: Path) -> bool:
         if kind is None:
             return False
         with RowWriter(path) as store:
-            rows = Gathering(kind, lambda gathered: store.add(gathered.batch))
+            rows = BatchBuffer(kind, lambda buffered: store.add(buffered.batch))
             for number, example in numbered(check_folder):
                 rows.add(number, example, 0)
             rows.pass_on()

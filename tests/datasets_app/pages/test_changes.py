@@ -102,8 +102,8 @@ def test_locked_test_rows_stay_what_they_are(upload: Importer, queue: FakeQueue)
 def test_labels_become_one_spelling(upload: Importer, queue: FakeQueue) -> None:
     first = upload(LABELLED, "labels.csv")
     (kind,) = (kind for kind in code_counts(first) if kind.code == "label_variants")
-    assert kind.mended_by is not None
-    change_version(version=first, fixes=[{"name": kind.mended_by.name}])
+    assert kind.fixed_by is not None
+    change_version(version=first, fixes=[{"name": kind.fixed_by.name}])
     second = made(first, queue)
     assert second.facts["labels"] == {"spam": 60}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from maxaillm.dev.finetune.data.analysis.statistics import BARS, Lengths
+from maxaillm.dev.finetune.data.analysis.statistics import BARS, LengthHistogram
 from maxaillm.dev.finetune.data.reading.validate import validate
 
 
@@ -31,7 +31,7 @@ def test_every_length_is_in_one_bar(longest: int) -> None:
 
     drawn = random.Random(longest)
     numbers = [int(longest * drawn.random() ** 3) for _ in range(500)] + [longest]
-    lengths = Lengths()
+    lengths = LengthHistogram()
     for at in range(0, len(numbers), 100):
         lengths.add(np.array(numbers[at : at + 100], np.int64))
     found = lengths.as_json()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.data.checks import Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Issue, checks
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.classification import Classification
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
@@ -175,9 +175,9 @@ FAULTS = [
 ]  # fmt: skip
 
 
-def suspicions(
+def issues(
     name: str, kind: type[Example], rows: Sequence[StoredExample], size: int = 10_000
-) -> Iterator[Suspicion]:
+) -> Iterator[Issue]:
     """What the check says of the rows, given to it so many at a time; numbers begin with 1."""
     check = checks[name].model_validate({})
     for begin in range(0, len(rows), size):

@@ -13,7 +13,7 @@ from maxaillm.dev.finetune.data.examples import example_kinds
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.fixes import fixes
 from maxaillm.dev.finetune.data.store.batch import Batch
-from tests.engine.data.checks.faulty_rows import CLEAN, FAULTS, answered, suspicions
+from tests.engine.data.checks.faulty_rows import CLEAN, FAULTS, answered, issues
 from tests.engine.data.files import REAL, needs_real_data
 from tests.engine.data.store.stored_rows import KIND_NAMES, rows_of
 
@@ -48,32 +48,32 @@ def test_every_check_has_a_planted_fault(name):
 @pytest.mark.parametrize("fault", FAULTS, ids=ids(FAULTS))
 def test_the_planted_fault_is_found_and_nothing_else(fault):
     rows = rows_with(fault)
-    found = list(suspicions(fault.check, fault.kind, rows))
+    found = list(issues(fault.check, fault.kind, rows))
     before = len(rows) - len(fault.rows)
     named = [None if place is None else before + place + 1 for place in fault.named]
-    assert [suspicion.row for suspicion in found] == named
-    assert {suspicion.code or fault.check for suspicion in found} == {fault.code or fault.check}
-    assert all(0 < len(suspicion.message) < 200 for suspicion in found)
+    assert [issue.row for issue in found] == named
+    assert {issue.code or fault.check for issue in found} == {fault.code or fault.check}
+    assert all(0 < len(issue.message) < 200 for issue in found)
 
 
 @pytest.mark.parametrize("kind", CLEAN, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("name", checks)
 def test_clean_rows_are_left_alone(name, kind):
-    assert list(suspicions(name, kind, CLEAN[kind])) == []
+    assert list(issues(name, kind, CLEAN[kind])) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=ids(FAULTS))
 def test_what_is_found_does_not_depend_on_the_batches(fault):
     rows = rows_with(fault)
-    whole = list(suspicions(fault.check, fault.kind, rows))
+    whole = list(issues(fault.check, fault.kind, rows))
     sizes = (1, 7) if len(rows) < 1_000 else (777,)
     for size in sizes:
-        assert list(suspicions(fault.check, fault.kind, rows, size)) == whole
+        assert list(issues(fault.check, fault.kind, rows, size)) == whole
 
 
 @pytest.mark.parametrize("name", checks)
 def test_no_rows_at_all(name):
-    assert list(suspicions(name, Conversation, [])) == []
+    assert list(issues(name, Conversation, [])) == []
     check = checks[name].model_validate({})
     assert list(check.see(Batch(Conversation, [], []))) == list(check.conclude()) == []
 
@@ -87,13 +87,13 @@ def test_whatever_rows_hold(kind_name, data):
     drawn = data.draw(rows_of(kind))
     rows = [*drawn, *drawn[:2]]
     for name in checks:
-        found = list(suspicions(name, kind, rows))
-        assert found == list(suspicions(name, kind, rows, 2))
-        for suspicion in found:
-            assert suspicion.row is None or 1 <= suspicion.row <= len(rows)
-            assert SNIPPET_CODES.fullmatch(suspicion.code or name)
-            suspicion.message.encode()
-            suspicion.snippet.encode()
+        found = list(issues(name, kind, rows))
+        assert found == list(issues(name, kind, rows, 2))
+        for issue in found:
+            assert issue.row is None or 1 <= issue.row <= len(rows)
+            assert SNIPPET_CODES.fullmatch(issue.code or name)
+            issue.message.encode()
+            issue.snippet.encode()
 
 
 EMPTY = {
@@ -108,7 +108,7 @@ EMPTY = {
 def test_rows_of_nothing(name, kind_name):
     fields = example_kinds[kind_name].model_fields.keys()
     row = {field: value for field, value in EMPTY.items() if field in fields}
-    assert all(found.message for found in suspicions(name, example_kinds[kind_name], [row] * 3))
+    assert all(found.message for found in issues(name, example_kinds[kind_name], [row] * 3))
 
 
 @needs_real_data
@@ -116,7 +116,7 @@ def test_rows_of_nothing(name, kind_name):
 def test_naughty_strings(name):
     lines = (REAL / "nasty" / "blns.txt").read_text(encoding="utf-8").splitlines()
     rows = [answered(line) for line in lines]
-    assert all(found.message.encode() for found in suspicions(name, Conversation, rows))
+    assert all(found.message.encode() for found in issues(name, Conversation, rows))
 
 
 @pytest.mark.parametrize("name", checks)
@@ -124,4 +124,4 @@ def test_a_text_that_never_ends_takes_no_time_to_speak_of(name):
     """Patterns that try every place anew would take minutes for these."""
     texts = ["a" * 300_000, "+1 (1" * 60_000, "a.b@" * 60_000, "<b " * 60_000, "{{ " * 60_000]
     rows = [answered(text) for text in [*texts, "I'm sorry, " * 30_000, "sk-" + "A1" * 90_000]]
-    assert all(found.message for found in suspicions(name, Conversation, rows))
+    assert all(found.message for found in issues(name, Conversation, rows))

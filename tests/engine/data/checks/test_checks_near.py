@@ -7,13 +7,13 @@ from random import Random
 import numpy as np
 import pytest
 
-from maxaillm.dev.finetune.data.analysis.minhash import WINDOW, sketches
+from maxaillm.dev.finetune.data.analysis.minhash import WINDOW, signatures
 from maxaillm.dev.finetune.data.analysis.near_duplicates import similar_rows, similarities
 from maxaillm.dev.finetune.data.checks.near_duplicate import NearDuplicate
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.data.store.batch import Batch
-from tests.engine.data.checks.faulty_rows import answered, chat, sentence, suspicions
+from tests.engine.data.checks.faulty_rows import answered, chat, issues, sentence
 
 
 def windows(text):
@@ -42,7 +42,7 @@ def pairs(count=60):
 
 def test_likeness_is_estimated_well():
     texts = [text for pair in pairs() for text in pair]
-    minima, _, counts = sketches(
+    minima, _, counts = signatures(
         Batch(Text, range(1, len(texts) + 1), [{"text": text} for text in texts])
     )
     every = np.arange(len(texts))
@@ -56,7 +56,7 @@ def test_likeness_is_estimated_well():
 @pytest.mark.parametrize("threshold", [0.7, 0.85])
 def test_pairs_well_above_the_threshold_are_found_and_others_not(threshold):
     texts = [text for pair in pairs() for text in pair]
-    minima, bands, _ = sketches(
+    minima, bands, _ = signatures(
         Batch(Text, range(1, len(texts) + 1), [{"text": text} for text in texts])
     )
     earlier, _ = similar_rows(minima, bands, threshold)
@@ -71,16 +71,16 @@ def test_pairs_well_above_the_threshold_are_found_and_others_not(threshold):
 def test_the_row_is_the_one_that_it_says():
     text = sentence(3, 40)
     rows = [answered(text), answered(sentence(4, 40)), answered(text.replace("Number", "Numero"))]
-    (found,) = suspicions("near_duplicate", Conversation, rows)
+    (found,) = issues("near_duplicate", Conversation, rows)
     assert found.row == 3
     assert "row 1" in found.message and "%" in found.message
 
 
 def test_rows_with_the_same_texts_are_left_to_other_checks():
     rows = [answered(sentence(3, 40)), answered(sentence(3, 40))]
-    assert not list(suspicions("near_duplicate", Conversation, rows))
+    assert not list(issues("near_duplicate", Conversation, rows))
     rows = [answered(sentence(3, 40)), answered(sentence(3, 40).upper())]
-    assert len(list(suspicions("near_duplicate", Conversation, rows))) == 1
+    assert len(list(issues("near_duplicate", Conversation, rows))) == 1
 
 
 @pytest.mark.parametrize("size", [1, 4, 100])
@@ -93,7 +93,7 @@ def test_what_lies_behind_the_limit_is_left_out_and_said(size):
         part = rows[begin : begin + size]
         found += check.see(Batch(Text, range(begin + 1, begin + len(part) + 1), part))
     found += check.conclude()
-    assert [suspicion.row for suspicion in found] == [11, None]
+    assert [issue.row for issue in found] == [11, None]
     assert "first 11 of 12 rows" in found[1].message
 
 
@@ -109,11 +109,11 @@ def test_a_template_does_not_make_rows_alike(size):
         part = rows[begin : begin + size]
         found += check.see(Batch(Conversation, range(begin + 1, begin + len(part) + 1), part))
     found += check.conclude()
-    assert [suspicion.row for suspicion in found] == [701]
+    assert [issue.row for issue in found] == [701]
     assert "row 651" in found[0].message
 
 
 def test_a_very_long_row_is_known_by_its_beginning():
     long = " ".join(map(str, range(170_000)))
     rows = [{"text": sentence(1, 40)}, {"text": long}, {"text": long + "x"}, {"text": "end" * 20}]
-    assert [found.row for found in suspicions("near_duplicate", Text, rows)] == [3]
+    assert [found.row for found in issues("near_duplicate", Text, rows)] == [3]

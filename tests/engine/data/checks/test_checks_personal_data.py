@@ -6,7 +6,7 @@ import pytest
 
 from maxaillm.dev.finetune.data.analysis.personal_data import KINDS, find, replaced
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from tests.engine.data.checks.faulty_rows import answered, suspicions
+from tests.engine.data.checks.faulty_rows import answered, issues
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx\n-----END RSA PRIVATE KEY-----"
 PERSONAL = {
@@ -42,11 +42,11 @@ def test_personal_data_is_found_and_hidden(kind, text):
     assert replaced(around, lambda item: f"[{item.kind.name}]") == (
         f"Here it is: [{kind}], in the middle."
     )
-    (suspicion,) = suspicions("personal_data", Conversation, [answered(around)])
-    assert found.kind.label in suspicion.message
-    shown = suspicion.message + suspicion.snippet
+    (issue,) = issues("personal_data", Conversation, [answered(around)])
+    assert found.kind.label in issue.message
+    shown = issue.message + issue.snippet
     assert not any(piece in shown for piece in (text, text[4:-4], text[:8], text[-8:]))
-    assert "Here it is" in suspicion.snippet
+    assert "Here it is" in issue.snippet
 
 
 @pytest.mark.parametrize("text", HARMLESS)
@@ -60,9 +60,9 @@ def test_every_kind_is_tried():
 
 def test_all_of_a_text_is_hidden():
     text = "Mail jane@acme.org or call +49 30 90182044; card 4539148803436467."
-    (suspicion,) = suspicions("personal_data", Conversation, [answered(text)])
-    assert "an e-mail address and a phone number and a card number" in suspicion.message
-    assert not any(secret in suspicion.snippet for secret in ("jane", "90182044", "4539"))
+    (issue,) = issues("personal_data", Conversation, [answered(text)])
+    assert "an e-mail address and a phone number and a card number" in issue.message
+    assert not any(secret in issue.snippet for secret in ("jane", "90182044", "4539"))
     assert replaced(text, lambda _item: "X") == "Mail X or call X; card X."
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.data.store.batch import stored
-from tests.engine.data.checks.faulty_rows import suspicions
+from tests.engine.data.checks.faulty_rows import issues
 from tests.engine.data.files import NASTY, REAL, Checked, check, needs_real_data
 
 pytestmark = needs_real_data
@@ -77,12 +77,12 @@ def test_rows_of_the_training_file_in_the_validation_file_are_leaks():
     known = {str(row) for row in train}
     leaking = [row for row in held_out if str(row) in known]
     rows = [*train, *(row | {"split": "validation"} for row in leaking)]
-    named = {found.row for found in suspicions("leakage", kind, rows)}
+    named = {found.row for found in issues("leakage", kind, rows)}
     assert len(leaking) == 16
     assert named == set(range(len(train) + 1, len(rows) + 1))
 
 
 def test_broken_characters_are_found_where_they_are():
     kind, rows = rows_of("dpo_en_demo.json")
-    (found,) = suspicions("mojibake", kind, rows)
+    (found,) = issues("mojibake", kind, rows)
     assert "fiancÃ©" in str(rows[found.row - 1])

@@ -21,9 +21,9 @@ from tests.engine.data.checks.faulty_rows import (
     better,
     chat,
     clean_talks,
+    issues,
     said,
     sentence,
-    suspicions,
     turn,
 )
 
@@ -79,17 +79,17 @@ MEANT = {
 @pytest.mark.parametrize("name", MEANT)
 def test_what_is_meant_so_is_left_alone(name):
     _, rows = MEANT[name]
-    assert list(suspicions(name, Conversation, [*clean_talks(), *rows])) == []
+    assert list(issues(name, Conversation, [*clean_talks(), *rows])) == []
 
 
 def test_answers_to_avoid_may_refuse():
     preferences = [better(1) | {"rejected": turn("assistant", REFUSED)}]
-    assert not list(suspicions("refusal", Preference, preferences))
+    assert not list(issues("refusal", Preference, preferences))
     preferences = [better(1) | {"chosen": turn("assistant", REFUSED)}]
-    assert len(list(suspicions("refusal", Preference, preferences))) == 1
+    assert len(list(issues("refusal", Preference, preferences))) == 1
     judged = CLEAN[UnpairedPreference][0] | {"completion": turn("assistant", REFUSED)}
-    assert not list(suspicions("refusal", UnpairedPreference, [judged | {"desirable": False}]))
-    assert len(list(suspicions("refusal", UnpairedPreference, [judged | {"desirable": True}]))) == 1
+    assert not list(issues("refusal", UnpairedPreference, [judged | {"desirable": False}]))
+    assert len(list(issues("refusal", UnpairedPreference, [judged | {"desirable": True}]))) == 1
 
 
 @pytest.mark.parametrize("place", ["opening", "ending"])
@@ -102,7 +102,7 @@ def test_what_many_texts_share_is_found_among_very_many_others(place):
         if n % 25 == 0:
             own = shared + own if place == "opening" else own + shared
         rows.append({"text": own})
-    (found,) = suspicions("boilerplate", Text, rows)
+    (found,) = issues("boilerplate", Text, rows)
     assert found.row is None
     assert found.snippet in shared and len(found.snippet) > 50
     assert ("begin" if place == "opening" else "end") in found.message
@@ -125,7 +125,7 @@ def test_weights_keep_answers_out():
     """What isn't learned may be as it likes."""
     row = answered(REFUSED)
     row["messages"][1]["weight"] = 0.0
-    assert not list(suspicions("refusal", Conversation, [row]))
+    assert not list(issues("refusal", Conversation, [row]))
 
 
 def test_the_registry_holds_what_is_promised():

@@ -90,5 +90,5 @@ def test_a_row_may_be_written_anew(kind, data):
     edit = recipe_of([{"name": "edit_row", "number": 7, "example": new}])[0]
     fix = edit.for_rows_of(example_kinds[kind])
     fix.begin()
-    assert fix.mend(6, old) is old
-    assert fix.mend(7, old) == ({"split": old["split"]} if "split" in old else {}) | new
+    assert fix.apply(6, old) is old
+    assert fix.apply(7, old) == ({"split": old["split"]} if "split" in old else {}) | new

@@ -37,7 +37,7 @@ def fix(name, kind=Conversation, **options):
 def mended(name, text, **options):
     """The text that the fix makes of `text`; that of a row it left alone is the same object."""
     row = {"text": text}
-    after = fix(name, Text, **options).mend(1, row)
+    after = fix(name, Text, **options).apply(1, row)
     assert (after is row) == (after["text"] == text)
     return after["text"]
 
@@ -138,29 +138,29 @@ def contents(row):
 
 def test_replace_text_in_answers_only():
     options = {"find": "as an AI", "replace": "(x)", "ignore_case": True}
-    assert contents(fix("replace_text", **options).mend(1, TALK)) == [
+    assert contents(fix("replace_text", **options).apply(1, TALK)) == [
         "Be kind.", "(x)", "No, (x)", "Why?", "(x) I can't."
     ]  # fmt: skip
-    assert contents(fix("replace_text", **options, only_learned=True).mend(1, TALK)) == [
+    assert contents(fix("replace_text", **options, only_learned=True).apply(1, TALK)) == [
         "Be kind.", "as an AI", "No, as an AI", "Why?", "(x) I can't."
     ]  # fmt: skip
     assert mended("replace_text", "a.b", find=".", replace=r"\1") == r"a\1b"
 
 
 def test_system_prompts():
-    assert contents(fix("drop_system").mend(1, TALK)) == contents(TALK)[1:]
-    assert contents(fix("set_system", prompt="Be brief.").mend(1, TALK))[0] == "Be brief."
-    assert fix("set_system", prompt="Be brief.", only_missing=True).mend(1, TALK) is TALK
-    bare = fix("drop_system").mend(1, TALK)
-    assert contents(fix("set_system", prompt="Hi", only_missing=True).mend(1, bare))[0] == "Hi"
-    assert fix("drop_system").mend(1, bare) is bare
-    assert fix("set_system", Text, prompt="Hi").mend(1, {"text": "a"}) == {"text": "a"}
+    assert contents(fix("drop_system").apply(1, TALK)) == contents(TALK)[1:]
+    assert contents(fix("set_system", prompt="Be brief.").apply(1, TALK))[0] == "Be brief."
+    assert fix("set_system", prompt="Be brief.", only_missing=True).apply(1, TALK) is TALK
+    bare = fix("drop_system").apply(1, TALK)
+    assert contents(fix("set_system", prompt="Hi", only_missing=True).apply(1, bare))[0] == "Hi"
+    assert fix("drop_system").apply(1, bare) is bare
+    assert fix("set_system", Text, prompt="Hi").apply(1, {"text": "a"}) == {"text": "a"}
 
 
 def test_an_empty_word_keeps_its_place_beside_its_tag():
     row = {"tokens": ["\u200b", " b "], "tags": ["O", "B-PER"]}
-    assert fix("trim", TokenLabels).mend(1, row)["tokens"] == ["\u200b", "b"]
-    assert len(TokenLabels.model_validate(fix("trim", TokenLabels).mend(1, row)).tokens) == 2
+    assert fix("trim", TokenLabels).apply(1, row)["tokens"] == ["\u200b", "b"]
+    assert len(TokenLabels.model_validate(fix("trim", TokenLabels).apply(1, row)).tokens) == 2
 
 
 @pytest.mark.parametrize(

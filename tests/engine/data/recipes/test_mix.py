@@ -69,7 +69,7 @@ def test_without_shuffling_rows_stay_in_their_order(tmp_path):
 
 
 def test_shuffling_over_several_piles_loses_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("maxaillm.dev.finetune.data.recipes.mix.PILE_BYTES", 1_000)
+    monkeypatch.setattr("maxaillm.dev.finetune.data.recipes.mix.BUCKET_BYTES", 1_000)
     sources = [source(tmp_path, "a", 300), source(tmp_path, "b", 200)]
     folder = tmp_path / "scratch"
     folder.mkdir()

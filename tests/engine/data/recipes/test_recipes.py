@@ -12,7 +12,7 @@ from maxaillm.dev.finetune.data.examples.multi_label_classification import Multi
 from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.data.recipes.recipe import apply, preview, recipe_of
-from maxaillm.dev.finetune.data.store.chunks import packed
+from maxaillm.dev.finetune.data.store.chunks import batched
 from maxaillm.dev.finetune.data.store.store import RowStore, RowWriter
 from maxaillm.dev.finetune.errors import ConfigError, DataError, UnknownComponentError
 from tests.engine.data.files import NASTY, REAL, check, needs_real_data
@@ -139,14 +139,15 @@ def test_batches_are_neither_too_long_nor_too_heavy(monkeypatch):
     monkeypatch.setattr("maxaillm.dev.finetune.data.store.chunks.BATCH_ROWS", 3)
     monkeypatch.setattr("maxaillm.dev.finetune.data.store.chunks.BATCH_CHARS", 10)
     rows = [{"text": text} for text in ("a", "b", "c", "d", "e" * 30, "f" * 6, "g" * 6, "h")]
-    assert [list(batch.numbers) for batch in packed(Text, rows)] == [[1, 2, 3], [4, 5], [6, 7], [8]]
+    numbers = [list(batch.numbers) for batch in batched(Text, rows)]
+    assert numbers == [[1, 2, 3], [4, 5], [6, 7], [8]]
 
 
 def test_many_small_turns_are_heavy(monkeypatch):
     """They were passed on in batches, and read by pages, of a gigabyte."""
     monkeypatch.setattr("maxaillm.dev.finetune.data.store.chunks.BATCH_CHARS", 1_000)
     rows = [{"messages": [{"role": "user", "content": "a"}] * 20}] * 5
-    assert [len(batch) for batch in packed(Conversation, rows)] == [2, 2, 1]
+    assert [len(batch) for batch in batched(Conversation, rows)] == [2, 2, 1]
 
 
 def test_mistakes_have_a_path():
@@ -208,5 +209,5 @@ def numbered_store(path, folder):
     """The rows under the numbers that findings name them by: all are good."""
     with RowWriter(folder / "numbered") as writer:
         for batch in real_store(path, folder).batches():
-            writer.add(next(packed(batch.kind, batch.examples)))
+            writer.add(next(batched(batch.kind, batch.examples)))
     return RowStore(folder / "numbered")

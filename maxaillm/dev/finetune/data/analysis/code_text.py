@@ -1,4 +1,4 @@
-"""Texts that are code, or speak of markup: there a tag of HTML is no leftover."""
+"""Code and markup in texts: there a tag of HTML is no leftover."""
 
 from __future__ import annotations
 

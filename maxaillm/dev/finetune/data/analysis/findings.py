@@ -1,4 +1,4 @@
-"""What checking a dataset found: a finding a row, and the report of the whole."""
+"""Findings: what checking a dataset found, one a row, and the report of the whole."""
 
 from __future__ import annotations
 

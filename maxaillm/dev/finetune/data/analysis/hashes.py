@@ -1,4 +1,4 @@
-"""Numbers that stand for texts and rows: equal rows have equal ones, others practically never.
+"""Hashes of texts and rows: equal rows have equal ones, others practically never.
 
 They are of 64 bits and of one process: two of a million rows that differ have the same number
 once in 30 million datasets.

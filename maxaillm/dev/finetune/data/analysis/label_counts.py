@@ -1,4 +1,4 @@
-"""How many rows each class of a dataset has, and which row was its first."""
+"""Label counts: how many rows each class of a dataset has, and which row was its first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from maxaillm.dev.finetune.data.store.batch import Batch
 MAX_CLASSES = 10_000
 
 
-class LabelTally:
+class LabelCounts:
     """The count over the batches seen so far. Of too many classes it counts no more."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Sketches of rows by MinHash: from two of them the share of short pieces that the rows share.
+"""MinHash signatures of rows: of two of them, the share of short pieces that the rows share.
 
 A row's pieces are its windows of 8 bytes. 64 minima of their hashes are kept, of each 8 bits
 (b-bit MinHash, Li and König 2010), and a number for every 4 of them, to find rows by.
@@ -31,7 +31,7 @@ Windows = npt.NDArray[np.uint64]
 Slots = npt.NDArray[np.bool_]
 
 
-class Sketches(NamedTuple):
+class Signatures(NamedTuple):
     """Of each row its minima, the number of each band, and how many windows it has."""
 
     minima: Bytes
@@ -39,13 +39,13 @@ class Sketches(NamedTuple):
     windows: Places
 
 
-def sketches(batch: Batch, common: Slots | None = None) -> Sketches:
-    """The sketches of the rows; windows in `common` are left out."""
-    parts = [sketched(*part, common) for part in windows_of(batch)]
-    return Sketches(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+def signatures(batch: Batch, common: Slots | None = None) -> Signatures:
+    """The signatures of the rows; windows in `common` are left out."""
+    parts = [signatures_of(*part, common) for part in windows_of(batch)]
+    return Signatures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def sketched(hashes: Windows, ends: Places, common: Slots | None) -> Sketches:
+def signatures_of(hashes: Windows, ends: Places, common: Slots | None) -> Signatures:
     from rensa import RMinHash
 
     if common is not None:
@@ -59,7 +59,7 @@ def sketched(hashes: Windows, ends: Places, common: Slots | None) -> Sketches:
     for place in range(BAND):
         bands = (bands ^ minima[:, place::BAND]) * np.uint32(0x9E3779B1)
         bands ^= bands >> np.uint32(15)
-    return Sketches(minima.astype(np.uint8), bands, np.diff(ends))
+    return Signatures(minima.astype(np.uint8), bands, np.diff(ends))
 
 
 def common_windows(batches: Sequence[Batch], rows: int) -> Slots | None:

@@ -1,4 +1,4 @@
-"""Finds rows that resemble each other by their sketches: those that agree in a band of minima."""
+"""Near duplicates: rows that resemble each other by their MinHash signatures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few numbers for each row of a whole dataset, gathered batch by batch in little memory."""
+"""Arrays with an entry a row: numbers of a whole dataset, gathered batch by batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 Column = npt.NDArray[Any]
 
 
-class RowFigures:
+class RowArrays:
     """Columns of one length, each of its own type."""
 
     def __init__(self) -> None:

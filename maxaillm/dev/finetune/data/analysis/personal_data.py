@@ -1,4 +1,4 @@
-"""What in a text may belong to a person: addresses, numbers, keys. How it is found and hidden.
+"""Personal data in a text: addresses, numbers, keys. How it is found and masked.
 
 Only what can be told by its form and, where it has one, its check digit: names are not found.
 Numbers and addresses that are made for examples don't count.

@@ -1,4 +1,4 @@
-"""What a dataset looks like in numbers: lengths of its texts, turns, scores, tags.
+"""Statistics of a dataset: lengths of its texts, turns, scores, tags.
 
 Counted batch by batch: in bins that grow with what they hold, so that memory stays the same; only
 scores, which may lie anywhere, are kept until the end, eight bytes a row.
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
 from maxaillm.dev.finetune.data.columns.targets import ScoreColumn, TagsColumn
 from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn
 from maxaillm.dev.finetune.data.store.batch import Batch
@@ -29,7 +29,7 @@ Bin = tuple[float, float, int]
 """From, to (inclusive for whole numbers), and how many lie between."""
 
 
-class Lengths:
+class LengthHistogram:
     """How many of each length there are, in the bins of `EDGES`."""
 
     def __init__(self) -> None:
@@ -77,8 +77,8 @@ class RowStatistics:
     """The statistics of the batches seen so far, all of one kind."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, Lengths] = {}
-        self.turns, self.scores = Lengths(), RowFigures()
+        self.parts: dict[str, LengthHistogram] = {}
+        self.turns, self.scores = LengthHistogram(), RowArrays()
         self.tags: Counter[str] = Counter()
         self.kind = ""
 
@@ -113,8 +113,8 @@ class RowStatistics:
             self.part("unwanted").add(lengths[of_part & texts.is_learned & ~texts.is_wanted])
             self.part(name).add(lengths[of_part & ~texts.is_learned])
 
-    def part(self, name: str) -> Lengths:
-        return self.parts.setdefault(name, Lengths())
+    def part(self, name: str) -> LengthHistogram:
+        return self.parts.setdefault(name, LengthHistogram())
 
     def add_tags(self, batch: Batch, name: str) -> None:
         import pyarrow.compute as pc

@@ -1,4 +1,4 @@
-"""Finds texts in a batch by a pattern: Arrow picks the few that match, Python looks at those."""
+"""Text search in a batch: Arrow picks the few that match a pattern, Python looks at those."""
 
 from __future__ import annotations
 

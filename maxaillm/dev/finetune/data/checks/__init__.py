@@ -1,4 +1,4 @@
-"""Looks at data that can be trained on: what may make the model worse. One module a check.
+"""Quality checks of data that can be trained on: what may make the model worse. One a module.
 
 A check sees every accepted row, some thousand at a time, and says which deserve a look. It never
 drops one: what it finds becomes findings, and a fix makes a new version where the owner wants it.
@@ -13,10 +13,10 @@ from typing import ClassVar, NamedTuple
 from maxaillm.dev.finetune.components.registry import Component, Registry
 from maxaillm.dev.finetune.data.store.batch import Batch
 
-__all__ = ["Batch", "Check", "Suspicion", "checks"]
+__all__ = ["Batch", "Check", "Issue", "checks"]
 
 
-class Suspicion(NamedTuple):
+class Issue(NamedTuple):
     """Why a row deserves a look; `row` is the number of its record, None the whole dataset."""
 
     row: int | None
@@ -36,13 +36,13 @@ class Check(Component, ABC):
     codes: ClassVar[frozenset[str]] = frozenset()
     """The codes of its findings, where they are not its name."""
     fix: ClassVar[str | None] = None
-    """The name of the fix that mends what it finds, if there is one (`fixes/`)."""
+    """The name of the fix for what it finds, if there is one (`fixes/`)."""
 
     @abstractmethod
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         """What is odd about these rows, as far as it shows by now."""
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         """What shows only once every row was seen."""
         return iter(())
 

@@ -1,4 +1,4 @@
-"""The same long opening or ending in many answers or documents."""
+"""Boilerplate: the same long opening or ending in many answers or documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.hashes import Hashes, folded_hashes
 from maxaillm.dev.finetune.data.analysis.text_search import lengths_of
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 SLICE = 60
 KEPT = 400
@@ -18,7 +18,7 @@ FIRST_ROWS, STRIDE = 50_000, 8
 """Behind the first rows one of so many is looked at: what comes often comes among them too."""
 
 
-class Frequent:
+class FrequentTexts:
     """The texts that come often among very many, in little memory (Misra and Gries 1982).
 
     Of n texts, one that comes more than n / KEPT times is there at the end, its count at most
@@ -55,11 +55,11 @@ class Boilerplate(Check):
     name: Literal["boilerplate"] = "boilerplate"
     min_share: float = Field(0.02, gt=0, le=1, title="Smallest share of the texts")
     min_texts: int = Field(10, ge=2, title="Fewest texts")
-    _openings: Frequent = PrivateAttr(default_factory=Frequent)
-    _endings: Frequent = PrivateAttr(default_factory=Frequent)
+    _openings: FrequentTexts = PrivateAttr(default_factory=FrequentTexts)
+    _endings: FrequentTexts = PrivateAttr(default_factory=FrequentTexts)
     _seen: int = PrivateAttr(0)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         import pyarrow.compute as pc
 
         numbers = np.array(batch.numbers, np.int64)
@@ -75,7 +75,7 @@ class Boilerplate(Check):
         self._endings.add(endings, whole.tolist())
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         fewest = max(self.min_texts, self.min_share * self._seen)
         for frequent, verb in ((self._openings, "begin"), (self._endings, "end")):
             for text, count in sorted(frequent.counts.items(), key=lambda item: -item[1]):
@@ -84,4 +84,4 @@ class Boilerplate(Check):
                         f"At least {count:,} of {self._seen:,} texts looked at {verb} "
                         "with the same words."
                     )
-                    yield Suspicion(None, message, text)
+                    yield Issue(None, message, text)

@@ -1,4 +1,4 @@
-"""Labelled data in which one class has nearly all rows."""
+"""Class imbalance: labelled data in which one class has nearly all rows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.findings import shown
-from maxaillm.dev.finetune.data.analysis.label_counts import LabelTally
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.label_counts import LabelCounts
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 from maxaillm.dev.finetune.data.columns.targets import ScoreColumn
 from maxaillm.dev.finetune.data.examples import Example
 
@@ -27,22 +27,22 @@ class ClassImbalance(Check):
     min_rows: int = Field(50, ge=1, title="Fewest rows to judge by")
     max_share: float = Field(0.8, gt=0, le=1, title="Largest share of one class")
     max_ratio: float = Field(10, gt=1, title="Most rows for one of the rarest class")
-    _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
+    _counts: LabelCounts = PrivateAttr(default_factory=LabelCounts)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         if has_one_class(batch.kind):
-            self._tally.add(batch)
+            self._counts.add(batch)
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
-        rows = self._tally.rows
-        if len(rows) < 2 or self._tally.is_full or self._tally.seen < self.min_rows:
+    def conclude(self) -> Iterator[Issue]:
+        rows = self._counts.rows
+        if len(rows) < 2 or self._counts.is_full or self._counts.seen < self.min_rows:
             return
         most, least = max(rows, key=rows.__getitem__), min(rows, key=rows.__getitem__)
-        share, ratio = rows[most] / self._tally.seen, rows[most] / rows[least]
+        share, ratio = rows[most] / self._counts.seen, rows[most] / rows[least]
         if share >= self.max_share or (rows[least] > 1 and ratio >= self.max_ratio):
             often, seldom = shown(most, 60), shown(least, 60)
-            yield Suspicion(
+            yield Issue(
                 None,
                 f"{often!r} has {share:.0%} of the rows ({rows[most]:,}), "
                 f"{seldom!r} has {rows[least]:,}.",

@@ -1,4 +1,4 @@
-"""The same question with different answers, the same text with different labels."""
+"""Conflicting answers: other ones to the same question, other labels of the same text."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from maxaillm.dev.finetune.data.analysis.hashes import (
     sums_by_row,
     target_hashes,
 )
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn, TurnsColumn
 
 NOTHING = np.uint64(0)
@@ -37,17 +37,17 @@ class ConflictingAnswers(Check):
 
     name: Literal["conflicting_answers"] = "conflicting_answers"
     max_share: float = Field(0.1, gt=0, le=1, title="Share of rows from which on it is meant")
-    _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _rows: RowArrays = PrivateAttr(default_factory=RowArrays)
     _is_dialogue: bool = PrivateAttr(False)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         kind = batch.kind
         if bool(kind.target_columns()) or kind.columns_of(TurnsColumn):
             self._is_dialogue = bool(kind.columns_of(DialogueColumn))
             self._rows.add(np.array(batch.numbers, np.int64), *questions_and_answers(batch))
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         if not len(self._rows):
             return
         numbers, questions, answers = self._rows.whole()
@@ -55,13 +55,13 @@ class ConflictingAnswers(Check):
         differs = np.flatnonzero((answers != answers[first]) & (questions != 0))
         if self._is_dialogue and len(differs) >= max(10, self.max_share * len(questions)):
             message = f"Many questions have several answers: {len(differs):,} rows give another."
-            yield Suspicion(None, message)
+            yield Issue(None, message)
             return
         what = ("question", "answer") if self._is_dialogue else ("text", "label")
         code = "conflicting_answers" if self._is_dialogue else "conflicting_labels"
         for place in differs.tolist():
             message = f"Row {numbers[first[place]]} has the same {what[0]} and another {what[1]}."
-            yield Suspicion(int(numbers[place]), message, code=code)
+            yield Issue(int(numbers[place]), message, code=code)
 
 
 def questions_and_answers(batch: Batch) -> tuple[Hashes, Hashes]:

@@ -1,4 +1,4 @@
-"""Rows that are the same as an earlier one."""
+"""Duplicates: rows that are the same as an earlier one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.hashes import first_places, row_hashes
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 
 @checks.register
@@ -23,17 +23,17 @@ class Duplicate(Check):
     fix: ClassVar[str | None] = "drop_rows"
 
     name: Literal["duplicate"] = "duplicate"
-    _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _rows: RowArrays = PrivateAttr(default_factory=RowArrays)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         self._rows.add(np.array(batch.numbers, np.int64), row_hashes(batch))
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         if not len(self._rows):
             return
         numbers, hashes = self._rows.whole()
         first = first_places(hashes)
         for place in np.flatnonzero(first != np.arange(len(first))).tolist():
             message = f"This row is the same as row {numbers[first[place]]}."
-            yield Suspicion(int(numbers[place]), message)
+            yield Issue(int(numbers[place]), message)

@@ -1,4 +1,4 @@
-"""Answers that only repeat the question."""
+"""Echoed questions: answers that only repeat the question."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.analysis.hashes import folded_hashes
 from maxaillm.dev.finetune.data.analysis.text_search import lengths_of
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 
 @checks.register
@@ -26,9 +26,9 @@ class EchoedQuestion(Check):
     )
     """In a translation, names and greetings may well stay the same."""
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         hashes, rows = folded_hashes(batch), batch.texts.rows
         is_echo = (hashes[1:] == hashes[:-1]) & (rows[1:] == rows[:-1]) & batch.is_answer[1:]
         is_long = lengths_of(batch)[1:] >= self.min_chars
         for row in np.unique(rows[1:][is_echo & is_long]).tolist():
-            yield Suspicion(batch.numbers[row], "The answer only repeats the question.")
+            yield Issue(batch.numbers[row], "The answer only repeats the question.")

@@ -1,4 +1,4 @@
-"""Parts of a row with nothing in them, where the rest can be trained on."""
+"""Empty parts of a row, where the rest can be trained on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 VISIBLE = r"[^\s\p{Z}\p{C}\x{115F}\x{1160}\x{2800}\x{3164}]"
 
@@ -21,7 +21,7 @@ class EmptyPart(Check):
 
     name: Literal["empty_part"] = "empty_part"
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         import pyarrow.compute as pc
 
         texts = batch.texts
@@ -32,4 +32,4 @@ class EmptyPart(Check):
             if row != done:
                 done = row
                 part = texts.parts[place].as_py()
-                yield Suspicion(batch.numbers[row], f"A part of this row is empty: {part}.")
+                yield Issue(batch.numbers[row], f"A part of this row is empty: {part}.")

@@ -1,4 +1,4 @@
-"""Labels that are written in several ways."""
+"""Label variants: labels that are written in several ways."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.findings import shown
-from maxaillm.dev.finetune.data.analysis.label_counts import LabelTally
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.label_counts import LabelCounts
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 
 @checks.register
@@ -21,20 +21,20 @@ class LabelVariants(Check):
     fix: ClassVar[str | None] = "normalise_labels"
 
     name: Literal["label_variants"] = "label_variants"
-    _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
+    _counts: LabelCounts = PrivateAttr(default_factory=LabelCounts)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
-        self._tally.add(batch)
+    def see(self, batch: Batch) -> Iterator[Issue]:
+        self._counts.add(batch)
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
-        if self._tally.is_full:
+    def conclude(self) -> Iterator[Issue]:
+        if self._counts.is_full:
             return
         spellings: dict[str, list[str]] = defaultdict(list)
-        for label in self._tally.rows:
+        for label in self._counts.rows:
             spellings[" ".join(label.split()).casefold()].append(label)
         for variants in spellings.values():
             if len(variants) > 1:
                 names = ", ".join(repr(shown(label, 60)) for label in variants[:5])
                 message = f"These labels differ only by case or spaces: {names}."
-                yield Suspicion(self._tally.first_row[variants[-1]], message)
+                yield Issue(self._counts.first_row[variants[-1]], message)

@@ -1,4 +1,4 @@
-"""Rows for validation or test whose question is also in training."""
+"""Data leakage: rows for validation or test whose question is also in training."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.hashes import question_hashes
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 SPLITS = ("train", "validation", "test")
 
@@ -25,16 +25,16 @@ class Leakage(Check):
     fix: ClassVar[str | None] = "drop_rows"
 
     name: Literal["leakage"] = "leakage"
-    _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _rows: RowArrays = PrivateAttr(default_factory=RowArrays)
     _is_split: bool = PrivateAttr(False)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         splits = np.array([SPLITS.index(split) for split in batch.splits], np.int8)
         self._is_split = self._is_split or bool(splits.any())
         self._rows.add(np.array(batch.numbers, np.int64), question_hashes(batch), splits)
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         if not self._is_split:
             return
         numbers, questions, splits = self._rows.whole()
@@ -46,4 +46,4 @@ class Leakage(Check):
         for place in np.flatnonzero(leaks).tolist():
             first = earliest[place]
             message = f"Row {numbers[first]} of {SPLITS[splits[first]]} asks the same."
-            yield Suspicion(int(numbers[place]), message)
+            yield Issue(int(numbers[place]), message)

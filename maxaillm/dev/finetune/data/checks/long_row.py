@@ -1,4 +1,4 @@
-"""Rows so long that hardly any model takes them whole."""
+"""Long rows: so long that hardly any model takes them whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from maxaillm.dev.finetune.data.analysis.text_search import chars_by_row
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 
 @checks.register
@@ -23,11 +23,11 @@ class LongRow(Check):
         1_000_000, gt=0, title="Longest row", json_schema_extra={"unit": "characters"}
     )
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         lengths = chars_by_row(batch)
         for place in np.flatnonzero(lengths > self.max_chars).tolist():
             message = (
                 f"This row has {lengths[place]:,} characters; "
                 "training cuts it at the maximum length."
             )
-            yield Suspicion(batch.numbers[place], message)
+            yield Issue(batch.numbers[place], message)

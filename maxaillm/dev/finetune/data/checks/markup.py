@@ -1,4 +1,4 @@
-"""HTML that was left in texts: tags and entities."""
+"""Markup: HTML that was left in texts, tags and entities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.data.analysis.code_text import CODE, looks_like_code, speaks_of_markup
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 TAGS = (
     "p|br|div|span|b|i|u|em|strong|font|center|table|tr|td|th|tbody|ul|ol|li|h[1-6]|img|hr|sup|sub"
@@ -36,11 +36,11 @@ class Markup(Check):
 
     name: Literal["markup"] = "markup"
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         for row, (what, around) in first_of_each_row(hits(batch, HINTS), markup_in):
             pieces = batch.kind.pieces_of(batch.examples[row])
             if not any(speaks_of_markup(piece.text) for piece in pieces):
-                yield Suspicion(batch.numbers[row], f"HTML is left here: {what:.60}", around)
+                yield Issue(batch.numbers[row], f"HTML is left here: {what:.60}", around)
 
 
 def markup_in(text: str) -> tuple[str, str] | None:

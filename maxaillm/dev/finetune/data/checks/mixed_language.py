@@ -1,4 +1,4 @@
-"""Texts in another script or language than nearly all others."""
+"""Mixed languages: texts in another script or language than nearly all others."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
 from maxaillm.dev.finetune.data.analysis.text_search import lengths_of, places_of
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 from maxaillm.dev.finetune.data.columns.turns import TurnsColumn
 
 if TYPE_CHECKING:
@@ -58,11 +58,11 @@ class MixedLanguage(Check):
     min_probability: float = Field(0.9, gt=0, le=1, title="How sure the guess must be")
     _guesses: list[Guess] = PrivateAttr(default_factory=list)
     _languages: Counter[str] = PrivateAttr(default_factory=Counter)
-    _texts: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _texts: RowArrays = PrivateAttr(default_factory=RowArrays)
     _seen: int = PrivateAttr(0)
     _drawn: int = PrivateAttr(0)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         import pyarrow.compute as pc
 
         texts, numbers = batch.texts, np.array(batch.numbers, np.int64)
@@ -95,20 +95,20 @@ class MixedLanguage(Check):
             self._languages[language] += 1
             self._guesses.append(Guess(number, language, text[:80]))
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         told: set[int] = set()
-        for suspicion in self.other_scripts():
-            told.add(suspicion.row or 0)
-            yield suspicion
+        for issue in self.other_scripts():
+            told.add(issue.row or 0)
+            yield issue
         others = [guess for guess in self.other_languages() if guess.row not in told]
         for number, language, snippet in others:
-            yield Suspicion(number, f"This seems to be of the language {language!r}.", snippet)
+            yield Issue(number, f"This seems to be of the language {language!r}.", snippet)
         if others and self._drawn < self._seen:
             message = (
                 f"{len(others):,} of {self._drawn:,} texts are in other languages; "
                 f"the language of the other {self._seen - self._drawn:,} was not looked at."
             )
-            yield Suspicion(None, message)
+            yield Issue(None, message)
 
     def other_languages(self) -> list[Guess]:
         """The guesses that differ from nearly all."""
@@ -118,7 +118,7 @@ class MixedLanguage(Check):
         others = [guess for guess in self._guesses if guess.language != usual]
         return others if len(others) <= self.max_share * len(self._guesses) else []
 
-    def other_scripts(self) -> Iterator[Suspicion]:
+    def other_scripts(self) -> Iterator[Issue]:
         """The texts in Latin letters where most have others, and the other way round."""
         if not len(self._texts):
             return
@@ -131,7 +131,7 @@ class MixedLanguage(Check):
             letters = "Latin letters" if rare == LATIN else "letters that are not Latin"
             message = f"This is in {letters}, as few texts are."
             for number in np.unique(numbers[scripts == rare]).tolist():
-                yield Suspicion(number, message)
+                yield Issue(number, message)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Texts that were read in the wrong encoding: “Ã©” for “é”."""
+"""Mojibake: texts that were read in the wrong encoding, “Ã©” for “é”."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits, not_ascii
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 HINTS = (
     r"\x{FFFD}|[\x{80}-\x{9F}]|[\x{2010}-\x{25FF}][\x{A0}-\x{24F}]"
@@ -28,11 +28,11 @@ class Mojibake(Check):
 
     name: Literal["mojibake"] = "mojibake"
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         for row, (message, around) in first_of_each_row(
             hits(batch, HINTS, not_ascii(batch)), broken_in
         ):
-            yield Suspicion(batch.numbers[row], message, around)
+            yield Issue(batch.numbers[row], message, around)
 
 
 def broken_in(text: str) -> tuple[str, str] | None:

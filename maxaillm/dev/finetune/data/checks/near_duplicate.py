@@ -1,4 +1,4 @@
-"""Rows that are nearly the same as another one."""
+"""Near duplicates: rows that are nearly the same as another one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.hashes import first_places, text_hashes
-from maxaillm.dev.finetune.data.analysis.minhash import Slots, common_windows, sketches
+from maxaillm.dev.finetune.data.analysis.minhash import Slots, common_windows, signatures
 from maxaillm.dev.finetune.data.analysis.near_duplicates import similar_rows
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 SPLITS = ("train", "validation", "test")
 FIRST_ROWS = 500
@@ -35,31 +35,31 @@ class NearDuplicate(Check):
     )
     max_rows: int = Field(200_000, gt=0, title="Most rows compared")
     """A row takes 150 bytes of memory, and 16 µs where it has 200 characters."""
-    _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _rows: RowArrays = PrivateAttr(default_factory=RowArrays)
     _waiting: list[Batch] = PrivateAttr(default_factory=list)
     _common: Slots | None = PrivateAttr(None)
     _seen: int = PrivateAttr(0)
     _compared: int = PrivateAttr(0)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         is_first = self._seen < FIRST_ROWS
         self._seen += len(batch)
         self._waiting.append(batch)
         if self._seen >= FIRST_ROWS:
-            self.sketch_all(is_first=is_first)
+            self.add_waiting(is_first=is_first)
         yield from ()
 
-    def sketch_all(self, *, is_first: bool) -> None:
+    def add_waiting(self, *, is_first: bool) -> None:
         if is_first:
             self._common = common_windows(self._waiting, FIRST_ROWS)
         for batch in self._waiting:
             room = self.max_rows - self._compared
             if room > 0 and len(batch):
-                self.sketch(batch, room)
+                self.add_signatures(batch, room)
         self._waiting.clear()
 
-    def sketch(self, batch: Batch, room: int) -> None:
-        minima, bands, windows = sketches(batch, self._common)
+    def add_signatures(self, batch: Batch, room: int) -> None:
+        minima, bands, windows = signatures(batch, self._common)
         numbers = np.array(batch.numbers, np.int64)
         splits = np.array([SPLITS.index(split) for split in batch.splits], np.int8)
         keep = np.flatnonzero(windows[:room] >= self.min_windows)
@@ -67,9 +67,9 @@ class NearDuplicate(Check):
         self._rows.add(*(column[keep] for column in columns))
         self._compared += min(room, len(batch))
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         if self._seen < FIRST_ROWS:
-            self.sketch_all(is_first=True)
+            self.add_waiting(is_first=True)
         if len(self._rows):
             yield from self.near_duplicates()
         if self._seen > self.max_rows:
@@ -77,9 +77,9 @@ class NearDuplicate(Check):
                 f"Only the first {self.max_rows:,} of {self._seen:,} rows were compared "
                 "for near duplicates."
             )
-            yield Suspicion(None, message)
+            yield Issue(None, message)
 
-    def near_duplicates(self) -> Iterator[Suspicion]:
+    def near_duplicates(self) -> Iterator[Issue]:
         numbers, splits, texts, minima, bands = self._rows.whole()
         is_new = first_places(texts) == np.arange(len(texts))
         if not is_new.all():
@@ -93,7 +93,7 @@ class NearDuplicate(Check):
                 row, other = other, row
             alike = f"{min(similarity[place], 0.99):.0%} the same as row {numbers[other]}"
             if splits[row] == splits[other]:
-                yield Suspicion(int(numbers[row]), f"This row is about {alike}.")
+                yield Issue(int(numbers[row]), f"This row is about {alike}.")
             else:
                 message = f"This row is about {alike}, which is in {SPLITS[splits[other]]}."
-                yield Suspicion(int(numbers[row]), message, code="leakage")
+                yield Issue(int(numbers[row]), message, code="leakage")

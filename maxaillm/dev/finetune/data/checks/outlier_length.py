@@ -1,4 +1,4 @@
-"""Rows that are many times as long as nearly all others."""
+"""Outliers by length: rows that are many times as long as nearly all others."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
 from maxaillm.dev.finetune.data.analysis.text_search import chars_by_row
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 
 @checks.register
@@ -31,13 +31,13 @@ class OutlierLength(Check):
         1_000_000, gt=0, title="Longest row to name", json_schema_extra={"unit": "characters"}
     )
     times: float = Field(8, gt=1, title="How many times as long as 95 % of the rows")
-    _rows: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _rows: RowArrays = PrivateAttr(default_factory=RowArrays)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         self._rows.add(np.array(batch.numbers, np.int64), chars_by_row(batch).astype(np.int32))
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         if len(self._rows) < self.min_rows:
             return
         numbers, lengths = self._rows.whole()
@@ -45,4 +45,4 @@ class OutlierLength(Check):
         limit = max(self.min_chars, self.times * usual)
         for place in np.flatnonzero((lengths > limit) & (lengths <= self.max_chars)).tolist():
             message = f"This row has {lengths[place]:,} characters; 95 % have at most {usual:,.0f}."
-            yield Suspicion(int(numbers[place]), message)
+            yield Issue(int(numbers[place]), message)

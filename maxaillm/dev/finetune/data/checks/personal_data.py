@@ -1,4 +1,4 @@
-"""Texts with what may belong to a person: addresses, numbers, keys."""
+"""Personal data: texts with addresses, numbers, keys that may belong to a person."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.data.analysis.personal_data import HINTS, Found, find
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 AROUND = 60
 
@@ -21,9 +21,9 @@ class PersonalData(Check):
 
     name: Literal["personal_data"] = "personal_data"
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         for row, (message, around) in first_of_each_row(hits(batch, HINTS), personal_in):
-            yield Suspicion(batch.numbers[row], message, around)
+            yield Issue(batch.numbers[row], message, around)
 
 
 def personal_in(text: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Places left to be filled in: {{name}}, [INSERT X], lorem ipsum."""
+"""Placeholders left to be filled in: {{name}}, [INSERT X], lorem ipsum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 TEMPLATE = r"\{\{ ?[A-Za-z_][\w ]{0,40}\}\}"
 LEFT = (
@@ -30,11 +30,11 @@ class Placeholder(Check):
 
     name: Literal["placeholder"] = "placeholder"
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         anywhere, in_answers = hits(batch, TEMPLATE), hits(batch, LEFT, batch.is_output)
         found = merge(anywhere, in_answers, key=attrgetter("at"))
         for row, (what, around) in first_of_each_row(found, placeholder_in):
-            yield Suspicion(batch.numbers[row], f"{what!r:.80} is left to be filled in.", around)
+            yield Issue(batch.numbers[row], f"{what!r:.80} is left to be filled in.", around)
 
 
 def placeholder_in(text: str) -> tuple[str, str] | None:

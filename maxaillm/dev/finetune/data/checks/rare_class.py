@@ -1,4 +1,4 @@
-"""Classes with a single row."""
+"""Rare classes: those with a single row."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.findings import shown
-from maxaillm.dev.finetune.data.analysis.label_counts import LabelTally
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.label_counts import LabelCounts
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 
 @checks.register
@@ -20,16 +20,16 @@ class RareClass(Check):
     fix: ClassVar[str | None] = "rename_labels"
 
     name: Literal["rare_class"] = "rare_class"
-    _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
+    _counts: LabelCounts = PrivateAttr(default_factory=LabelCounts)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
-        self._tally.add(batch)
+    def see(self, batch: Batch) -> Iterator[Issue]:
+        self._counts.add(batch)
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
-        if self._tally.is_full:
+    def conclude(self) -> Iterator[Issue]:
+        if self._counts.is_full:
             return
-        for label, count in self._tally.rows.items():
+        for label, count in self._counts.rows.items():
             if count == 1:
                 message = f"The class {shown(label, 80)!r} has one row only."
-                yield Suspicion(self._tally.first_row[label], message)
+                yield Issue(self._counts.first_row[label], message)

@@ -1,4 +1,4 @@
-"""Answers in which an assistant declines to answer, or says that it is a language model."""
+"""Refusals: an assistant declines to answer, or says that it is a language model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 MODEL = (
     r"\bas an? (?:ai|artificial intelligence)(?: language)? model\b"
@@ -43,10 +43,10 @@ class Refusal(Check):
 
     name: Literal["refusal"] = "refusal"
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         found = hits(batch, PATTERN, batch.is_answer)
         for row, (message, snippet) in first_of_each_row(found, refusal_in):
-            yield Suspicion(batch.numbers[row], message, snippet)
+            yield Issue(batch.numbers[row], message, snippet)
 
 
 def refusal_in(text: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Answers that say the same again and again."""
+"""Repeated text: answers that say the same again and again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from maxaillm.dev.finetune.data.analysis.text_search import lengths_of
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 PIECE = 32
 LOOKS = 5
@@ -33,7 +33,7 @@ class RepeatedText(Check):
         100_000, gt=0, title="Longest text", json_schema_extra={"unit": "characters"}
     )
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         texts, lengths = batch.texts, lengths_of(batch)
         long_enough = (lengths >= self.min_chars) & (lengths <= self.max_chars)
         done = -1
@@ -43,7 +43,7 @@ class RepeatedText(Check):
                 continue
             if (piece := self.repeated_in(texts.values[place].as_py())) is not None:
                 done = row
-                yield Suspicion(batch.numbers[row], "The text repeats itself.", piece)
+                yield Issue(batch.numbers[row], "The text repeats itself.", piece)
 
     def repeated_in(self, text: str) -> str | None:
         """A piece that comes again and again, closely, over a good part of the text."""

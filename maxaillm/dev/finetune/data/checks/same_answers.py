@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 from maxaillm.dev.finetune.data.columns import StoredExample
 from maxaillm.dev.finetune.data.columns.turns import AnswerColumn
 
@@ -19,13 +19,13 @@ class SameAnswers(Check):
 
     name: Literal["same_answers"] = "same_answers"
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         answers = batch.kind.columns_of(AnswerColumn)
         if len(answers) < 2:
             return
         for number, example in zip(batch.numbers, batch.examples, strict=True):
             if len({spoken(own, example) for own in answers}) < len(answers):
-                yield Suspicion(number, "The chosen and the rejected answer are the same.")
+                yield Issue(number, "The chosen and the rejected answer are the same.")
 
 
 def spoken(answer: AnswerColumn, example: StoredExample) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.text_search import hits, lengths_of
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 NOTHING = (
     r"(?i)^[^\pL\pN]*(?:n/?a|none|null|nan|nil|undefined|no ?(?:output|answer|response|text|data)"
@@ -36,16 +36,16 @@ class ShortText(Check):
     _found: list[tuple[int, str]] = PrivateAttr(default_factory=list)
     _lengths: list[npt.NDArray[np.int32]] = PrivateAttr(default_factory=list)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         self._lengths.append(lengths_of(batch)[batch.is_output].astype(np.int32))
         for row, _at, text in hits(batch, NOTHING, batch.is_output):
             if len(self._found) < MOST_KEPT:
                 self._found.append((batch.numbers[row], text))
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         lengths = np.concatenate([*self._lengths, np.zeros(0, np.int32)])
         is_long = len(lengths) and float(np.median(lengths)) >= self.usual_chars
         if is_long and len(self._found) <= max(3, self.max_share * len(lengths)):
             for number, text in self._found:
-                yield Suspicion(number, f"This text says nothing: {text.strip()[:40]!r}.")
+                yield Issue(number, f"This text says nothing: {text.strip()[:40]!r}.")

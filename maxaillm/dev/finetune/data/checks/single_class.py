@@ -1,4 +1,4 @@
-"""Labelled data in which every row has the same label."""
+"""A single class: labelled data in which every row has the same label."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.findings import shown
-from maxaillm.dev.finetune.data.analysis.label_counts import LabelTally
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.analysis.label_counts import LabelCounts
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 
 @checks.register
@@ -19,13 +19,13 @@ class SingleClass(Check):
     advice: ClassVar[str] = "Add rows of other classes."
 
     name: Literal["single_class"] = "single_class"
-    _tally: LabelTally = PrivateAttr(default_factory=LabelTally)
+    _counts: LabelCounts = PrivateAttr(default_factory=LabelCounts)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
-        self._tally.add(batch)
+    def see(self, batch: Batch) -> Iterator[Issue]:
+        self._counts.add(batch)
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
-        if list(self._tally.rows.values()) == [self._tally.seen]:
-            label = shown(next(iter(self._tally.rows)), 80)
-            yield Suspicion(None, f"All rows have the label {label!r}.")
+    def conclude(self) -> Iterator[Issue]:
+        if list(self._counts.rows.values()) == [self._counts.seen]:
+            label = shown(next(iter(self._counts.rows)), 80)
+            yield Issue(None, f"All rows have the label {label!r}.")

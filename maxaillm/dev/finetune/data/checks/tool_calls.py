@@ -1,4 +1,4 @@
-"""Calls of tools that nothing answers, and answers of tools that nothing called for."""
+"""Tool calls that nothing answers, and answers of tools that nothing called for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.text_search import hits
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 from maxaillm.dev.finetune.data.columns.turns import DialogueColumn
 
 Turns = list[dict[str, str]]
@@ -34,25 +34,25 @@ class ToolCalls(Check):
     _ends_with_call: list[int] = PrivateAttr(default_factory=list)
     _answered: int = PrivateAttr(0)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         for dialogue in batch.kind.columns_of(DialogueColumn):
             for place in might_call(batch):
                 yield from self.look_at(batch.numbers[place], batch.examples[place][dialogue.name])
 
-    def look_at(self, number: int, turns: Turns) -> Iterator[Suspicion]:
+    def look_at(self, number: int, turns: Turns) -> Iterator[Issue]:
         code = problem_of(turns)
         if code is not None:
-            yield Suspicion(number, MESSAGES[code], code=code)
+            yield Issue(number, MESSAGES[code], code=code)
         if is_call(turns[-1]):
             self._ends_with_call.append(number)
         elif any(is_call(turn) for turn in turns):
             self._answered += 1
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         if len(self._ends_with_call) * 10 <= self._answered:
             for number in self._ends_with_call:
                 message = "The conversation ends with a tool call; no answer follows."
-                yield Suspicion(number, message, code="unclosed_tool_calls")
+                yield Issue(number, message, code="unclosed_tool_calls")
 
 
 MESSAGES = {

@@ -1,4 +1,4 @@
-"""Answers that stop in the middle of a sentence."""
+"""Truncated answers: they stop in the middle of a sentence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from maxaillm.dev.finetune.data.analysis.per_row import RowFigures
+from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
 from maxaillm.dev.finetune.data.analysis.text_search import lengths_of
-from maxaillm.dev.finetune.data.checks import Batch, Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 
 TAIL = 60
 NO_PROSE = r"[^\pL ,'’-]"
@@ -35,9 +35,9 @@ class TruncatedAnswer(Check):
     max_share: float = Field(0.02, gt=0, lt=1, title="Largest share of answers cut off")
     same_length: int = Field(5, gt=1, title="Fewest answers cut at the same length")
     _found: list[tuple[int, str]] = PrivateAttr(default_factory=list)
-    _answers: RowFigures = PrivateAttr(default_factory=RowFigures)
+    _answers: RowArrays = PrivateAttr(default_factory=RowArrays)
 
-    def see(self, batch: Batch) -> Iterator[Suspicion]:
+    def see(self, batch: Batch) -> Iterator[Issue]:
         import pyarrow.compute as pc
 
         lengths = lengths_of(batch)
@@ -53,7 +53,7 @@ class TruncatedAnswer(Check):
             self._found.append((int(numbers[place]), tails[place].as_py()))
         yield from ()
 
-    def conclude(self) -> Iterator[Suspicion]:
+    def conclude(self) -> Iterator[Issue]:
         if not len(self._answers):
             return
         numbers, lengths, good = self._answers.whole()
@@ -62,8 +62,8 @@ class TruncatedAnswer(Check):
         if len(at_limit) >= max(self.same_length, 0.001 * len(lengths)):
             for number in dict.fromkeys(at_limit.tolist()):
                 message = f"The answer stops at {limit:,} characters, as {len(at_limit):,} do."
-                yield Suspicion(number, message)
+                yield Issue(number, message)
         most = self.max_share * len(good)
         if len(self._found) <= most and (~good).sum() <= 2 * most:
             for number, tail in dict(self._found).items():
-                yield Suspicion(number, "The answer stops midway.", f"…{tail}")
+                yield Issue(number, "The answer stops midway.", f"…{tail}")

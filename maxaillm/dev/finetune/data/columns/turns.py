@@ -100,7 +100,7 @@ class PromptColumn(TurnsColumn):
 
 @dataclass(frozen=True)
 class AnswerColumn(TurnsColumn):
-    """How a prompt goes on: a good answer or a poor one, as `is_good` says or a column of flags."""
+    """An answer to a prompt: a good one, a poor one, or as a column of flags says."""
 
     good: str = ""
     """What a good answer is called; "" where it is a poor one always."""

@@ -1,8 +1,8 @@
-"""What can be done about findings: each makes a new version of a dataset. One module a fix.
+"""Fixes: what can be done about findings. Each makes a new version of a dataset. One a module.
 
 A fix gets the rows one by one, in their order, and gives each back as it is, changed, or not at
 all. It never writes: what it did is counted by who calls it (`recipe`), so that nothing goes in
-silence. Nor does it ever get a row of a locked split to mend: that too is the caller's care.
+silence. Nor does it ever get a row of a locked split to change: that too is the caller's care.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Fix(Component, ABC):
     why_left_out: ClassVar[str] = ""
     """The reason, where it leaves rows out that nobody would expect."""
     looks_ahead: ClassVar[bool] = False
-    """Whether it must see every row before it mends the first: that takes one more pass."""
+    """Whether it must see every row before it changes the first: that takes one more pass."""
 
     _kind: type[Example] = PrivateAttr()
 
@@ -46,17 +46,17 @@ class Fix(Component, ABC):
         return copy
 
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
-        """Where it looks ahead: a row as it will come to `mend`, or as it stays, being locked."""
+        """Where it looks ahead: a row as it will come to `apply`, or as it stays, being locked."""
 
     def begin(self, flagged: Collection[int] = ()) -> None:
-        """Get ready: called once, behind what it has seen and before the first row to mend.
+        """Get ready: called once, behind what it has seen and before the first row to change.
 
         `flagged` are the numbers of the rows that the findings to be fixed name; empty where
         none are meant. State lies in private attributes; a fix that was begun is not used again.
         """
 
     @abstractmethod
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         """The row as it is to be; the same object where nothing changes, None to leave it out."""
 
 

@@ -1,4 +1,4 @@
-"""Put each row into the train, validation or test split."""
+"""Train, validation and test splits: put each row into one."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class AssignSplits(Fix):
                 self._groups[group] = split
                 del groups[group]
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         if self._barred and self.hash_of(example) in self._barred:
             return None
         if self.is_kept(example):

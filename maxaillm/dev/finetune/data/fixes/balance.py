@@ -1,4 +1,4 @@
-"""Make large classes smaller, so that each counts about as much as the others."""
+"""Balance classes: make large ones smaller, so that each counts about as much."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, PrivateAttr
 
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
-from maxaillm.dev.finetune.data.fixes.shared.sampling import Draw
+from maxaillm.dev.finetune.data.fixes.shared.sampling import SelectionSampling
 
 
 @fixes.register
@@ -47,7 +47,7 @@ class Balance(Fix):
         0, ge=0, le=2**32 - 1, title="Seed", description="Another seed draws other rows."
     )
     _rows: Counter[str] = PrivateAttr(default_factory=Counter)
-    _draws: dict[str, Draw] = PrivateAttr(default_factory=dict)
+    _draws: dict[str, SelectionSampling] = PrivateAttr(default_factory=dict)
 
     def see(self, example: StoredExample, *, is_locked: bool) -> None:
         label = self.class_of(example)
@@ -57,10 +57,11 @@ class Balance(Fix):
     def begin(self, flagged: Collection[int] = ()) -> None:
         limit = max(round(min(self._rows.values(), default=0) * self.factor), self.at_least)
         self._draws = {
-            label: Draw(limit, rows, f"{self.seed} {label}") for label, rows in self._rows.items()
+            label: SelectionSampling(limit, rows, f"{self.seed} {label}")
+            for label, rows in self._rows.items()
         }
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         label = self.class_of(example)
         return example if label is None or self._draws[label].takes_next() else None
 

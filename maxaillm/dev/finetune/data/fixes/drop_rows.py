@@ -1,4 +1,4 @@
-"""Leave rows out: those that findings name."""
+"""Drop the rows that findings name."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class DropRows(Fix):
     def begin(self, flagged: Collection[int] = ()) -> None:
         self._flagged = frozenset(flagged)
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return None if number in self._flagged else example

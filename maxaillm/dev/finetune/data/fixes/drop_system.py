@@ -1,4 +1,4 @@
-"""Take the system prompt out of conversations."""
+"""Drop the system prompt of conversations."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class DropSystem(Fix):
 
     name: Literal["drop_system"] = "drop_system"
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_system(self.kind, example, "") if has_system(self.kind, example) else example

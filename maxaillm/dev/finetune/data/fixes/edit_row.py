@@ -1,4 +1,4 @@
-"""Write one row anew."""
+"""Edit one row."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class EditRow(Fix):
             raise DataError(message, problem.fix, code=problem.code)
         self._example = example
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         if number != self.number:
             return example
         part = {"split": example["split"]} if "split" in example else {}
-        mended = part | self._example
-        return example if mended == example else mended
+        edited = part | self._example
+        return example if edited == example else edited

@@ -1,4 +1,4 @@
-"""Keep the rows that a query finds, or leave them out."""
+"""Filter rows: keep those that a query finds, or leave them out."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class FilterRows(Fix):
         default_factory=RowQuery, title="Rows", description="The conditions that a row meets."
     )
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         is_meant = self.query.matches(self.kind, example)
         return example if is_meant == (self.action == "keep") else None

@@ -1,4 +1,4 @@
-"""Put a word for its kind in the place of what may belong to a person: [EMAIL], [PHONE]."""
+"""Mask personal data: [EMAIL], [PHONE] where an address or a number stands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MaskPersonalData(Fix):
         json_schema_extra={"labels": {"iban": "Bank account (IBAN)", "api_key": "Access key"}},
     )
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_texts(self.kind, example, self.masked)
 
     def masked(self, piece: Piece) -> str:

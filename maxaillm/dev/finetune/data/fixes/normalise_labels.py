@@ -1,4 +1,4 @@
-"""Write each label in one way: those that differ only by case or blanks become one."""
+"""Normalise labels: those that differ only by case or blanks become one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NormaliseLabels(Fix):
         """What can't be changed any more decides; else training and test would differ."""
         self._spellings = most_frequent(self._rows) | most_frequent(self._locked)
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_labels(self.kind, example, self.spelling)
 
     def spelling(self, label: str) -> str:

@@ -1,4 +1,4 @@
-"""Give labels other names; two that get the same name become one."""
+"""Rename labels; two that get the same name become one."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ class RenameLabels(Fix):
             raise ValueError(f"The label {blank[0]!r} needs a new name.")
         return names
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_labels(self.kind, example, lambda label: self.names.get(label, label))

@@ -1,4 +1,4 @@
-"""Repair texts that were read in the wrong encoding: "cafÃ©" becomes "café"."""
+"""Repair mojibake: "cafÃ©", read in the wrong encoding, becomes "café"."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class RepairText(Fix):
     """Undoes a wrong encoding where one is certain, and touches nothing else."""
 
     label: ClassVar[str] = "Repair the encoding"
-    summary: ClassVar[str] = "Mends texts that were once read in the wrong encoding: cafÃ© → café."
+    summary: ClassVar[str] = "Repairs texts that were read in the wrong encoding: cafÃ© → café."
 
     name: Literal["repair_text"] = "repair_text"
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_texts(self.kind, example, repaired)
 
 

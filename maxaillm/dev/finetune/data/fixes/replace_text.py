@@ -1,4 +1,4 @@
-"""Replace one piece of text by another, wherever it stands."""
+"""Find and replace: one piece of text by another, wherever it stands."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ReplaceText(Fix):
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.escape(self.find), re.IGNORECASE if self.ignore_case else 0)
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_texts(self.kind, example, self.replaced)
 
     def replaced(self, piece: Piece) -> str:

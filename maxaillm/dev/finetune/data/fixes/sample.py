@@ -1,4 +1,4 @@
-"""Keep some rows, drawn by chance: so many, or such a share."""
+"""Sample rows by chance: so many, or such a share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
-from maxaillm.dev.finetune.data.fixes.shared.sampling import Draw
+from maxaillm.dev.finetune.data.fixes.shared.sampling import SelectionSampling
 
 
 @fixes.register
@@ -34,7 +34,7 @@ class Sample(Fix):
         0, ge=0, le=2**32 - 1, title="Seed", description="Another seed draws other rows."
     )
     _seen: int = PrivateAttr(0)
-    _draw: Draw = PrivateAttr()
+    _draw: SelectionSampling = PrivateAttr()
 
     @model_validator(mode="after")
     def is_one_of_both(self) -> Self:
@@ -47,7 +47,7 @@ class Sample(Fix):
 
     def begin(self, flagged: Collection[int] = ()) -> None:
         wanted = self.rows if self.rows is not None else round((self.share or 0) * self._seen)
-        self._draw = Draw(wanted, self._seen, self.seed)
+        self._draw = SelectionSampling(wanted, self._seen, self.seed)
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return example if self._draw.takes_next() else None

@@ -31,7 +31,7 @@ class SetSystem(Fix):
         description="Leave the system prompts alone that are there.",
     )
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         if self.only_missing and has_system(self.kind, example):
             return example
         return with_system(self.kind, example, self.prompt)

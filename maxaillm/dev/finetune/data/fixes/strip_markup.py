@@ -1,4 +1,4 @@
-"""Turn HTML into plain text, but leave code as it is."""
+"""Strip HTML: turn it into plain text, but leave code as it is."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StripMarkup(Fix):
         description="Rows that speak of HTML and the like, and texts that look like code, stay.",
     )
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         after = with_texts(self.kind, example, self.plain)
         if after is example or not self.leave_code:
             return after

@@ -36,7 +36,7 @@ class Trim(Fix):
         description="Zero-width spaces, word joiners and byte order marks.",
     )
 
-    def mend(self, number: int, example: StoredExample) -> StoredExample | None:
+    def apply(self, number: int, example: StoredExample) -> StoredExample | None:
         return with_texts(self.kind, example, self.trimmed)
 
     def trimmed(self, piece: Piece) -> str:

@@ -42,7 +42,7 @@ def messages_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     ]
 
 
-def talk_of(turns: Sequence[Turn]) -> Fields:
+def conversation_of(turns: Sequence[Turn]) -> Fields:
     """`turns` as the fields of a conversation."""
     return {"messages": messages_of(turns)}
 

@@ -7,7 +7,13 @@ from typing import ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
     ends_with_question,
@@ -71,7 +77,7 @@ class ChatPairFormat(DataFormat):
         return optional_text_problem(row, self.system)
 
     def to_fields(self, row: Row) -> Fields:
-        return talk_of(self.turns(row))
+        return conversation_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         """Raises TurnError. What was answered earlier is given, not learned."""

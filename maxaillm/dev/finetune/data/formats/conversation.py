@@ -9,7 +9,13 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -69,7 +75,7 @@ class ExchangesFormat(DataFormat):
         turns = [Turn("system", text_of(row, self.system))]
         for exchange in items_of(row[self.conversations]) or ():
             turns += [Turn("user", exchange["input"]), Turn("assistant", exchange["output"])]
-        return talk_of(turns)
+        return conversation_of(turns)
 
 
 def is_exchange(item: Any) -> bool:

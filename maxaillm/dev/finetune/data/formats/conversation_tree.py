@@ -9,7 +9,13 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -119,7 +125,7 @@ class ConversationTreeFormat(DataFormat):
             turns += [Turn("user", exchange.question), Turn("assistant", exchange.answer, 0)]
         turns.append(Turn("user", self.question(row)))
         turns.append(Turn("assistant", cell_of(row, self.completion)))
-        return talk_of(turns)
+        return conversation_of(turns)
 
     def question(self, row: Row) -> str:
         asked, matter = str(cell_of(row, self.prompt)), text_of(row, self.input)
@@ -170,7 +176,7 @@ class Chain:
             exchange = self.exchanges.get(parent)
             if exchange is None:
                 message = f"The row before this one, {parent!r:.60}, is broken or not known here."
-                fix = "Put rows below the one that they follow, and mend or remove broken ones."
+                fix = "Put rows below the one that they follow, and repair or remove broken ones."
                 return RowProblem("no_parent", message, fix)
             chat.append(exchange)
             chars += exchange.chars

@@ -9,7 +9,13 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.answer_spans import first_answer, turns_about
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -59,7 +65,7 @@ class ExtractiveQAFormat(DataFormat):
 
     def to_fields(self, row: Row) -> Fields:
         context, question = cell_of(row, self.context), cell_of(row, self.question)
-        return talk_of(turns_about(context, question, str(first_answer(row[self.answers]))))
+        return conversation_of(turns_about(context, question, str(first_answer(row[self.answers]))))
 
 
 def is_span(value: Any) -> bool:

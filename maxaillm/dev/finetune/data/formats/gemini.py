@@ -10,7 +10,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.messages import TurnError
 from maxaillm.dev.finetune.data.rows.values import (
     Role,
@@ -68,7 +68,7 @@ class GeminiFormat(DataFormat):
             return error.problem
 
     def to_fields(self, row: Row) -> Fields:
-        return talk_of(self.turns(row))
+        return conversation_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         """Raises TurnError."""

@@ -9,7 +9,13 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -91,7 +97,7 @@ class InstructionFormat(DataFormat):
         question, matter = cell_of(row, self.instruction), text_of(row, self.input)
         turns.append(Turn("user", f"{question}\n\n{matter}" if matter else question))
         turns.append(Turn("assistant", cell_of(row, self.output)))
-        return talk_of(turns)
+        return conversation_of(turns)
 
 
 def is_pair(item: Any) -> bool:

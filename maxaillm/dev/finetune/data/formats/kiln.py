@@ -7,7 +7,13 @@ from typing import ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -67,4 +73,4 @@ class KilnFormat(DataFormat):
         thinking = text_of(row, self.reasoning) or text_of(row, self.chain_of_thought)
         if thinking:
             answer = f"<think>\n{thinking}\n</think>\n\n{answer}"
-        return talk_of([Turn("user", cell_of(row, self.input)), Turn("assistant", answer)])
+        return conversation_of([Turn("user", cell_of(row, self.input)), Turn("assistant", answer)])

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.messages import TurnError, ends_with_question, turns_of
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -61,7 +61,7 @@ class MessagesFormat(DataFormat):
             return error.problem
 
     def to_fields(self, row: Row) -> Fields:
-        return talk_of(self.turns(row))
+        return conversation_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         return turns_of(items_of(row[self.messages]), self.messages)

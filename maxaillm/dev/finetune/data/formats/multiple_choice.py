@@ -10,7 +10,13 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -104,7 +110,7 @@ class MultipleChoiceFormat(DataFormat):
         asked = f"{cell_of(row, self.question)}\n\n{listed}"
         answer, why = answer_of(row[self.answer], choices), text_of(row, self.explanation)
         answer = f"{why}\n\n{answer}" if why else str(answer)
-        return talk_of([Turn("user", asked), Turn("assistant", answer)])
+        return conversation_of([Turn("user", asked), Turn("assistant", answer)])
 
 
 def in_words(choice: Choice) -> str:

@@ -27,7 +27,7 @@ from maxaillm.dev.finetune.data.rows.values import (
     text_of,
 )
 
-WAYS = (
+ANSWERS = (
     ("chosen", "rejected"),
     ("chosen_response", "rejected_response"),
     ("chosen_response", "rejected_answer"),
@@ -39,7 +39,7 @@ WAYS = (
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "messages", "conversations")
 
 
-class Ways(NamedTuple):
+class PreferencePair(NamedTuple):
     """What is asked, and how it may go on."""
 
     messages: list[Turn]
@@ -84,11 +84,11 @@ class PreferenceFormat(DataFormat):
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         present = columns_by_name(sample)
-        ways = next((pair for pair in WAYS if present.keys() >= set(pair)), None)
-        if ways is None:
+        answers = next((pair for pair in ANSWERS if present.keys() >= set(pair)), None)
+        if answers is None:
             return None
-        chosen, rejected = (present[name] for name in ways)
-        prompts = [name for name in PROMPTS if name in present and name not in ways]
+        chosen, rejected = (present[name] for name in answers)
+        prompts = [name for name in PROMPTS if name in present and name not in answers]
         matter = present.get("input") if "instruction" in prompts[:1] else None
         if len(prompts) > 1 and prompts[0] not in ("prompt", "instruction"):
             return None
@@ -109,16 +109,16 @@ class PreferenceFormat(DataFormat):
 
     def check(self, row: Row) -> RowProblem | None:
         try:
-            self.ways(row)
+            self.pair(row)
         except TurnError as error:
             return error.problem
         texts = (self.input, self.system, self.rejected_prompt)
         return first_problem(optional_text_problem(row, name) for name in texts)
 
     def to_fields(self, row: Row) -> Fields:
-        return {way: messages_of(turns) for way, turns in self.ways(row)._asdict().items()}
+        return {name: messages_of(turns) for name, turns in self.pair(row)._asdict().items()}
 
-    def ways(self, row: Row) -> Ways:
+    def pair(self, row: Row) -> PreferencePair:
         """Raises TurnError."""
         prompt = prompt_in(row, self.prompt, self.input, self.system)
         if (other := text_of(row, self.rejected_prompt)) and other != text_of(row, self.prompt):
@@ -137,10 +137,10 @@ class PreferenceFormat(DataFormat):
             raise TurnError(RowProblem("no_difference", message, "Remove the row."))
         refuse_broken(prompt + chosen, self.chosen)
         refuse_broken(prompt + rejected, self.rejected)
-        return Ways(prompt, chosen, rejected)
+        return PreferencePair(prompt, chosen, rejected)
 
 
-def parted(chosen: list[Turn], rejected: list[Turn]) -> Ways:
+def parted(chosen: list[Turn], rejected: list[Turn]) -> PreferencePair:
     """Two conversations as their common beginning and how each goes on from an assistant's turn."""
     common = 0
     while chosen[common:] and rejected[common:] and chosen[common] == rejected[common]:
@@ -150,7 +150,7 @@ def parted(chosen: list[Turn], rejected: list[Turn]) -> Ways:
     if not common:
         message = "The two conversations have no prompt in common."
         raise TurnError(RowProblem("no_prompt", message, "Begin both with the same question."))
-    return Ways(chosen[:common], chosen[common:], rejected[common:])
+    return PreferencePair(chosen[:common], chosen[common:], rejected[common:])
 
 
 def goes_on(turns: Sequence[Turn], place: int) -> bool:

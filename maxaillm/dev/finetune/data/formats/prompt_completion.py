@@ -7,7 +7,13 @@ from typing import ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels, are_numbers
 from maxaillm.dev.finetune.data.rows.messages import is_turn
 from maxaillm.dev.finetune.data.rows.values import (
@@ -98,7 +104,7 @@ class PromptCompletionFormat(DataFormat):
 
     def to_fields(self, row: Row) -> Fields:
         prompt, context = cell_of(row, self.prompt), text_of(row, self.context)
-        return talk_of(
+        return conversation_of(
             [
                 Turn("system", text_of(row, self.system)),
                 Turn("user", f"{context}\n\n{prompt}" if context else prompt),

@@ -7,7 +7,13 @@ from typing import ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -69,4 +75,4 @@ class ReflectionFormat(DataFormat):
             f"### Final Response:\n{cell_of(row, self.corrected)}"
         )
         asked = f"{question}\n\n{matter}" if matter else question
-        return talk_of([Turn("user", asked), Turn("assistant", answer)])
+        return conversation_of([Turn("user", asked), Turn("assistant", answer)])

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -67,7 +67,7 @@ class SegmentsFormat(DataFormat):
         return turn_problem(turns)
 
     def to_fields(self, row: Row) -> Fields:
-        return talk_of(self.turns(row))
+        return conversation_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         """Neighbours of one kind are one turn."""

@@ -9,7 +9,13 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -77,7 +83,7 @@ class SelfInstructFormat(DataFormat):
         instance = (items_of(row[self.instances]) or [])[0]
         asked, matter = cell_of(row, self.instruction), text_of(instance, "input")
         question = f"{asked}\n\n{matter}" if matter else asked
-        return talk_of([Turn("user", question), Turn("assistant", instance["output"])])
+        return conversation_of([Turn("user", question), Turn("assistant", instance["output"])])
 
 
 def are_instances(value: Any) -> bool:

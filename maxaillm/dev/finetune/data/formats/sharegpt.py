@@ -9,7 +9,13 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    conversation_of,
+    formats,
+    text_column,
+)
 from maxaillm.dev.finetune.data.rows.messages import TurnError, turns_of
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -61,7 +67,7 @@ class ShareGPTFormat(DataFormat):
             return error.problem
 
     def to_fields(self, row: Row) -> Fields:
-        return talk_of(self.turns(row))
+        return conversation_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         turns = turns_of(items_of(row[self.conversations]), self.conversations)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.answer_spans import first_answer, turns_about
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -78,7 +78,7 @@ class SquadFormat(DataFormat):
         paragraph = (items_of(row[self.paragraphs]) or [])[0]
         asked = paragraph["qas"][0]
         answer = str(first_answer(asked["answers"]))
-        return talk_of(turns_about(paragraph["context"], asked["question"], answer))
+        return conversation_of(turns_about(paragraph["context"], asked["question"], answer))
 
 
 def has_questions(value: Any) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, talk_of
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -63,7 +63,7 @@ class TranslationFormat(DataFormat):
 
     def to_fields(self, row: Row) -> Fields:
         source, target = (object_of(row[self.translation]) or {}).values()
-        return talk_of([Turn("user", source), Turn("assistant", target)])
+        return conversation_of([Turn("user", source), Turn("assistant", target)])
 
 
 def is_translated(row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""The examples of a training file, read one by one; the first mistake ends it."""
+"""Examples of a training file, read one by one; the first mistake ends it."""
 
 from __future__ import annotations
 

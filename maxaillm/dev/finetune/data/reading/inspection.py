@@ -1,4 +1,4 @@
-"""What accepted rows pass through on their way into a dataset: counted, stored, looked at."""
+"""Inspection: accepted rows are counted, stored and checked on their way into a dataset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from maxaillm.dev.finetune.data.analysis.findings import Finding, Report, ReportError, shown
 from maxaillm.dev.finetune.data.analysis.statistics import RowStatistics
-from maxaillm.dev.finetune.data.checks import Check, Suspicion, checks
+from maxaillm.dev.finetune.data.checks import Check, Issue, checks
 from maxaillm.dev.finetune.data.store.batch import Batch
 
 COUNTED_CLASSES = 10_000
@@ -66,7 +66,7 @@ class Inspection:
             statistics=self.statistics.as_json(),
         )
 
-    def tell(self, check: Check, found: Iterable[Suspicion]) -> None:
+    def tell(self, check: Check, found: Iterable[Issue]) -> None:
         for row, message, snippet, code in found:
             self.codes[code or check.name] += 1
             self.on_finding(

@@ -1,4 +1,4 @@
-"""Rows of another shape than the format's: a file in which they are many is told as a whole."""
+"""Mixed shapes: a file in which many rows are of another shape than the format's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's input made by somebody else's code: the contract of data processors."""
+"""Data processors: a model's input made by somebody else's code. Their contract."""
 
 from __future__ import annotations
 

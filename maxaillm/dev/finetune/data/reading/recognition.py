@@ -1,4 +1,4 @@
-"""Which format a dataset is in, or what its owner has to be asked."""
+"""Format recognition: which format a dataset is in, or what its owner has to be asked."""
 
 from __future__ import annotations
 

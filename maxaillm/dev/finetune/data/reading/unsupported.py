@@ -1,4 +1,4 @@
-"""Data that this version can't train on, told by its columns, to be refused and not mistaken."""
+"""Unsupported data: told by its columns, to be refused and not mistaken."""
 
 from __future__ import annotations
 

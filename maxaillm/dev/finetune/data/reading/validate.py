@@ -1,4 +1,4 @@
-"""Check a data file: one pass, every row accepted or named with what is wrong."""
+"""Validation of a data file: one pass, every row accepted or named with what is wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.data.reading.recognition import NeedsMappingError, fo
 from maxaillm.dev.finetune.data.rows.splits import SplitColumn
 from maxaillm.dev.finetune.data.rows.values import Row, all_columns
 from maxaillm.dev.finetune.data.store.batch import Batch
-from maxaillm.dev.finetune.data.store.buffer import Gathered, Gathering
+from maxaillm.dev.finetune.data.store.buffer import BatchBuffer, BufferedBatch
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.processes.pipeline import run_in_child
 
@@ -47,7 +47,7 @@ def validate(
     """
     rows = Inspection(on_batch, on_finding)
     read = partial(read_rows, path, format, name)
-    receivers = (lambda gathered: rows.see(*gathered)), on_finding, on_progress
+    receivers = (lambda buffered: rows.see(*buffered)), on_finding, on_progress
     report = run_in_child(read, *receivers) if in_two_processes else read(*receivers)
     if report.status != "ready":
         return report
@@ -61,7 +61,7 @@ def read_rows(
     path: str | Path,
     format: DataFormat | None,
     name: str | None,
-    on_rows: Callable[[Gathered], object],
+    on_rows: Callable[[BufferedBatch], object],
     on_finding: Callable[[Finding], object],
     on_progress: Callable[[float], object],
 ) -> Report:
@@ -69,8 +69,8 @@ def read_rows(
     records: Records | None = None
     sample: list[Row] = []
 
-    def pass_on(gathered: Gathered) -> None:
-        on_rows(gathered)
+    def pass_on(buffered: BufferedBatch) -> None:
+        on_rows(buffered)
         if records is not None and records.progress is not None:
             on_progress(records.progress())
 
@@ -78,7 +78,7 @@ def read_rows(
         records = open_records(path, name=name)
         sample = sample_of(records)
         data_format = format or (format_of(sample) if sample else UNREAD)
-        check = Check(data_format, SplitColumn(sample), pass_on, on_finding)
+        check = FileCheck(data_format, SplitColumn(sample), pass_on, on_finding)
         for note in records.notes:
             check.warn(None, None, *note)
         for record in records:
@@ -89,20 +89,20 @@ def read_rows(
     return check.report(records, sample)
 
 
-class Check:
+class FileCheck:
     """The running count of one file."""
 
     def __init__(
         self,
         data_format: DataFormat,
         split_column: SplitColumn,
-        on_rows: Callable[[Gathered], object],
+        on_rows: Callable[[BufferedBatch], object],
         on_finding: Callable[[Finding], object],
     ) -> None:
         self.format, self.split_column, self.on_finding = data_format, split_column, on_finding
         self.unfold = data_format.unfolder()
         self.others = OtherShapes(data_format)
-        self.rows = Gathering(data_format.gives, on_rows)
+        self.rows = BatchBuffer(data_format.gives, on_rows)
         self.seen = self.bad_rows = 0
         self.codes: Counter[str] = Counter()
         self.columns: dict[str, None] = {}

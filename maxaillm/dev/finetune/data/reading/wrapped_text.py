@@ -1,4 +1,4 @@
-"""A text file whose lines are wrapped, such as a book: its lines belong together."""
+"""Wrapped text: a text file such as a book, whose lines belong together."""
 
 from __future__ import annotations
 

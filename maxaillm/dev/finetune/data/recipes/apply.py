@@ -1,4 +1,4 @@
-"""A dataset made of stored ones: by a recipe of fixes. What comes out is checked again."""
+"""A dataset made of a stored one by a recipe. What comes out is checked again."""
 
 from __future__ import annotations
 

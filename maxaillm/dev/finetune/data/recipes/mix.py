@@ -1,4 +1,4 @@
-"""Several stores of one kind joined into one, each with a weight; in order, or shuffled."""
+"""Mixture: several stores of one kind joined, each with a weight; in order, or shuffled."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from maxaillm.dev.finetune.data.examples import Example, StoredExample
-from maxaillm.dev.finetune.data.fixes.shared.sampling import Draw
+from maxaillm.dev.finetune.data.fixes.shared.sampling import SelectionSampling
 from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.data.store.batch import Batch
-from maxaillm.dev.finetune.data.store.chunks import packed
+from maxaillm.dev.finetune.data.store.chunks import batched
 from maxaillm.dev.finetune.data.store.query import RowQuery
 from maxaillm.dev.finetune.data.store.store import RowStore, RowWriter
 from maxaillm.dev.finetune.errors import DataError
 
 MAX_TIMES = 100
-PILE_BYTES = 16 * 2**20
-MAX_PILES = 256
+BUCKET_BYTES = 16 * 2**20
+MAX_BUCKETS = 256
 """So many files are open at once while rows are shuffled."""
 
 
@@ -72,11 +72,11 @@ def mix(
                 yield example | {"split": source.split} if moves else example
 
     if shuffle:
-        piles = min(MAX_PILES, 1 + sum(map(bytes_of, sources)) // PILE_BYTES)
-        examples = shuffled(kind, rows(), piles, Random(seed), folder)
+        buckets = min(MAX_BUCKETS, 1 + sum(map(bytes_of, sources)) // BUCKET_BYTES)
+        examples = shuffled(kind, rows(), buckets, Random(seed), folder)
     else:
         examples = rows()
-    for batch in packed(kind, examples):
+    for batch in batched(kind, examples):
         on_batch(batch)
     if not sum(taken):
         raise DataError("No row would be taken.", "Raise the weights.", code="no_rows_left")
@@ -103,7 +103,7 @@ def rows_of(source: Source, seed: str, locked: Collection[Split]) -> Iterator[St
     """Each row as often as it is wanted, copies behind each other."""
     store, times = source.store, int(source.times)
     free = len(store) - sum(len(store.find(RowQuery(split=split))) for split in locked)
-    draw = Draw(round((source.times - times) * free), free, seed)
+    draw = SelectionSampling(round((source.times - times) * free), free, seed)
     for batch in store.batches():
         for example in batch.examples:
             is_locked = example.get("split", "train") in locked
@@ -119,17 +119,17 @@ def bytes_of(source: Source) -> int:
 def shuffled(
     kind: type[Example],
     examples: Iterator[StoredExample],
-    piles: int,
+    buckets: int,
     random: Random,
     folder: Path | None,
 ) -> Iterator[StoredExample]:
-    """Every order is as likely: rows are dealt to piles on the disk, each shuffled in memory."""
+    """Every order is as likely: rows go to random buckets on the disk, each shuffled in memory."""
     with TemporaryDirectory(dir=folder) as scratch:
-        paths = [Path(scratch, str(pile)) for pile in range(piles)]
+        paths = [Path(scratch, str(bucket)) for bucket in range(buckets)]
         with ExitStack() as stack:
             writers = [stack.enter_context(RowWriter(path)) for path in paths]
-            for batch in packed(kind, examples):
-                deal(batch, writers, random)
+            for batch in batched(kind, examples):
+                scatter(batch, writers, random)
         for path in paths:
             if path.exists():
                 rows = [row for batch in RowStore(path).batches() for row in batch.examples]
@@ -137,10 +137,10 @@ def shuffled(
                 yield from rows
 
 
-def deal(batch: Batch, writers: Sequence[RowWriter], random: Random) -> None:
-    hands: list[list[StoredExample]] = [[] for _ in writers]
+def scatter(batch: Batch, writers: Sequence[RowWriter], random: Random) -> None:
+    shares: list[list[StoredExample]] = [[] for _ in writers]
     for example in batch.examples:
-        random.choice(hands).append(example)
-    for hand, writer in zip(hands, writers, strict=True):
-        if hand:
-            writer.add(Batch(batch.kind, range(1, len(hand) + 1), hand))
+        random.choice(shares).append(example)
+    for share, writer in zip(shares, writers, strict=True):
+        if share:
+            writer.add(Batch(batch.kind, range(1, len(share) + 1), share))

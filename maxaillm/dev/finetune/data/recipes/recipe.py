@@ -1,4 +1,4 @@
-"""Fixes in their order, applied to all rows of a store: what comes out, and what each fix did."""
+"""Recipe: fixes in their order, applied to all rows of a store, and what each one did."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.data.fixes import Fix, StoredExample, fixes
 from maxaillm.dev.finetune.data.store.batch import Batch, chars_of
 from maxaillm.dev.finetune.data.store.changes import problem_of_stored
-from maxaillm.dev.finetune.data.store.chunks import packed
+from maxaillm.dev.finetune.data.store.chunks import batched
 from maxaillm.dev.finetune.data.store.store import RowStore
 from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem
 
@@ -89,10 +89,10 @@ def apply(
     other row gets into them.
     Raises DataError where no row would be left.
     """
-    work = Work(recipe, store, Free(frozenset(flagged), only_flagged, frozenset(locked)))
-    outcome = Outcome(work.new_counts())
-    kept = (change.after for change in work.changes(outcome) if change.after is not None)
-    for batch in packed(store.kind, kept):
+    run = RecipeRun(recipe, store, Editable(frozenset(flagged), only_flagged, frozenset(locked)))
+    outcome = Outcome(run.new_counts())
+    kept = (change.after for change in run.changes(outcome) if change.after is not None)
+    for batch in batched(store.kind, kept):
         on_batch(batch)
     if not outcome.kept:
         message = f"None of the {outcome.rows:,} rows would be left."
@@ -112,13 +112,13 @@ def preview(
 ) -> Preview:
     """The first `limit` changes, and the counts over all rows, or over the first `max_rows`, or
     over those that hold the first `max_chars` of text."""
-    work = Work(
-        recipe, store, Free(frozenset(flagged), only_flagged=False, locked=frozenset(locked))
+    run = RecipeRun(
+        recipe, store, Editable(frozenset(flagged), only_flagged=False, locked=frozenset(locked))
     )
-    outcome = Outcome(work.new_counts())
+    outcome = Outcome(run.new_counts())
     shown: list[Change] = []
     chars = 0
-    for change in work.changes(outcome):
+    for change in run.changes(outcome):
         if change.after is not change.before and len(shown) < limit:
             shown.append(change)
         chars += chars_of(change.before)
@@ -127,7 +127,7 @@ def preview(
     return Preview(shown, outcome, is_complete=outcome.rows == len(store))
 
 
-class Free(NamedTuple):
+class Editable(NamedTuple):
     """Which rows may be touched at all."""
 
     flagged: Collection[int]
@@ -140,12 +140,12 @@ class Free(NamedTuple):
 
 
 @dataclass
-class Work:
+class RecipeRun:
     """A recipe at work on a store: each fix gets ready behind those before it."""
 
     recipe: Recipe
     store: RowStore
-    free: Free
+    editable: Editable
     ready: list[Fix] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -153,13 +153,13 @@ class Work:
             fix = prepared.for_rows_of(self.store.kind)
             if fix.looks_ahead:
                 self.show_rows(fix)
-            fix.begin(self.free.flagged)
+            fix.begin(self.editable.flagged)
             self.ready.append(fix)
 
     def show_rows(self, fix: Fix) -> None:
         for number, before, after in self.changes(Outcome(self.new_counts())):
             if after is not None:
-                fix.see(after, is_locked=not self.free.has(number, before))
+                fix.see(after, is_locked=not self.editable.has(number, before))
 
     def new_counts(self) -> list[FixCount]:
         return [FixCount(fix.name) for fix in self.ready]
@@ -169,8 +169,8 @@ class Work:
         steps = list(zip(self.fresh(), outcome.fixes, strict=True))
         for batch in self.store.batches():
             for number, example in zip(batch.numbers, batch.examples, strict=True):
-                is_free = self.free.has(number, example)
-                after = self.mended(steps, number, example) if is_free else example
+                is_editable = self.editable.has(number, example)
+                after = self.fixed(steps, number, example) if is_editable else example
                 change = Change(number, example, after)
                 outcome.count(change)
                 yield change
@@ -179,11 +179,11 @@ class Work:
         """The fixes as they are before the first row, however often that comes."""
         return [fix.model_copy(deep=True) for fix in self.ready]
 
-    def mended(
+    def fixed(
         self, steps: Sequence[tuple[Fix, FixCount]], number: int, example: StoredExample
     ) -> StoredExample | None:
         for fix, count in steps:
-            after = self.kept_out(example, fix.mend(number, example))
+            after = self.kept_out(example, fix.apply(number, example))
             if after is None:
                 count.dropped += 1
                 return None
@@ -204,7 +204,7 @@ class Work:
 
     def kept_out(self, before: StoredExample, after: StoredExample | None) -> StoredExample | None:
         """`after` in the split of `before`, where it would get into a locked one."""
-        if after is None or after.get("split", "train") not in self.free.locked:
+        if after is None or after.get("split", "train") not in self.editable.locked:
             return after
         others = {name: value for name, value in after.items() if name != "split"}
         return others | {"split": before["split"]} if "split" in before else others

@@ -1,4 +1,4 @@
-"""Which part of a dataset a row belongs to: by a column `split`, or by its file's name."""
+"""Splits: which a row belongs to, by a column `split` or by its file's name."""
 
 from __future__ import annotations
 

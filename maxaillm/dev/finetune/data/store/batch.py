@@ -1,4 +1,4 @@
-"""Some thousand rows at once, as checks see them: as Python values, and as columns of Arrow."""
+"""Batch: some thousand rows at once, as Python values and as columns of Arrow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows as they come, one by one, passed on some thousand at a time."""
+"""Batch buffer: rows that come one by one are passed on some thousand at a time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from maxaillm.dev.finetune.data.store.batch import Batch, weight_of
 from maxaillm.dev.finetune.data.store.chunks import BATCH_CHARS, BATCH_ROWS
 
 
-class Gathered(NamedTuple):
+class BufferedBatch(NamedTuple):
     """Rows that follow each other, and the line of the file that each begins on."""
 
     batch: Batch
     lines: array[int]
 
 
-class Gathering:
+class BatchBuffer:
     """Makes batches of rows of one kind."""
 
-    def __init__(self, kind: type[Example], on_rows: Callable[[Gathered], object]) -> None:
+    def __init__(self, kind: type[Example], on_rows: Callable[[BufferedBatch], object]) -> None:
         self.kind, self.on_rows = kind, on_rows
         self.begin()
 
@@ -42,6 +42,6 @@ class Gathering:
     def pass_on(self) -> None:
         """What has come since the last batch; also to be called after the last row."""
         if self.examples:
-            gathered = Gathered(Batch(self.kind, self.numbers, self.examples), self.lines)
+            buffered = BufferedBatch(Batch(self.kind, self.numbers, self.examples), self.lines)
             self.begin()
-            self.on_rows(gathered)
+            self.on_rows(buffered)

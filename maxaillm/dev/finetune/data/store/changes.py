@@ -1,4 +1,4 @@
-"""Stored rows with other texts, labels or turns; the same row where nothing changes."""
+"""Changes of stored rows: other texts, labels or turns; the same row where nothing changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows gathered into batches of a size that is good to store and to read."""
+"""Batching: rows as batches of a size that is good to store and to read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BATCH_CHARS = 16 * 2**20
 """A batch of longer rows is smaller, for it lies in memory."""
 
 
-def packed(kind: type[Example], examples: Iterable[StoredExample]) -> Iterator[Batch]:
+def batched(kind: type[Example], examples: Iterable[StoredExample]) -> Iterator[Batch]:
     """The examples, numbered from 1, up to 10,000 or some 16 MB of text (and one row) at once."""
     first, weight = 1, 0
     waiting: list[StoredExample] = []

@@ -1,4 +1,4 @@
-"""Which rows are meant: by words, label, split, length. Asked of a single row or of a table."""
+"""Row query: by words, label, split, length. Asked of a single row or of a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Arrow schema of each kind of example, read from its class: how rows lie on the disk."""
+"""Arrow schema of each kind of example, read from its class: how rows lie on the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a dataset on the disk: a Parquet file, written once, of which any page is read alone."""
+"""Row store: a Parquet file, written once, of which any page is read alone."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""So many rows of so many, drawn by chance in one pass, in their order."""
+"""Selection sampling: so many rows of so many, by chance, in one pass, in their order."""
 
 from __future__ import annotations
 
 from random import Random
 
 
-class Draw:
+class SelectionSampling:
     """Selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S).
 
     Every choice of `wanted` rows out of `rows` is as likely; the same seed makes the same.

@@ -1,4 +1,4 @@
-"""How many rows go into the test and validation splits, and which: by the order of hashes."""
+"""Shares of the splits: how many rows go into test and validation, and which."""
 
 from __future__ import annotations
 
