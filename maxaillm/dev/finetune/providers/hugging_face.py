@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.batches.collate import Sequences
     from maxaillm.dev.finetune.hf.evaluation.evaluator import HeldOutEvaluator
     from maxaillm.dev.finetune.hf.prepare.base_model import Base
+    from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
     from maxaillm.dev.finetune.hf.training.tasks import ModelTask
-    from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
+    from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 
 
 class MaxHuggingFaceFineTuning(MaxFineTuningBase):
@@ -62,17 +63,17 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def prepare_data(
         self, train_file: str | Path | None = None, validation_file: str | Path | None = None
-    ) -> tuple[Sequences, Sequences | None]:
+    ) -> tuple[TaskDataset, TaskDataset | None]:
         """Read, tokenise, hold out, pack. Raises DataError where nothing can be learned."""
-        from maxaillm.dev.finetune.hf.batches.collate import Sequences
         from maxaillm.dev.finetune.hf.prepare.data import RunData
+        from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 
         self.use_files(train_file, validation_file)
         self.load()
         data = RunData(self.config, self.task, self.tokenizer, self.attempt, self.base.width)
         found, rows, held = data.prepare()
         packed, width = self.base.can_pack(self.attempt), self.base.width
-        train = Sequences(rows, packed=packed, width=width, task=self.task)
+        train = TaskDataset(self.task, rows, packed=packed, width=width)
         self.attempt.emit(
             "stage",
             name="tokenise",
@@ -83,7 +84,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.steps = count_steps(self.config, len(train))
         if held is None:
             return train, None
-        return train, Sequences(held, packed=packed, width=width, task=self.task)
+        return train, TaskDataset(self.task, held, packed=packed, width=width)
 
     def use_files(self, train_file: str | Path | None, validation_file: str | Path | None) -> None:
         """Files that are given here count more than those of the configuration."""
@@ -120,7 +121,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
         from maxaillm.dev.finetune.hf.training import callbacks
         from maxaillm.dev.finetune.hf.training import resume as resuming
-        from maxaillm.dev.finetune.hf.training.tasks import Setup
+        from maxaillm.dev.finetune.hf.training.trainers import Setup, make_trainer
 
         rows = train_dataset.rows
         staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
@@ -131,7 +132,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             model, tokenizer, train_dataset, eval_dataset, self.steps, staging,
             self.config.model.precision, self.attempt,
         )  # fmt: skip
-        trainer = self.task.make_trainer(given)
+        trainer = make_trainer(self.task, given)
         if self.config.model.compile:
             compile_layers(self.model)
         self.judge = None if eval_dataset is None else self.make_evaluator(eval_dataset)

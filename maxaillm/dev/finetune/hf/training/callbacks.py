@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
 from maxaillm.dev.finetune.hf import distributed
-from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
+from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt

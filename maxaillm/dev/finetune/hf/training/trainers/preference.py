@@ -1,26 +1,37 @@
-"""TRL's trainers as ours: they say what the loss is, everything else is as in every run."""
+"""Preference trainers of TRL (DPO, KTO, ORPO): they give the loss, the rest is as in every run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import datasets
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf import distributed
-from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder
+from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder, Sequences, eval_batches
+from maxaillm.dev.finetune.hf.batches.rows import Rows
+from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
 from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
-from maxaillm.dev.finetune.hf.training.preference.batches import (
+from maxaillm.dev.finetune.hf.training.tasks.preference import (
+    HeldOut,
+    PreferenceTask,
+    answer_losses,
+)
+from maxaillm.dev.finetune.hf.training.tasks.preference.batches import (
     SHAPES,
     FixedOrder,
     PreferenceCollator,
 )
-from maxaillm.dev.finetune.hf.training.tasks import Setup
-from maxaillm.dev.finetune.hf.training.trainer import StepTrainer, training_arguments
+from maxaillm.dev.finetune.hf.training.tasks.preference.rows import BAD, GOOD
+from maxaillm.dev.finetune.hf.training.token_loss import measuring
+from maxaillm.dev.finetune.hf.training.trainers import Setup
+from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer, training_arguments
 from maxaillm.dev.finetune.losses import PreferenceLoss
 from maxaillm.dev.finetune.methods.shared.peft import refusal_said
 
@@ -149,7 +160,61 @@ def targets_of(batch: Mapping[str, Any]) -> int:
     return int(used.sum()) - len(used)
 
 
-def make_preference_trainer(
+def make_trainer(task: PreferenceTask, setup: Setup) -> PreferenceTrainer:
+    """A trainer of TRL's. What the model makes of the rows as it is now is kept: a loss that
+    measures how far the model moves then needs no second model beside it."""
+    config, loss = task.config, task.loss
+    collator = task.collator(setup.train.rows, setup.tokenizer)
+    loss.check_balance(*counts_in(setup.train.rows), setup.attempt.warn)
+    trainer = trainer_of(loss, config, setup, collator)
+    untuned = config.tuning.untuned(setup.model)
+    with untuned, measuring(setup.model), out_of_memory_said(config):
+        if loss.has_reference:
+            seen = setup.steps * config.training.gradient_accumulation_steps
+            look_up(trainer, collator, islice(trainer.get_train_dataloader(), seen), setup)
+        if setup.held_out is not None:
+            task.held_out = first_look(task, trainer, setup, setup.held_out)
+    return trainer
+
+
+def first_look(
+    task: PreferenceTask, trainer: PreferenceTrainer, setup: Setup, held_out: Sequences
+) -> HeldOut:
+    """What the model makes of the held-out rows before the first step."""
+    size = task.config.training.per_device_train_batch_size
+    collator = task.collator(held_out.rows, setup.tokenizer)
+    if task.loss.has_reference:
+        look_up(trainer, collator, eval_batches(held_out, collator, size), setup)
+    at_first = answer_losses(setup.model, held_out, collator, size)
+    return HeldOut(collator, at_first, trainer.mean_loss)
+
+
+def counts_in(rows: Rows) -> tuple[int, int]:
+    """How many answers are as they should be, and how many are not."""
+    marks = rows.labels.values
+    return int((marks == GOOD).sum()), int((marks == BAD).sum())
+
+
+def look_up(
+    trainer: PreferenceTrainer,
+    collator: PreferenceCollator,
+    batches: Iterator[Mapping[str, Tensor]],
+    setup: Setup,
+) -> None:
+    """Let the collator know what the model makes of the rows in `batches`; of others it is NaN,
+    so that nobody takes it for a figure."""
+    for batch in batches:
+        setup.attempt.check_stop()
+        if "stands_in" in batch:
+            continue
+        found = trainer.reference_of(batch).float().numpy()
+        if collator.reference is None:
+            shape = (len(collator.rows), *found.shape[1:])
+            collator.reference = np.full(shape, np.nan, np.float32)
+        collator.reference[batch["rows"].numpy()] = found
+
+
+def trainer_of(
     loss: PreferenceLoss, config: RunConfig, setup: Setup, collator: PreferenceCollator
 ) -> PreferenceTrainer:
     """A trainer of the kind that the loss names."""
