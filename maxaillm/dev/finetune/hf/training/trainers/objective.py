@@ -11,10 +11,11 @@ from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.batches.collate import Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.loading.precision import DTYPES
+from maxaillm.dev.finetune.hf.training.arguments import training_arguments
 from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Objective
 from maxaillm.dev.finetune.hf.training.trainers import Setup
-from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer, training_arguments
+from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 
 
 class TaskTrainer(StepTrainer):

@@ -17,6 +17,7 @@ from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder, Sequences, eval_batches
 from maxaillm.dev.finetune.hf.batches.rows import Rows
 from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
+from maxaillm.dev.finetune.hf.training.arguments import training_arguments
 from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
 from maxaillm.dev.finetune.hf.training.tasks.preference import (
     HeldOut,
@@ -31,7 +32,7 @@ from maxaillm.dev.finetune.hf.training.tasks.preference.batches import (
 from maxaillm.dev.finetune.hf.training.tasks.preference.rows import BAD, GOOD
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
 from maxaillm.dev.finetune.hf.training.trainers import Setup
-from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer, training_arguments
+from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.losses import PreferenceLoss
 from maxaillm.dev.finetune.methods.shared.peft import refusal_said
 

@@ -10,12 +10,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
-from transformers.utils import is_liger_kernel_available
 
-from maxaillm.dev.finetune.config import RunConfig, deepspeed
 from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.batches.collate import (
     Batch,
@@ -25,16 +23,12 @@ from maxaillm.dev.finetune.hf.batches.collate import (
     Sequences,
 )
 from maxaillm.dev.finetune.hf.loading.memory import lacks_memory
-from maxaillm.dev.finetune.hf.training.out_of_memory import CHECKPOINTING, MicroBatches
+from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
 from maxaillm.dev.finetune.methods import TuneMethod
 from maxaillm.dev.finetune.run.torchrun import process_count, rank
 
-SCHEDULES: dict[str, dict[str, Any]] = {"cosine_with_min_lr": {"min_lr_rate": 0.1}}
-"""What a schedule needs besides: to end at a tenth is usual (Hoffmann et al. 2022, appendix B)."""
 DECAYING_SHARE = 0.2
 """Of a run by warmup_stable_decay (Hägele et al. 2024, section 3)."""
-OWN_LOSS = {"fused_linear_cross_entropy": False, "cross_entropy": False}
-"""Of Liger's kernels, those that take the place of our own loss."""
 METHOD_STATE = "method.safetensors"
 """Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
@@ -186,57 +180,3 @@ class StepTrainer(Trainer):  # type: ignore[misc]
     def take_extras(self) -> dict[str, float]:
         """Further figures of the steps since the last call, by name; most tasks have none."""
         return {}
-
-
-def training_arguments(
-    config: RunConfig,
-    folder: Path,
-    precision: str,
-    *,
-    on_cpu: bool,
-    made_of: Any = TrainingArguments,
-    **own: Any,
-) -> TrainingArguments:
-    """Options of the run in the words of TrainingArguments, or of a class `made_of` it that has
-    its `own` besides. Checkpoints go below `folder`; what happens when is up to our callback, so
-    their own strategies are off."""
-    training = config.training
-    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
-    fused = config.model.kernels == "auto" and not on_cpu and is_liger_kernel_available()
-    arguments: TrainingArguments = made_of(
-        output_dir=str(folder),
-        num_train_epochs=training.num_train_epochs,
-        max_steps=training.max_steps or -1,
-        per_device_train_batch_size=training.per_device_train_batch_size,
-        gradient_accumulation_steps=training.gradient_accumulation_steps,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=training.lr_scheduler_type,
-        lr_scheduler_kwargs=SCHEDULES.get(training.lr_scheduler_type),
-        warmup_steps=training.warmup_steps or training.warmup_ratio,
-        optim=training.optim,
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
-        neftune_noise_alpha=training.neftune_noise_alpha,
-        dataloader_num_workers=config.data.dataloader_num_workers,
-        dataloader_pin_memory=config.data.dataloader_pin_memory,
-        seed=training.seed,
-        activation_checkpointing=again,
-        activation_checkpointing_kwargs=CHECKPOINTING if again else None,
-        use_cpu=on_cpu,
-        use_liger_kernel=fused,
-        deepspeed=deepspeed.checked(config),
-        liger_kernel_config=OWN_LOSS,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16" and not on_cpu,
-        eval_strategy="no",
-        save_strategy="no",
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-        log_level="error",
-        **own,
-    )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # else several GPUs become nn.DataParallel
-    return arguments
