@@ -1,4 +1,4 @@
-"""The one description of a run. Engine, form, API and command line all read it."""
+"""RunConfig: the one description of a run, for engine, form, API and command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of Hugging Face's TrainingArguments, of this and older versions: one table."""
+"""Legacy names: arguments of TrainingArguments, of this and older versions, in one table."""
 
 from __future__ import annotations
 

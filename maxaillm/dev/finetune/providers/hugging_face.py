@@ -1,4 +1,4 @@
-"""Fine-tuning on this machine with transformers and PEFT, read from top to bottom."""
+"""Hugging Face provider: fine-tuning on this machine with transformers and PEFT, step by step."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     task: ModelTask
     model: PreTrainedModel
     tokenizer: Tokenizer
-    judge: HeldOutEvaluator | None
+    evaluator: HeldOutEvaluator | None
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
     trainer: StepTrainer | None = None
@@ -135,20 +135,20 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         trainer = make_trainer(self.task, given)
         if self.config.model.compile:
             compile_layers(self.model)
-        self.judge = None if eval_dataset is None else self.make_evaluator(eval_dataset)
+        self.evaluator = None if eval_dataset is None else self.make_evaluator(eval_dataset)
         self.final_scores = {}
         self.callback = callbacks.RunCallback(
             self.config,
             self.attempt,
             trainer,
             facts,
-            evaluate=partial(self.judge.scores, model) if self.judge else None,
+            evaluate=partial(self.evaluator.scores, model) if self.evaluator else None,
             sample=lambda step: self.sample(model, step),
         )
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
         with disk_full_said(), out_of_memory_said(self.config):
-            trainer.go_on(resume.folder if resume else None, self.steps)
+            trainer.train_or_resume(resume.folder if resume else None, self.steps)
         self.callback.restore_best()
         self.trainer = trainer
         return trainer
@@ -168,8 +168,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             return
         with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
             self.sample(model, 0)
-            if self.judge:
-                scores = self.judge.scores(model) | self.judge.answer_scores(model)
+            if self.evaluator:
+                scores = self.evaluator.scores(model) | self.evaluator.answer_scores(model)
                 self.attempt.emit(EvalEvent.of(scores), 0)
 
     def sample(self, model: Any, step: int) -> None:
@@ -194,12 +194,12 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     def evaluate(self, trainer: StepTrainer | None = None) -> dict[str, JsonValue]:
         """Figures of the model as it will be saved; empty where no rows are held out."""
         trainer = trainer or self.trained()
-        if self.judge is None:
+        if self.evaluator is None:
             return {}
         self.attempt.emit(StageEvent(name="evaluate"))
-        model, self.judge.intervals = trainer.model, True
-        self.final_scores = self.judge.scores(model) | self.judge.answer_scores(model)
-        if missing := [name for name in self.judge.names if name not in self.final_scores]:
+        model, self.evaluator.intervals = trainer.model, True
+        self.final_scores = self.evaluator.scores(model) | self.evaluator.answer_scores(model)
+        if missing := [name for name in self.evaluator.names if name not in self.final_scores]:
             self.attempt.warn(
                 f"No held-out row gives what is measured by {', '.join(missing)}.",
                 "Hold out rows with questions, or leave the metric out.",

@@ -1,4 +1,4 @@
-"""Rows to batches: sequences in a reproducible order, padded or packed, with exact borders."""
+"""Collating: rows to batches in a reproducible order, padded or packed, with exact borders."""
 
 from __future__ import annotations
 
@@ -220,10 +220,10 @@ class Loader(DataLoader[Sequence]):
         self.order.set_epoch(epoch)
 
     def collate(self, sequences: list[Sequence]) -> Batch:
-        """A batch. A process that got nothing takes part with a stand-in that counts nothing."""
+        """A batch. A process that got nothing takes part with a dummy that counts nothing."""
         if sequences:
             return self.collator(sequences)
-        return self.collator([self.sequences[0]]) | {"tokens": 0, "stands_in": True}
+        return self.collator([self.sequences[0]]) | {"tokens": 0, "is_dummy": True}
 
 
 def eval_batches(

@@ -1,4 +1,4 @@
-"""Rows to measure a model on, from whatever holds them, and what the model says at each place."""
+"""Evaluation inputs: held-out rows from whatever holds them, and a model's logits at each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TrainingArguments of a run: an option of its configuration is passed on under its own name."""
+"""TrainingArguments of a run: its options are passed on under their own names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hugging Face's Trainer for programs written against older versions of it, or for our data.
+"""Trainer of older versions of transformers, for programs written against them or for our data.
 
 The specification's own examples are such programs: arguments as a dict, `compute_loss` without
 the number of items, datasets that `prepare_data` gave.

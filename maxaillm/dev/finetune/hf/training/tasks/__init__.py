@@ -1,4 +1,4 @@
-"""How transformers carries out each task, one module each. This file is their contract."""
+"""Tasks as transformers carries them out, one module each. This file is their contract."""
 
 from __future__ import annotations
 

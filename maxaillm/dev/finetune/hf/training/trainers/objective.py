@@ -34,7 +34,7 @@ class TaskTrainer(StepTrainer):
     ) -> Tensor:
         self.step_tokens += inputs.pop("tokens")
         inputs.pop("rows")
-        counts = not inputs.pop("stands_in", False)
+        counts = not inputs.pop("is_dummy", False)
         labels = inputs.pop("labels")
         loss = self.objective(model, inputs, labels) * int(counts) / num_items_in_batch
         self.step_loss += loss.detach()
@@ -44,7 +44,7 @@ class TaskTrainer(StepTrainer):
         self, batch_samples: list[dict[str, Any]], device: torch.device
     ) -> Tensor:
         """What is learned in all batches of a step; models count it in ways that differ."""
-        own = [batch for batch in batch_samples if "stands_in" not in batch]
+        own = [batch for batch in batch_samples if "is_dummy" not in batch]
         counts = [(batch["labels"] != IGNORED).sum() for batch in own]
         count = sum(counts, torch.zeros((), dtype=torch.int64))
         return distributed.total(count.to(device))

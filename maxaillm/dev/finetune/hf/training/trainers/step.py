@@ -101,7 +101,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         again = [inputs]
         while (loss := self.add_gradient(model, again, num_items_in_batch)) is None:
             model.zero_grad()
-            self.take_step()
+            self.pop_step()
             self.micro_batches.shrink(inputs, self.model)
             again = self.window[: self.reached]
         return loss
@@ -140,7 +140,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
         return norm
 
-    def go_on(self, checkpoint: Path | None, steps: int) -> None:
+    def train_or_resume(self, checkpoint: Path | None, steps: int) -> None:
         """Train from the start or from `checkpoint`; nothing is left to do after the last step."""
         if not self.is_sharded:
             distributed.begin_alike(self.model)
@@ -169,7 +169,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         else:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
-    def take_step(self) -> tuple[float, int]:
+    def pop_step(self) -> tuple[float, int]:
         """Mean loss of the learned tokens and number of tokens since the last call, of this
         process's share."""
         taken = float(self.step_loss), self.step_tokens
@@ -177,6 +177,6 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         self.step_tokens = 0
         return taken
 
-    def take_extras(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """Further figures of the steps since the last call, by name; most tasks have none."""
         return {}
