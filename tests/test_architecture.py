@@ -20,6 +20,7 @@ from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.provider_options import providers
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "peft", "datasets", "evaluate", "accelerate", "plotly"}
@@ -137,7 +138,9 @@ def sections(schema: type[BaseModel]) -> list[type[BaseModel]]:
     return [schema, *(section for found in inner for section in sections(found))]
 
 
-COMPONENTS = [cls for registry in (methods, metrics, losses) for cls in registry.values()]
+COMPONENTS = [
+    cls for registry in (methods, metrics, losses, providers) for cls in registry.values()
+]
 OPTIONS = list(dict.fromkeys([*sections(RunConfig), *COMPONENTS]))
 
 

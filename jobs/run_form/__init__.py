@@ -83,7 +83,20 @@ class RunForms:
 
     @property
     def sections(self) -> dict[str, SchemaForm]:
-        return {name: self.section(name) for name in self.form.parts if name != "tuning"}
+        chosen = {"tuning", "provider"}
+        return {name: self.section(name) for name in self.form.parts if name not in chosen}
+
+    @property
+    def provider_choice(self) -> ComponentChoice | None:
+        """Which provider, where one can choose."""
+        part = self.form.parts["provider"]
+        return part if isinstance(part, ComponentChoice) else None
+
+    @property
+    def provider_form(self) -> SchemaForm | None:
+        """The options of the only provider."""
+        part = self.form.parts["provider"]
+        return part if isinstance(part, SchemaForm) and part.everything() else None
 
     @property
     def method(self) -> type[TuneMethod]:
@@ -129,7 +142,7 @@ class RunForms:
 
     @property
     def top_fields(self) -> list[BoundField]:
-        """What belongs to no section, but the name: the task; the provider where one can choose."""
+        """What belongs to no section, but the name: the task."""
         return [field for field in self.form.plain_fields if field.name != "name"]
 
     @property

@@ -7,7 +7,9 @@ import shlex
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
+from maxaillm.dev.finetune.components.registry import Component
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import MAX_BYTES, MAX_DEPTH, depth, parse_yaml, wrong
 
@@ -27,8 +29,18 @@ def config_from_yaml(text: str) -> RunConfig:
 def told(config: RunConfig) -> dict[str, Any]:
     """The options that say something: what is as the default is left out, names of choices kept."""
     data = config.model_dump(mode="json", exclude_defaults=True)
-    data.setdefault("tuning", {})["name"] = config.tuning.name
+    data.setdefault("tuning", {})
+    name_components(config, data)
     return {name: value for name, value in data.items() if value not in ({}, "")}
+
+
+def name_components(section: BaseModel, data: dict[str, Any]) -> None:
+    """Write down which component each one is that `data` tells of: its name is as the default."""
+    for name, value in section:
+        if name in data and isinstance(value, BaseModel):
+            if isinstance(value, Component):
+                data[name] = {"name": value.name, **data[name]}
+            name_components(value, data[name])
 
 
 def as_yaml(config: RunConfig) -> str:

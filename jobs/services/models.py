@@ -7,16 +7,18 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 from jobs.models import LanguageModel, Run
-from maxaillm.dev.finetune.model_files.folder import find_folder, is_path
+from maxaillm.dev.finetune.model_files.folder import is_path
+from maxaillm.dev.finetune.provider_options import Provider
 from maxaillm.dev.finetune.run.events.kinds import SavedEvent
 from maxaillm.starter import STARTER_MODELS
 
 Kind = LanguageModel.Kind
 
 
-def register_base(*, owner: User, name: str) -> LanguageModel:
-    """Write down a folder or a Hub name as a base model; a folder is its owner's alone."""
-    folder = find_folder(name)
+def register_base(*, owner: User, name: str, provider: Provider) -> LanguageModel:
+    """Write down a folder, a Hub name or another model of the provider's as a base model; a folder
+    is its owner's alone."""
+    folder = provider.find_model(name)
     model, _ = LanguageModel.objects.get_or_create(
         owner=owner if is_path(name) else None,
         name=name,

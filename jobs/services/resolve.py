@@ -13,13 +13,12 @@ from datasets_app.models import DatasetVersion
 from datasets_app.selectors import ready_versions
 from jobs.models import LanguageModel
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.config.compatibility import resolve_defaults
+from maxaillm.dev.finetune.config.compatibility import refused_methods, resolve_defaults, task_for
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
-from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, is_path
-from maxaillm.dev.finetune.tasks import choose_task
+from maxaillm.dev.finetune.provider_options import Provider
 
 Settings = Mapping[str, Any]
 FILES = ("train_file", "validation_file", "test_file")
@@ -34,8 +33,8 @@ class Resolved(NamedTuple):
     model: LanguageModel | None
     """None: a folder or a Hub name that is in no list yet."""
     settings: Settings | None
-    """The model's `config.json`; None where the model is not on this machine. What depends on
-    it is not known then."""
+    """The model's `config.json`, empty where only the provider knows the model; None where it is
+    not on this machine yet. What depends on it is not known then."""
 
     @property
     def source(self) -> str:
@@ -53,10 +52,8 @@ class Resolved(NamedTuple):
         kind = kind_of(self.version)
         if self.settings is None or kind is None:
             return {}
-        task = self.config.task or choose_task(kind, self.settings)
-        model_type = str(self.settings.get("model_type", ""))
-        refusals = {name: cls.refusal(task, model_type) for name, cls in methods.items()}
-        return {name: reason for name, reason in refusals.items() if reason}
+        task = task_for(self.config, kind, self.settings)
+        return refused_methods(self.config, task, str(self.settings.get("model_type", "")))
 
     def with_defaults(self) -> Resolved:
         """With the task and the metrics that the configuration leaves open, where they are known.
@@ -107,9 +104,9 @@ def find(
     settings = None
     try:
         if model is None:
-            model, settings = find_model(config.model.name, user)
+            model, settings = find_model(config.model.name, user, config.provider)
         else:
-            settings = settings_of(model.root.source)
+            settings = config.provider.model_settings(model.root.source)
     except ModelError as error:
         problems.append(Problem("model.name", error.message, config.model.name, error.hint))
     if problems or version is None:
@@ -135,38 +132,33 @@ def find_version(config: RunConfig, user: User) -> DatasetVersion | None:
     return versions.order_by("-number").first()
 
 
-def find_model(name: str, user: User) -> tuple[LanguageModel | None, Settings | None]:
-    """A model of the list by its name, else a folder or a Hub name, and its settings.
+def find_model(
+    name: str, user: User, provider: Provider
+) -> tuple[LanguageModel | None, Settings | None]:
+    """A model of the list by its name, else one that the provider can have by that name, such as
+    a folder or a Hub name; and its settings.
 
     Raises ModelError where a base model is not there or may not be opened.
     """
     model = LanguageModel.objects.visible_to(user).filter(name=name).first()
     if model is None or model.kind == LanguageModel.Kind.BASE:
-        return model, base_settings(name)
-    return model, settings_of(model.root.source)
+        return model, base_settings(name, provider)
+    provider.check_model_name(model.source)
+    return model, provider.model_settings(model.root.source)
 
 
-def base_settings(name: str) -> Settings | None:
-    """The settings of a base model that may be opened; None for a name on the Hub.
+def base_settings(name: str, provider: Provider) -> Settings | None:
+    """The settings of a base model that may be opened; None for one that is not here yet.
 
     Raises ModelError.
     """
-    folder = find_folder(name)
+    folder = provider.find_model(name)
     if folder is None:
-        return None
+        return provider.model_settings(name)
     if is_path(name) and folder.resolve().is_relative_to(site_settings.DATA_DIR):
         # What lies here belongs to somebody; tuned models are chosen by name instead.
         raise ModelError(f"There is no folder {name!r}.", "Choose a model from the list.")
     return check_folder(folder)
-
-
-def settings_of(source: str) -> Settings | None:
-    """The settings of a model, where it is on this machine and whole."""
-    folder = model_folder(source)
-    try:
-        return check_folder(folder) if folder else None
-    except ModelError:
-        return None  # who opens the model says what is wrong with it
 
 
 def model_folder(source: str) -> Path | None:

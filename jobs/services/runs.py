@@ -29,7 +29,9 @@ def create_run(
     """
     resolved = resolve(config, owner)
     config = resolved.config
-    model = resolved.model or register_base(owner=owner, name=config.model.name)
+    model = resolved.model or register_base(
+        owner=owner, name=config.model.name, provider=config.provider
+    )
     name = config.name or f"{model.name.rsplit('/')[-1][:80]} {config.tuning.name}"
     with transaction.atomic():
         run = Run.objects.create(

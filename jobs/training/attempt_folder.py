@@ -20,6 +20,8 @@ class Prepared(NamedTuple):
     folder: RunFolder
     argv: list[str]
     is_online: bool
+    secrets: tuple[str, ...]
+    """Names of the environment variables that the provider reads."""
     resume: Checkpoint | None
     damaged: list[str]
     """What was wrong with newer checkpoints, in words."""
@@ -49,7 +51,10 @@ def prepare(run: Run) -> Prepared:
     if resume:
         argv += ["--resume", str(resume.folder)]
     words = [error.message for error in damaged]
-    return Prepared(folder, argv, is_hub_name(config.model.name), resume, words)
+    provider = config.provider
+    is_online = not provider.local_models or is_hub_name(config.model.name)
+    secrets = tuple(secret.variable for secret in provider.secrets)
+    return Prepared(folder, argv, is_online, secrets, resume, words)
 
 
 def recorded_checkpoint(run: Run) -> int:

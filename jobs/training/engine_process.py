@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import psutil
@@ -37,10 +37,11 @@ HUB, HUB_WITHOUT_TOKEN = r"HF_\w+", r"HF_(?!TOKEN)\w+"
 LOWER_PRIORITY = 10
 
 
-def trainer_environment(*, online: bool) -> dict[str, str]:
-    """The environment of a trainer; one that may not download gets neither token nor proxy."""
+def trainer_environment(*, online: bool, secrets: Collection[str] = ()) -> dict[str, str]:
+    """The environment of a trainer, with the `secrets` that its provider reads; one that stays
+    off the network gets neither these nor a proxy."""
     if online:
-        passed = allowed_environment(LIBRARIES, HUB, NETWORK)
+        passed = allowed_environment(LIBRARIES, HUB, NETWORK, *secrets)
     else:
         passed = allowed_environment(LIBRARIES, HUB_WITHOUT_TOKEN) | {"HF_HUB_OFFLINE": "1"}
     return passed | {
@@ -62,9 +63,16 @@ class EngineProcess:
     that very command is started.
     """
 
-    def __init__(self, argv: Sequence[str], folder: RunFolder, *, online: bool) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        folder: RunFolder,
+        *,
+        online: bool,
+        secrets: Collection[str] = (),
+    ) -> None:
         self.argv, self.folder = argv, folder
-        self.env = trainer_environment(online=online)
+        self.env = trainer_environment(online=online, secrets=secrets)
         self.process: psutil.Process | None = None
         self.peak_bytes = 0
         address = os.environ.get(FORK_SERVER)

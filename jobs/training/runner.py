@@ -85,7 +85,9 @@ class Runner:
             return
         self.folder = prepared.folder
         self.journal = JournalReader(self.folder.journal)
-        self.trainer = EngineProcess(prepared.argv, self.folder, online=prepared.is_online)
+        self.trainer = EngineProcess(
+            prepared.argv, self.folder, online=prepared.is_online, secrets=prepared.secrets
+        )
         try:
             warn(*self.key, prepared.damaged)
             self.follow()

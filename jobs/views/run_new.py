@@ -151,9 +151,11 @@ def run_new_tuning(request: Request) -> HttpResponse:
 @require_GET
 def run_new_choice(request: Request, place: str) -> HttpResponse:
     """The options of the component that was just chosen at `place`, such as training-loss."""
-    section, _, option = place.partition("-")
     name = request.GET.get(f"{place}-name", "")
-    form = run_form_class()(initial={section: {option: {"name": name}}})
+    initial: dict[str, Any] = {"name": name}
+    for part in reversed(place.split("-")):
+        initial = {part: initial}
+    form = run_form_class()(initial=initial)
     choice = next((choice for choice in form.choices() if choice.prefix == place), None)
     if choice is None or name not in [known.value for known in choice.options]:
         raise Http404

@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.loading.precision import choose_precision
-from maxaillm.dev.finetune.hf.training.trainer import training_arguments
+from maxaillm.dev.finetune.hf.training.arguments import training_arguments
 from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.processes.resources import usable_cores
 from tests import tiny

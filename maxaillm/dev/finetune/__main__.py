@@ -16,7 +16,6 @@ from types import FrameType
 from typing import Any, get_args
 
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json
-from maxaillm.dev.finetune.components.plugins import providers
 from maxaillm.dev.finetune.config import Precision
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.rows.splits import Split
@@ -121,7 +120,8 @@ def run_training(args: argparse.Namespace) -> int:
         return launch(same_arguments(args, root), config.training.devices, root)
     with open_attempt(root, show) as attempt, release_on_signal(attempt):
         resume = find_checkpoint(args.resume, attempt) if args.resume else None
-        providers.load(config.provider)(config, attempt).run(resume)
+        config.provider.check_secrets()
+        config.provider.fine_tuner()(config, attempt).run(resume)
     return 0
 
 

@@ -107,6 +107,13 @@ class CheckpointError(FineTuneError):
     exit_code = 8
 
 
+class ProviderError(FineTuneError):
+    """A provider is not what it has to be, lacks a secret, or does not have what was asked for."""
+
+    code = "provider"
+    exit_code = 10
+
+
 class ProcessLostError(FineTuneError):
     """One of several processes that train together has died."""
 

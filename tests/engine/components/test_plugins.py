@@ -1,4 +1,4 @@
-"""A package with a provider, a loss, a metric and a data processor of its own, installed."""
+"""A package with providers, a loss, a metric and a data processor of its own, installed."""
 
 from __future__ import annotations
 
@@ -12,132 +12,23 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from maxaillm.dev.finetune.errors import ProviderError
 from maxaillm.dev.finetune.run.events import Event, JournalReader
 from tests import tiny
+from tests.engine.components.example_package import COMPONENTS, PYPROJECT, TUNING
 
 ROOT = Path(__file__).parents[3]
-PYPROJECT = """\
-[build-system]
-requires = ["setuptools"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "maxaillm-example"
-version = "1.0"
-
-[tool.setuptools]
-py-modules = ["example_components", "example_tuning"]
-
-[project.entry-points."maxaillm.losses"]
-doubled = "example_components:Doubled"
-
-[project.entry-points."maxaillm.metrics"]
-loudness = "example_components:Loudness"
-
-[project.entry-points."maxaillm.processors"]
-questions = "example_tuning:Questions"
-
-[project.entry-points."maxaillm.providers"]
-counting = "example_tuning:Counting"
-"""
-COMPONENTS = '''\
-from typing import ClassVar, Literal
-
-import numpy as np
-from pydantic import Field
-
-from maxaillm.dev.finetune.losses import TargetLoss, losses
-from maxaillm.dev.finetune.metrics import AnswerMetric, metrics
-
-
-@losses.register
-class Doubled(TargetLoss):
-    """Cross entropy, times a factor."""
-
-    label: ClassVar[str] = "Doubled cross entropy"
-    tasks: ClassVar[frozenset[str]] = frozenset({"causal_lm"})
-    name: Literal["doubled"] = "doubled"
-    factor: float = Field(2.0, gt=0, title="Factor", description="What the loss is times.")
-
-    def total(self, logits, targets):
-        from torch.nn.functional import cross_entropy
-
-        return self.factor * cross_entropy(logits, targets, reduction="sum")
-
-
-@metrics.register
-class Loudness(AnswerMetric):
-    """The share of answers with an exclamation mark."""
-
-    label: ClassVar[str] = "Loudness"
-    higher_is_better: ClassVar[bool] = True
-    name: Literal["loudness"] = "loudness"
-
-    def statistics(self, row):
-        return np.array(["!" in row.answer, 1.0])
-
-    def figure(self, sums):
-        return float(sums[0] / sums[1])
-'''
-TUNING = '''\
-import json
-from collections import Counter
-from pathlib import Path
-
-from maxaillm.dev.finetune.base import DataProcessor, MaxFineTuningBase
-from maxaillm.dev.finetune.data.reading.examples import read_examples
-
-
-class Questions(DataProcessor):
-    def preprocess_function(self, examples):
-        texts = [f"Q: {q} A: {a}" for q, a in zip(examples["question"], examples["reply"])]
-        made = self.tokenizer(texts, max_length=self.max_length, truncation=True)
-        return {"input_ids": made["input_ids"], "labels": made["input_ids"]}
-
-
-class Counting(MaxFineTuningBase):
-    """Learns how often each answer is given."""
-
-    def load(self):
-        self.counts = Counter()
-
-    def prepare_data(self, train_file=None, validation_file=None):
-        return list(read_examples(train_file or self.config.data.train_file)), None
-
-    def configure_model(self):
-        return self.counts, None
-
-    def train(self, model, tokenizer, train_dataset, eval_dataset=None, resume=None):
-        self.attempt.emit("stage", name="train", total_steps=1)
-        model.update(example.messages[-1].content for example in train_dataset)
-        self.attempt.emit("log", 1, loss=1 / len(model), distinct_answers=len(model))
-        self.attempt.emit("counted", 1, rows=len(train_dataset))
-        return model
-
-    def ending(self, trainer):
-        return None, 1
-
-    def evaluate(self, trainer=None):
-        return {"answers": len(self.counts)}
-
-    def save_model(self, trainer=None, path=None):
-        folder = Path(path or self.attempt.folder.model)
-        folder.mkdir()
-        (folder / "counts.json").write_text(json.dumps(self.counts))
-        self.attempt.emit("saved", folder=folder.name, size_bytes=1, kind="full")
-        return folder
-'''
-
-
 MARK = "-- next --"
+SECRET = "s3cret-of-the-account"
 RUN_EACH = f"""
-import sys
+import os, sys
 from pathlib import Path
 from maxaillm.dev.finetune.__main__ import main
 
 root = Path(sys.argv[1])
 with (root / "statuses").open("w") as statuses:
     for name in sys.argv[2:]:
+        os.environ["EXAMPLE_API_KEY"] = "" if name == "keyless" else "{SECRET}"
         run = f"{{root}}/{{name}}"
         status = main(["train", f"{{run}}.json", "--folder", f"{{run}}-run", "--json"])
         print(status, file=statuses)
@@ -202,6 +93,9 @@ def runs(environment: dict[str, str], tmp_path_factory: Any) -> dict[str, Run]:
         "counting": tiny.run_config(model, chats, provider="counting", training={"max_steps": 1}),
         "tripled": tiny.run_config(model, asked, **questions, training=tripled),
         "plain": tiny.run_config(model, asked, **questions, training={"max_steps": 1}),
+        "remote": tiny.run_config(model, chats, provider={"name": "remote", "suffix": "mine"}),
+        "keyless": tiny.run_config(model, chats, provider="remote"),
+        "unfinished": tiny.run_config(model, chats, provider="unfinished"),
         "fails": tiny.run_config(model, chats, data={"processor": "questions"}),
     }
     for name, config in configs.items():
@@ -216,7 +110,7 @@ def runs(environment: dict[str, str], tmp_path_factory: Any) -> dict[str, Run]:
     }
 
 
-@pytest.mark.parametrize("provider", ["hugging_face", "counting"])
+@pytest.mark.parametrize("provider", ["hugging_face", "counting", "remote"])
 def test_every_provider_keeps_the_same_journal(provider: str, runs: dict[str, Run]) -> None:
     events = runs[provider].events
     stages = [str(event.data["name"]) for event in events if event.kind == "stage"]
@@ -232,6 +126,23 @@ def test_a_provider_sends_metrics_and_kinds_of_events_of_its_own(runs: dict[str,
     told = {event.kind: event for event in runs["counting"].events}
     assert told["log"].data["distinct_answers"] == told["succeeded"].data["metrics"]["answers"]  # type: ignore[call-overload, index]
     assert (told["counted"].step, told["counted"].data) == (1, {"rows": 12})
+
+
+def test_a_provider_has_options_and_secrets_apart(runs: dict[str, Run]) -> None:
+    run = runs["remote"]
+    ending = run.events[-1].data["metrics"]
+    assert ending == {"signed": len(SECRET), "suffix": "mine"}
+    written = [path.read_bytes() for path in run.folder.rglob("*") if path.is_file()]
+    assert any(b'"suffix": "mine"' in content for content in written)
+    assert not any(SECRET.encode() in content for content in written)
+    assert runs["keyless"].status == ProviderError.exit_code
+    assert "EXAMPLE_API_KEY (names the account)" in runs["keyless"].complaints
+
+
+def test_a_provider_that_lacks_a_step_is_refused(runs: dict[str, Run]) -> None:
+    assert runs["unfinished"].status == ProviderError.exit_code
+    for step in ("prepare_data", "train", "save_model"):
+        assert f"{step} is left abstract" in runs["unfinished"].complaints
 
 
 def test_a_loss_a_metric_and_a_processor_of_the_package_are_used(runs: dict[str, Run]) -> None:
@@ -261,9 +172,10 @@ def test_form_and_api_offer_what_the_package_brings(environment: dict[str, str])
         from jobs.run_form import run_form_class
         from maxaillm.dev.finetune.config import RunConfig
         import json, sys
-        fields = run_form_class()().everything()
+        form = run_form_class()(initial={"provider": {"name": "remote"}})
+        choices = [option.value for choice in form.choices() for option in choice.options]
         print(json.dumps({
-            "form": " ".join(str(field) for field in fields),
+            "form": " ".join([*map(str, form.everything()), *choices]),
             "schema": RunConfig.model_json_schema(),
             "heavy": [name for name in ("torch", "transformers") if name in sys.modules],
         }))
@@ -272,8 +184,8 @@ def test_form_and_api_offer_what_the_package_brings(environment: dict[str, str])
     done = python({**environment, "DJANGO_SETTINGS_MODULE": "tests.settings"}, "-c", show)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
-    for name in ("counting", "questions", "loudness"):
+    for name in ("counting", "remote", "provider-suffix", "questions", "loudness"):
         assert name in seen["form"]
-    for name in ("counting", "questions", "loudness", "doubled"):
+    for name in ("counting", "remote", "suffix", "questions", "loudness", "doubled"):
         assert name in json.dumps(seen["schema"])
     assert not seen["heavy"]

@@ -108,7 +108,7 @@ KILLED = """
 import os, signal, sys
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune import __main__
-from maxaillm.dev.finetune.hf.training import trainer
+from maxaillm.dev.finetune.hf.training.trainers import step
 
 calls = 0
 
@@ -121,7 +121,7 @@ def deadly(real):
         return real(*args, **kwargs)
     return call
 
-owner, name = {"optimizer": (trainer.StepTrainer, "_save_optimizer_and_scheduler"),
+owner, name = {"optimizer": (step.StepTrainer, "_save_optimizer_and_scheduler"),
                "manifest": (checkpoints, "write_atomically")}[sys.argv.pop(1)]
 setattr(owner, name, deadly(getattr(owner, name)))
 sys.exit(__main__.main(sys.argv[1:]))

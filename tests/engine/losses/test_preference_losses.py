@@ -14,10 +14,10 @@ from transformers import AutoModelForCausalLM
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf.batches.collate import eval_batches
-from maxaillm.dev.finetune.hf.training.preference.rows import Answer, answers_in
-from maxaillm.dev.finetune.hf.training.preference.trainer import PreferenceTrainer
-from maxaillm.dev.finetune.hf.training.tasks import Setup
+from maxaillm.dev.finetune.hf.training.tasks.preference.rows import Answer, answers_in
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
+from maxaillm.dev.finetune.hf.training.trainers import Setup, make_trainer
+from maxaillm.dev.finetune.hf.training.trainers.preference import PreferenceTrainer
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 from tests import tiny
@@ -62,7 +62,7 @@ def begin(llama: Path, tmp_path: Path) -> Iterator[Any]:
         model, tokenizer = tuner.configure_model()
         folder = tmp_path / "staged"
         setup = Setup(model, tokenizer, train, None, tuner.steps, folder, "fp32", attempt)
-        trainer = tuner.task.make_trainer(setup)
+        trainer = make_trainer(tuner.task, setup)
         move(model)
         base = AutoModelForCausalLM.from_pretrained(llama).eval()
         answers = [answers_in(train.rows, row) for row in range(len(train.rows))]

@@ -14,6 +14,7 @@ from maxaillm.dev.finetune import estimate
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.estimate.memory import PROCESS_BYTES
+from tests.hosted import HostedConfig
 from tests.jobs.runs import make_dataset
 
 
@@ -117,3 +118,15 @@ def test_a_model_that_is_not_here_yet_can_not_be_estimated(alice: User, config: 
     assert preview.estimate is None
     assert preview.error is not None
     assert "not on this machine" in preview.error.message
+
+
+def test_a_model_of_its_provider_can_not_be_estimated(alice: User) -> None:
+    version = make_dataset(alice, format={"name": "messages"})
+    whole = {"provider": "hosted", "model": {"name": "small-1"}}
+    config = HostedConfig.parse(whole | {"data": {"dataset": version.dataset_id}})
+    resolved = resolve(config, alice)
+    assert (resolved.config.task, resolved.refused_methods) == ("causal_lm", {})
+    preview = preview_run(resolved)
+    assert preview.config == resolved.config
+    assert preview.error is not None
+    assert "Hosted has its models to itself" in preview.error.message

@@ -13,6 +13,7 @@ from jobs.services.ingest import record_events
 from jobs.services.transitions import IllegalMoveError
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError
+from tests.hosted import HostedConfig
 from tests.jobs.runs import (
     begin,
     claimed,
@@ -81,6 +82,22 @@ def test_files_are_for_the_command_line(alice: User) -> None:
     with pytest.raises(ConfigError) as caught:
         runs.create_run(owner=alice, config=config(None, data=data))
     assert paths(caught.value) == ["data.train_file"]
+
+
+def test_a_model_that_only_its_provider_knows_can_be_tuned(alice: User) -> None:
+    version = make_dataset(alice, format={"name": "messages"})
+    rest = {"provider": "hosted", "data": {"dataset": version.dataset_id}}
+    hosted = HostedConfig.parse(rest | {"model": {"name": "ft:small-1:ours"}})
+    run = runs.create_run(owner=alice, config=hosted)
+    assert (run.base_model.name, run.base_model.size_bytes) == ("ft:small-1:ours", 0)
+    assert run.config["task"] == "causal_lm"
+    assert run.config["provider"] == {"name": "hosted", "suffix": ""}
+    for name in ("starter/chat", "/etc"):
+        with pytest.raises(ConfigError) as caught:
+            runs.create_run(
+                owner=alice, config=HostedConfig.parse(rest | {"model": {"name": name}})
+            )
+        assert [problem.path for problem in caught.value.problems] == ["model.name"]
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.PAUSED])

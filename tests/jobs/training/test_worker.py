@@ -61,5 +61,7 @@ def test_the_environment_of_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"HF_TOKEN", "https_proxy"} & set(offline) == set()
     assert {"HF_TOKEN", "https_proxy"} <= set(online)
     assert {"PATH", "HF_HOME", "CUDA_VISIBLE_DEVICES"} <= set(offline)
+    assert trainer_environment(online=True, secrets=["OPENAI_API_KEY"])["OPENAI_API_KEY"] == "value"
+    assert "OPENAI_API_KEY" not in trainer_environment(online=False, secrets=["OPENAI_API_KEY"])
     assert offline["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in online

@@ -1,4 +1,4 @@
-"""Classes that installed packages bring along, found by entry points and loaded when used."""
+"""Plug-ins: classes of installed packages, found by entry points and loaded when used."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ class Plugins:
         raise UnknownComponentError(self.kind, name, known=self.names)
 
 
-providers = Plugins(
+fine_tuners = Plugins(
     "provider",
     group="maxaillm.providers",
     own={
         "hugging_face": "maxaillm.dev.finetune.providers.hugging_face:MaxHuggingFaceFineTuning",
     },
 )
+"""What carries out the runs of each provider."""
 processors = Plugins("data processor", group="maxaillm.processors", own={})

@@ -1,4 +1,4 @@
-"""Pydantic's errors as the problems of a configuration: path, value, what is allowed."""
+"""Validation errors of pydantic as problems of a configuration: path, value, what is allowed."""
 
 from __future__ import annotations
 

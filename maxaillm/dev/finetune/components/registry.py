@@ -1,4 +1,4 @@
-"""Components known by name. To add one, drop a module in the registry's package."""
+"""Registry of components known by name. To add one, drop a module in the registry's package."""
 
 from __future__ import annotations
 

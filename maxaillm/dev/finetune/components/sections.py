@@ -1,4 +1,4 @@
-"""What the sections of a run's configuration are made of."""
+"""Sections of a run's configuration: what they are made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one description of a run. Engine, form, API and command line all read it."""
+"""RunConfig: the one description of a run, for engine, form, API and command line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
-from maxaillm.dev.finetune.components.plugins import processors, providers
+from maxaillm.dev.finetune.components.plugins import processors
 from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, one_of
 from maxaillm.dev.finetune.config.training import TrainingSection
@@ -16,6 +16,8 @@ from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.provider_options import Provider, providers
+from maxaillm.dev.finetune.provider_options.hugging_face import HuggingFace
 from maxaillm.dev.finetune.tasks import TASK_NAMES, TASKS
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -24,13 +26,13 @@ if TYPE_CHECKING:
     Tuning = TuneMethod
     MetricName = str
     TaskName = str
-    ProviderName = str
+    ChosenProvider = Provider
     ProcessorName = str
 else:
     Tuning = one_of(methods)
     MetricName = Literal[tuple(metrics)]
     TaskName = Literal[TASK_NAMES]
-    ProviderName = Literal[providers.names]
+    ChosenProvider = one_of(providers)
     ProcessorName = Literal[processors.names] if processors.names else NoneType
 
 
@@ -179,8 +181,8 @@ class RunConfig(Section):
     name: str = Field(
         "", max_length=120, title="Name", description="Empty: made from model and method."
     )
-    provider: ProviderName = Field(
-        "hugging_face", title="Provider", description="What carries out the run."
+    provider: ChosenProvider = Field(
+        HuggingFace(), title="Provider", description="What carries out the run."
     )
     task: TaskName | None = Field(
         None,
@@ -192,6 +194,12 @@ class RunConfig(Section):
     training: TrainingSection = TrainingSection()
     tuning: Tuning = LoRA()
     evaluation: EvaluationSection = EvaluationSection()
+
+    @field_validator("provider", mode="before")
+    @classmethod
+    def provider_by_name(cls, value: Any) -> Any:
+        """A name alone is the provider with its own defaults."""
+        return {"name": value} if isinstance(value, str) else value
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> RunConfig:

@@ -1,4 +1,4 @@
-"""Whether data, model, task, method, loss and metrics of a run go together. No libraries."""
+"""Compatibility of a run: provider, data, model, task, method, loss and metrics. No libraries."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def resolve_defaults(
 ) -> RunConfig:
     """The configuration with its task and its metrics, where it leaves them open.
 
-    `settings` is the model's `config.json`. Raises ConfigError with everything that does not go
-    together.
+    `settings` is the model's `config.json`; empty where only the provider knows the model. Raises
+    ConfigError with everything that does not go together.
     """
-    task = config.task or choose_task(kind, settings)
+    task = task_for(config, kind, settings)
     problems = [
+        *provider_problems(config, task),
         *data_problems(config, task, kind),
         *method_problems(config, task, str(settings.get("model_type", ""))),
         *measure_problems(config, task),
@@ -36,6 +37,21 @@ def resolve_defaults(
     return config.model_copy(update={"task": task, "evaluation": evaluation})
 
 
+def task_for(config: RunConfig, kind: type[Example], settings: Mapping[str, Any]) -> str:
+    """The task asked for, else the one of the provider's that data and model are for."""
+    chosen = config.task or choose_task(kind, settings)
+    if config.task or chosen in config.provider.tasks:
+        return chosen
+    return next((name for name in kind.tasks if name in config.provider.tasks), chosen)
+
+
+def provider_problems(config: RunConfig, task: str) -> Iterator[Problem]:
+    provider = config.provider
+    if task not in provider.tasks:
+        message = f"{provider.label} does not serve {task}."
+        yield Problem("task", message, task, ", ".join(sorted(provider.tasks)))
+
+
 def data_problems(config: RunConfig, task: str, kind: type[Example]) -> Iterator[Problem]:
     if task in kind.tasks or config.data.processor:
         return
@@ -43,10 +59,23 @@ def data_problems(config: RunConfig, task: str, kind: type[Example]) -> Iterator
     yield Problem("task", message, task, ", ".join(kind.tasks))
 
 
+def refused_methods(config: RunConfig, task: str, model_type: str) -> dict[str, str]:
+    """Why methods can't tune such a model for the task at the provider, by their names."""
+    provider = config.provider
+    if provider.methods is None:
+        reasons = {name: cls.refusal(task, model_type) for name, cls in methods.items()}
+    else:
+        others = methods.keys() - provider.methods if provider.methods else ()
+        reasons = {
+            name: f"{provider.label} does not tune by {methods[name].label}." for name in others
+        }
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
 def method_problems(config: RunConfig, task: str, model_type: str) -> Iterator[Problem]:
-    refusal = config.tuning.refusal(task, model_type)
-    if refusal:
-        others = (name for name, cls in methods.items() if not cls.refusal(task, model_type))
+    refused = refused_methods(config, task, model_type)
+    if refusal := refused.get(config.tuning.name):
+        others = (name for name in methods if name not in refused)
         yield Problem("tuning.name", refusal, config.tuning.name, ", ".join(others))
     bits = config.model.quantization
     if bits not in {"none", *config.tuning.quantizes}:

@@ -1,4 +1,4 @@
-"""Checks a DeepSpeed configuration before anything heavy is loaded, against the run it serves."""
+"""DeepSpeed configurations, checked against their run before anything heavy is loaded."""
 
 from __future__ import annotations
 

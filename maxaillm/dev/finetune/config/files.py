@@ -1,4 +1,4 @@
-"""A RunConfig from a YAML or JSON file and `section.option=value` from the command line."""
+"""Configuration files: a RunConfig from YAML or JSON, and `section.option=value` overrides."""
 
 from __future__ import annotations
 

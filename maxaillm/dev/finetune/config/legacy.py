@@ -1,4 +1,4 @@
-"""The specification's loose dicts, and older names of the libraries, as a RunConfig.
+"""Legacy configurations: the specification's loose dicts as a RunConfig.
 
 `model_name`, `training_args`, `data_args` and `peft_config` are read; what has another name now
 is renamed, what has no counterpart is left out, and each of these is said in one note.

@@ -1,9 +1,11 @@
-"""Names of Hugging Face's TrainingArguments, of this and older versions: one table."""
+"""Legacy names: arguments of TrainingArguments, of this and older versions, in one table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from maxaillm.dev.finetune.config.training import TrainingSection
 
 LEAVE = object()
 """A value that leaves the option as it is."""
@@ -44,14 +46,7 @@ def smoothing(value: Any) -> Any:
 
 
 RENAMED: dict[str, Setting] = {
-    **same(
-        "training", "num_train_epochs", "per_device_train_batch_size",
-        "gradient_accumulation_steps", "learning_rate", "lr_scheduler_type", "weight_decay",
-        "max_grad_norm", "seed", "logging_steps", "eval_steps", "save_steps", "eval_strategy",
-        "save_strategy", "load_best_model_at_end", "greater_is_better",
-        "warmup_steps", "warmup_ratio", "deepspeed", "optim", "save_total_limit",
-        "neftune_noise_alpha",
-    ),
+    **same("training", *TrainingSection.model_fields),
     **same("data", "dataloader_num_workers", "dataloader_pin_memory"),
     "metric_for_best_model": Setting("training.metric_for_best_model", metric_name),
     "ddp_find_unused_parameters": Setting(

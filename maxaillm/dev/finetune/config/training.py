@@ -1,4 +1,4 @@
-"""How the weights are moved: the training section of a run's configuration."""
+"""Training options of a run: steps, optimizer, schedule, evaluation, checkpoints."""
 
 from __future__ import annotations
 

@@ -104,8 +104,9 @@ class Rows(NamedTuple):
 def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
     """What the run will need. `rows` spares counting the training file where it is known.
 
-    Raises ModelError, DataError.
+    Raises ModelError, DataError; ProviderError where the model can't be looked into.
     """
+    config.provider.require_local_models("What a run needs")
     folder = local_folder(config.model.name)
     settings = check_folder(folder)
     held = look_into(config, folder, rows)

@@ -1,4 +1,4 @@
-"""Several processes that train one model: who this one is, and what they agree upon.
+"""Distributed training: who this process is, what all agree upon, how gradients are summed.
 
 Each computes its share of a batch; gradients are summed once a step. That is done here and not
 by torch's DistributedDataParallel: a step may be computed in as many pieces as a process needs,

@@ -1,1 +1,1 @@
-"""Where a run is carried out, one module each."""
+"""Providers of fine-tuning: what carries out a run, one module each."""

@@ -1,4 +1,4 @@
-"""Fine-tuning on this machine with transformers and PEFT, read from top to bottom."""
+"""Hugging Face provider: fine-tuning on this machine with transformers and PEFT, step by step."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.batches.collate import Sequences
     from maxaillm.dev.finetune.hf.evaluation.evaluator import HeldOutEvaluator
     from maxaillm.dev.finetune.hf.prepare.base_model import Base
+    from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
     from maxaillm.dev.finetune.hf.training.tasks import ModelTask
-    from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
+    from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 
 
 class MaxHuggingFaceFineTuning(MaxFineTuningBase):
@@ -42,7 +43,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     task: ModelTask
     model: PreTrainedModel
     tokenizer: Tokenizer
-    judge: HeldOutEvaluator | None
+    evaluator: HeldOutEvaluator | None
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
     trainer: StepTrainer | None = None
@@ -62,17 +63,17 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def prepare_data(
         self, train_file: str | Path | None = None, validation_file: str | Path | None = None
-    ) -> tuple[Sequences, Sequences | None]:
+    ) -> tuple[TaskDataset, TaskDataset | None]:
         """Read, tokenise, hold out, pack. Raises DataError where nothing can be learned."""
-        from maxaillm.dev.finetune.hf.batches.collate import Sequences
         from maxaillm.dev.finetune.hf.prepare.data import RunData
+        from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 
         self.use_files(train_file, validation_file)
         self.load()
         data = RunData(self.config, self.task, self.tokenizer, self.attempt, self.base.width)
         found, rows, held = data.prepare()
         packed, width = self.base.can_pack(self.attempt), self.base.width
-        train = Sequences(rows, packed=packed, width=width, task=self.task)
+        train = TaskDataset(self.task, rows, packed=packed, width=width)
         self.attempt.emit(
             "stage",
             name="tokenise",
@@ -83,7 +84,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.steps = count_steps(self.config, len(train))
         if held is None:
             return train, None
-        return train, Sequences(held, packed=packed, width=width, task=self.task)
+        return train, TaskDataset(self.task, held, packed=packed, width=width)
 
     def use_files(self, train_file: str | Path | None, validation_file: str | Path | None) -> None:
         """Files that are given here count more than those of the configuration."""
@@ -120,7 +121,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
         from maxaillm.dev.finetune.hf.training import callbacks
         from maxaillm.dev.finetune.hf.training import resume as resuming
-        from maxaillm.dev.finetune.hf.training.tasks import Setup
+        from maxaillm.dev.finetune.hf.training.trainers import Setup, make_trainer
 
         rows = train_dataset.rows
         staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
@@ -131,23 +132,23 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             model, tokenizer, train_dataset, eval_dataset, self.steps, staging,
             self.config.model.precision, self.attempt,
         )  # fmt: skip
-        trainer = self.task.make_trainer(given)
+        trainer = make_trainer(self.task, given)
         if self.config.model.compile:
             compile_layers(self.model)
-        self.judge = None if eval_dataset is None else self.make_evaluator(eval_dataset)
+        self.evaluator = None if eval_dataset is None else self.make_evaluator(eval_dataset)
         self.final_scores = {}
         self.callback = callbacks.RunCallback(
             self.config,
             self.attempt,
             trainer,
             facts,
-            evaluate=partial(self.judge.scores, model) if self.judge else None,
+            evaluate=partial(self.evaluator.scores, model) if self.evaluator else None,
             sample=lambda step: self.sample(model, step),
         )
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
         with disk_full_said(), out_of_memory_said(self.config):
-            trainer.go_on(resume.folder if resume else None, self.steps)
+            trainer.train_or_resume(resume.folder if resume else None, self.steps)
         self.callback.restore_best()
         self.trainer = trainer
         return trainer
@@ -167,8 +168,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             return
         with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
             self.sample(model, 0)
-            if self.judge:
-                scores = self.judge.scores(model) | self.judge.answer_scores(model)
+            if self.evaluator:
+                scores = self.evaluator.scores(model) | self.evaluator.answer_scores(model)
                 self.attempt.emit(EvalEvent.of(scores), 0)
 
     def sample(self, model: Any, step: int) -> None:
@@ -193,12 +194,12 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     def evaluate(self, trainer: StepTrainer | None = None) -> dict[str, JsonValue]:
         """Figures of the model as it will be saved; empty where no rows are held out."""
         trainer = trainer or self.trained()
-        if self.judge is None:
+        if self.evaluator is None:
             return {}
         self.attempt.emit(StageEvent(name="evaluate"))
-        model, self.judge.intervals = trainer.model, True
-        self.final_scores = self.judge.scores(model) | self.judge.answer_scores(model)
-        if missing := [name for name in self.judge.names if name not in self.final_scores]:
+        model, self.evaluator.intervals = trainer.model, True
+        self.final_scores = self.evaluator.scores(model) | self.evaluator.answer_scores(model)
+        if missing := [name for name in self.evaluator.names if name not in self.final_scores]:
             self.attempt.warn(
                 f"No held-out row gives what is measured by {', '.join(missing)}.",
                 "Hold out rows with questions, or leave the metric out.",

@@ -41,7 +41,7 @@ def rank() -> int:
 def needs_launch(config: RunConfig) -> bool:
     """Whether the run is to be started by torchrun, and is not yet."""
     wanted = config.training.devices > 1 or bool(config.training.deepspeed)
-    return wanted and not is_launched()
+    return wanted and bool(config.provider.devices) and not is_launched()
 
 
 def is_launched() -> bool:

@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.run.attempt import Attempt
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from maxaillm.dev.finetune.hf.batches.collate import Sequences
+    from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 
 
 class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
@@ -46,18 +46,18 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
         tuned: PreTrainedModel = trainer.model
         return tuned
 
-    def adopt(self, dataset: Any, name: str) -> Sequences:
+    def adopt(self, dataset: Any, name: str) -> TaskDataset:
         """A dataset as sequences that suit this run's model and method."""
-        from maxaillm.dev.finetune.hf.batches.collate import Sequences
+        from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 
-        if isinstance(dataset, Sequences):
+        if isinstance(dataset, TaskDataset):
             self.surveyed = self.surveyed or dataset.task
             rows = dataset.rows
         else:
             rows = self.read(self.as_file(dataset, name)).rows
         self.load()
         packed = self.base.can_pack(self.attempt)
-        return Sequences(rows, packed=packed, width=self.base.width, task=self.task)
+        return TaskDataset(self.task, rows, packed=packed, width=self.base.width)
 
     def read(self, path: Path) -> Any:
         """The rows of a file; the first file read settles the task."""

@@ -16,9 +16,12 @@ from maxaillm.dev.finetune.hf.batches.collate import BatchLayout, Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.batches.tokenise import Tokenised
 from maxaillm.dev.finetune.hf.loading import load_tokenizer
-from maxaillm.dev.finetune.hf.training.preference.batches import FixedOrder, PreferenceCollator
-from maxaillm.dev.finetune.hf.training.preference.rows import PreferenceEncoder, answers_in
 from maxaillm.dev.finetune.hf.training.tasks.causal_lm import CausalEncoder
+from maxaillm.dev.finetune.hf.training.tasks.preference.batches import (
+    FixedOrder,
+    PreferenceCollator,
+)
+from maxaillm.dev.finetune.hf.training.tasks.preference.rows import PreferenceEncoder, answers_in
 
 
 def said(*contents: str, first: str = "user") -> list[Message]:

@@ -1,4 +1,4 @@
-"""Renders conversations and finds, to the character, what the assistant says in them."""
+"""Chat templates: conversations rendered, and where in the text the assistant speaks."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Rows to batches: sequences in a reproducible order, padded or packed, with exact borders."""
+"""Collating: rows to batches in a reproducible order, padded or packed, with exact borders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from maxaillm.dev.finetune.hf.batches.packing import pack
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows
-
-if TYPE_CHECKING:
-    from maxaillm.dev.finetune.hf.training.tasks import ModelTask
 
 MEGABATCH = 50
 """Steps whose rows are sorted by length together: short with short, yet still shuffled."""
@@ -30,10 +27,8 @@ Array = npt.NDArray[Any]
 class Sequences(Dataset[Sequence]):
     """What one draw from the data is: a row, or several that were packed together."""
 
-    def __init__(
-        self, rows: Rows, *, packed: bool, width: int, task: ModelTask | None = None
-    ) -> None:
-        self.rows, self.packed, self.task = rows, packed, task
+    def __init__(self, rows: Rows, *, packed: bool, width: int) -> None:
+        self.rows, self.packed = rows, packed
         lengths = rows.lengths
         self.groups = pack(lengths, width) if packed else [[row] for row in range(len(rows))]
         self.lengths = [int(lengths[group].sum()) for group in self.groups]
@@ -225,10 +220,10 @@ class Loader(DataLoader[Sequence]):
         self.order.set_epoch(epoch)
 
     def collate(self, sequences: list[Sequence]) -> Batch:
-        """A batch. A process that got nothing takes part with a stand-in that counts nothing."""
+        """A batch. A process that got nothing takes part with a dummy that counts nothing."""
         if sequences:
             return self.collator(sequences)
-        return self.collator([self.sequences[0]]) | {"tokens": 0, "stands_in": True}
+        return self.collator([self.sequences[0]]) | {"tokens": 0, "is_dummy": True}
 
 
 def eval_batches(

@@ -1,4 +1,4 @@
-"""Fits several rows into one sequence, so that hardly a position is wasted on padding."""
+"""Packing: several rows in one sequence, so that hardly a position is wasted on padding."""
 
 from __future__ import annotations
 

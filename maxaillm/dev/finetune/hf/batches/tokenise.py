@@ -1,4 +1,4 @@
-"""Examples to rows of tokens, counting what was seen, cut or left out. Tasks say how."""
+"""Tokenisation: examples to rows of tokens, counting what was seen, cut or left out."""
 
 from __future__ import annotations
 

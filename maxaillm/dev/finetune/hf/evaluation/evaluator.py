@@ -1,4 +1,4 @@
-"""Measures a model on held-out rows: its loss, and the metrics of what it makes of them."""
+"""Evaluation on held-out rows: the loss, and the metrics of what a model makes of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows to measure a model on, from whatever holds them, and what the model says at each place."""
+"""Evaluation inputs: held-out rows from whatever holds them, and a model's logits at each."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, require_rows
 from maxaillm.dev.finetune.hf.evaluation.evaluator import wanted
 from maxaillm.dev.finetune.hf.loading import context_length
 from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
+from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, model_task
 from maxaillm.dev.finetune.hf.training.tasks.seq2seq_lm import decoder_inputs
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
@@ -42,7 +43,7 @@ def held_out(
     dataset: Any, name: str, model: PreTrainedModel, tokenizer: Tokenizer, width: int
 ) -> tuple[ModelTask, Sequences]:
     """A dataset's rows as a task has them, and the task. Raises DataError where there are none."""
-    if isinstance(dataset, Sequences) and dataset.task is not None:
+    if isinstance(dataset, TaskDataset):
         if dataset.task.name != name:
             message = f"The rows were prepared for {dataset.task.name}."
             raise ConfigError([Problem("task_type", message, name, dataset.task.name)])
@@ -57,7 +58,7 @@ def held_out(
     else:
         rows = rows_of_dicts(dataset, encoder, text_follows=task.packs)
     packed = task.packs and keeps_rows_apart(model)
-    return task, Sequences(rows, packed=packed, width=width, task=task)
+    return task, Sequences(rows, packed=packed, width=width)
 
 
 def task_of(name: str, model: PreTrainedModel, tokenizer: Tokenizer) -> ModelTask:

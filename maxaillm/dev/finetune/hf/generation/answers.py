@@ -1,4 +1,4 @@
-"""Answers to held-out rows, so that a model is judged by what it says."""
+"""Generated answers to held-out rows, so that a model is judged by what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to fixed prompts while training, so that a person sees what the model learns."""
+"""Sampled answers to fixed prompts while training, so that one sees what the model learns."""
 
 from __future__ import annotations
 

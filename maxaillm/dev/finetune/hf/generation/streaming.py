@@ -1,4 +1,4 @@
-"""Tokens and text of an answer while it is being made."""
+"""Streaming: tokens and text of an answer while it is being made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The output head and the loss in one: the logits of a batch are never there as a whole.
+"""Fused linear loss: the output head and the loss in one, without the logits of a whole batch.
 
 With a small model and a large vocabulary they would be most of the memory and of the time. A
 loss that asks only how likely targets are takes one pass over the vocabulary in small tiles

@@ -1,4 +1,4 @@
-"""What a process on a CPU does with memory that tensors have left."""
+"""malloc on a CPU: what becomes of memory that tensors have left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attention on a CPU that takes packed documents one by one.
+"""Packed attention on a CPU: scaled dot products document by document.
 
 A packed batch has a mask of causal blocks. With it, scaled dot product attention still works
 through whole sequences, most of them invisible; here it is called for each block, without a mask.

@@ -1,4 +1,4 @@
-"""What this machine can't do of what a configuration asks: replaced by what it can, and said."""
+"""Hardware fallbacks: what this machine can't do of a configuration is replaced by what it can."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ COMPILER_ERRORS = (RuntimeError, OSError)
 """What torch.compile raises where it finds no compiler, or one that does not work."""
 
 
-def fitted(config: RunConfig, device: torch.device, warn: Warn) -> RunConfig:
+def supported_config(config: RunConfig, device: torch.device, warn: Warn) -> RunConfig:
     """The configuration as this machine can carry it out; each change is a warning."""
-    model = fitted_model(config.model, device, warn)
-    attention = fitted_attention(config, model.precision, device, warn)
+    model = supported_model(config.model, device, warn)
+    attention = supported_attention(config, model.precision, device, warn)
     model = model.model_copy(update={"attention": attention})
-    training = fitted_training(config.training, device, warn)
+    training = supported_training(config.training, device, warn)
     return config.model_copy(update={"model": model, "training": training})
 
 
-def fitted_model(model: ModelSection, device: torch.device, warn: Warn) -> ModelSection:
+def supported_model(model: ModelSection, device: torch.device, warn: Warn) -> ModelSection:
     precision = agreed_precision(model.precision, device)
     if model.precision not in {"auto", precision}:
         warn(f"There is no {model.precision} on this device: {precision} it is.", "")
@@ -45,7 +45,7 @@ def fitted_model(model: ModelSection, device: torch.device, warn: Warn) -> Model
     return model.model_copy(update={"precision": precision, "compile": compiles})
 
 
-def fitted_attention(config: RunConfig, precision: str, device: torch.device, warn: Warn) -> str:
+def supported_attention(config: RunConfig, precision: str, device: torch.device, warn: Warn) -> str:
     """`auto` is left where nothing better is known than the model's own choice. With packing it
     is: transformers' FlashAttention keeps packed rows apart in batches of one only."""
     wanted = config.model.attention
@@ -73,7 +73,9 @@ def with_attention(wanted: str, load: Callable[..., Opened], warn: Warn) -> Open
         return opened
 
 
-def fitted_training(training: TrainingSection, device: torch.device, warn: Warn) -> TrainingSection:
+def supported_training(
+    training: TrainingSection, device: torch.device, warn: Warn
+) -> TrainingSection:
     changed: dict[str, Any] = {"devices": process_count()}
     if training.devices > process_count():
         warn(

@@ -1,4 +1,4 @@
-"""The words that a classifier says, and where they come from."""
+"""Label names of a classifier: the words it says, and where they come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what to change where the memory does not suffice."""
+"""Out-of-memory errors: which they are, and what to change where memory does not suffice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model can do, asked of the model itself by tiny forward passes."""
+"""Probes of a model by tiny forward passes: whether packed rows stay apart, where its head is."""
 
 from __future__ import annotations
 

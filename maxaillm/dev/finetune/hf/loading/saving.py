@@ -1,4 +1,4 @@
-"""Writes a tuned model as a folder that is complete and tells no private path."""
+"""Saving a tuned model: a folder that is complete and tells no private path."""
 
 from __future__ import annotations
 

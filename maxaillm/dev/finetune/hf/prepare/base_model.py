@@ -1,4 +1,4 @@
-"""Opens what a run begins with: device, task, tokenizer and base model, each checked first."""
+"""Base model of a run: device, task, tokenizer and weights, each checked before it is opened."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     if config.model.gradient_checkpointing and device.type == "cpu":
         malloc.give_back_tensors()
     distributed.join(device)
-    config = hardware.fitted(config, device, attempt.warn)
+    config = hardware.supported_config(config, device, attempt.warn)
     deepspeed.checked(config)
     folder = loading.fetch(config.model.name)
     settings = check_folder(folder)

@@ -1,4 +1,4 @@
-"""The rows of a run: read, tokenised, counted, and some of them held out."""
+"""Rows of a run: read, tokenised, counted, and some of them held out."""
 
 from __future__ import annotations
 

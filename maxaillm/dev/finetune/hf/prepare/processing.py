@@ -1,4 +1,4 @@
-"""Rows made by a data processor of another package."""
+"""Data processors of other packages: rows made by them."""
 
 from __future__ import annotations
 

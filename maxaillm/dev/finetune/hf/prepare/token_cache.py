@@ -1,4 +1,4 @@
-"""Tokenised files on disk, for the next run: written as they are made, read as memory maps.
+"""Token cache: tokenised files on disk for the next run, read as memory maps.
 
 A folder of the cache is named by all that decides its rows, appears by one rename and is used
 only while its checksums hold: several processes may fill and empty the cache at once.

@@ -38,8 +38,10 @@ class TokenView:
     def __init__(self, config: RunConfig, places: Sequence[int] = ()) -> None:
         """With `places`, only these rows are of interest: a large file is not read as a whole.
 
-        Raises ConfigError, DataError, ModelError where such a run could not begin.
+        Raises ConfigError, DataError, ModelError where such a run could not begin, ProviderError
+        where the model can't be looked into.
         """
+        config.provider.require_local_models("How a model reads a row")
         folder = open_folder(config.model.name)
         settings = read_json(folder / "config.json")
         task = surveyed(config, settings, places)

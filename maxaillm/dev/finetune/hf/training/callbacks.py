@@ -1,4 +1,4 @@
-"""Follows the Trainer step by step: tells events, measures, saves, obeys a request to stop."""
+"""Trainer callback: logs, measures, saves and obeys a request to stop, step by step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
 from maxaillm.dev.finetune.hf import distributed
-from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
+from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt
@@ -56,7 +56,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Look at the step before it moves a weight: a bad one must not reach a checkpoint."""
-        own = torch.tensor(self.trainer.take_step(), dtype=torch.float64)
+        own = torch.tensor(self.trainer.pop_step(), dtype=torch.float64)
         loss, taken = distributed.total(own).tolist()
         tokens = round(taken)
         self.losses.append(loss)
@@ -134,7 +134,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             tokens_per_second=self.tokens / seconds,
             memory_bytes=peak_memory(self.trainer.args.device),
             **self.trainer.micro_batches.facts,
-            **self.trainer.take_extras(),
+            **self.trainer.pop_metrics(),
         )
         self.losses, self.tokens, self.step_seconds = [], 0, 0.0
 

@@ -1,4 +1,4 @@
-"""Hugging Face's Trainer for programs written against older versions of it, or for our data.
+"""Trainer of older versions of transformers, for programs written against them or for our data.
 
 The specification's own examples are such programs: arguments as a dict, `compute_loss` without
 the number of items, datasets that `prepare_data` gave.
@@ -19,6 +19,7 @@ from transformers import TrainingArguments
 from maxaillm.dev.finetune.config.legacy_names import DROPPED
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Collator, Sequences
+from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 
 RENAMED = {
     "evaluation_strategy": "eval_strategy",
@@ -74,10 +75,9 @@ class InputsOnly:
 
     def __init__(self, dataset: Sequences, tokenizer: Any) -> None:
         pad = int(getattr(tokenizer, "pad_token_id", None) or 0)
-        task = dataset.task
         self.collator = (
-            task.collator(dataset.rows, tokenizer, packed=dataset.packed)
-            if task is not None and tokenizer is not None
+            dataset.task.collator(dataset.rows, tokenizer, packed=dataset.packed)
+            if isinstance(dataset, TaskDataset) and tokenizer is not None
             else Collator(dataset.rows, pad, packed=dataset.packed)
         )
 

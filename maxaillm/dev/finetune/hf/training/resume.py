@@ -1,4 +1,4 @@
-"""What a checkpoint must have in common with the run that goes on from it."""
+"""Resuming from a checkpoint: what it must have in common with the run that goes on from it."""
 
 from __future__ import annotations
 

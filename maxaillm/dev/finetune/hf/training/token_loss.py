@@ -1,4 +1,4 @@
-"""The loss of a model that writes tokens on a batch, in training and in evaluation alike."""
+"""Token loss: of a model that writes, on a batch, in training and in evaluation alike."""
 
 from __future__ import annotations
 

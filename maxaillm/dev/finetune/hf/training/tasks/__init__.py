@@ -1,4 +1,4 @@
-"""How transformers carries out each task, one module each. This file is their contract."""
+"""Tasks as transformers carries them out, one module each. This file is their contract."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +22,7 @@ from maxaillm.dev.finetune.hf.batches.tokenise import Encoder
 from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Answered, TokenLoss
 from maxaillm.dev.finetune.model_files.card import TaskCard
-from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.tasks import TASKS, kinds_for
-
-if TYPE_CHECKING:
-    from maxaillm.dev.finetune.hf.training.trainer import StepTrainer
 
 Examples = Callable[[], Iterable[Example]]
 Objective = Callable[[nn.Module, dict[str, Any], Tensor], Tensor]
@@ -55,20 +50,6 @@ class Stream(NamedTuple):
     """What is to be said of the whole."""
 
 
-class Setup(NamedTuple):
-    """What a trainer is made of; the model lies on its device and is what the method made it."""
-
-    model: PreTrainedModel
-    tokenizer: Tokenizer
-    train: Sequences
-    held_out: Sequences | None
-    steps: int
-    folder: Path
-    """Where checkpoints are staged."""
-    precision: str
-    attempt: Attempt
-
-
 class ModelTask(ABC):
     """A task with one model. What it keeps is found out by `survey` before the model is opened."""
 
@@ -83,6 +64,8 @@ class ModelTask(ABC):
     """Whether the model answers in words."""
     learns_tokens: ClassVar[bool] = True
     """Whether labels are tokens, or say something of them; else of the whole row."""
+    trainer: ClassVar[str] = "objective"
+    """The module of `hf.training.trainers` that makes the steps of a run."""
     remark: ClassVar[str] = ""
     """What is not seen from a row alone."""
 
@@ -171,12 +154,6 @@ class ModelTask(ABC):
         self, model: PreTrainedModel, loss: TargetLoss, dtype: torch.dtype | None = None
     ) -> Objective:
         """What training minimises; a plain output head computes in `dtype`."""
-
-    def make_trainer(self, setup: Setup) -> StepTrainer:
-        """What makes the steps of a run."""
-        from maxaillm.dev.finetune.hf.training.trainer import make_trainer
-
-        return make_trainer(self, setup)
 
     @abstractmethod
     def observe(

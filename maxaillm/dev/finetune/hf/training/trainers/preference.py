@@ -1,26 +1,38 @@
-"""TRL's trainers as ours: they say what the loss is, everything else is as in every run."""
+"""Preference trainers of TRL (DPO, KTO, ORPO): they give the loss, the rest is as in every run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import datasets
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.hf import distributed
-from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder
+from maxaillm.dev.finetune.hf.batches.collate import Batch, BatchOrder, Sequences, eval_batches
+from maxaillm.dev.finetune.hf.batches.rows import Rows
+from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
+from maxaillm.dev.finetune.hf.training.arguments import training_arguments
 from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
-from maxaillm.dev.finetune.hf.training.preference.batches import (
+from maxaillm.dev.finetune.hf.training.tasks.preference import (
+    HeldOut,
+    PreferenceTask,
+    answer_losses,
+)
+from maxaillm.dev.finetune.hf.training.tasks.preference.batches import (
     SHAPES,
     FixedOrder,
     PreferenceCollator,
 )
-from maxaillm.dev.finetune.hf.training.tasks import Setup
-from maxaillm.dev.finetune.hf.training.trainer import StepTrainer, training_arguments
+from maxaillm.dev.finetune.hf.training.tasks.preference.rows import BAD, GOOD
+from maxaillm.dev.finetune.hf.training.token_loss import measuring
+from maxaillm.dev.finetune.hf.training.trainers import Setup
+from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.losses import PreferenceLoss
 from maxaillm.dev.finetune.methods.shared.peft import refusal_said
 
@@ -34,9 +46,9 @@ EXTRAS = {
 """Of what TRL measures by the way: its name and ours."""
 
 
-class AsItWas(nn.Module):
-    """Stands where TRL wants the model as it was. What that makes of each row is computed before
-    the first step and comes with the batches: no second model is kept, no second adapter."""
+class PrecomputedReference(nn.Module):
+    """Reference model without weights, where TRL wants one. What the untuned model makes of each
+    row is computed before the first step and comes with the batches: no second model is kept."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -44,8 +56,8 @@ class AsItWas(nn.Module):
 
 
 class PreferenceTrainer(StepTrainer):
-    """Comes before a trainer of TRL's among the bases. TRL's work on data is left out: rows are
-    tokenised as for every task. Nothing is written or sent on the side."""
+    """Mixin before a trainer of TRL's. TRL's work on data is left out: rows are tokenised as for
+    every task. Nothing is written or sent on the side."""
 
     loss: PreferenceLoss
     targets_in_step: Tensor | float = 1.0
@@ -77,7 +89,7 @@ class PreferenceTrainer(StepTrainer):
         """TRL gives the mean over a batch: it counts by its share of the rows of the step."""
         self.step_tokens += inputs["tokens"]
         rows = len(inputs["rows"])
-        if inputs.pop("stands_in", False):
+        if inputs.pop("is_dummy", False):
             rows = 0
             if "reference" in inputs:
                 inputs["reference"] = inputs["reference"].nan_to_num()
@@ -95,7 +107,7 @@ class PreferenceTrainer(StepTrainer):
         return *found[:4], found[4] * self.token_weight, *found[5:]
 
     def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor:
-        real = [batch for batch in batch_samples if "stands_in" not in batch]
+        real = [batch for batch in batch_samples if "is_dummy" not in batch]
         count = [sum(len(batch["rows"]) for batch in real), sum(map(targets_of, real))]
         counted = distributed.total(torch.tensor(count, device=device))
         self.targets_in_step = counted[1]
@@ -115,31 +127,31 @@ class PreferenceTrainer(StepTrainer):
 
     def mean_loss(self, batch: Mapping[str, Any]) -> float:
         """Of a batch of held-out rows; the figures of training stay as they are."""
-        with self.figures_kept(), self.accelerator.autocast():
+        with self.metrics_kept(), self.accelerator.autocast():
             inputs = self._prepare_inputs(self.shaped(batch))
             return float(super().compute_loss(self.model, inputs))
 
     @property
-    def figures(self) -> dict[str, list[float]]:
-        """What TRL has measured by the way since the last call of `take_extras`."""
+    def trl_metrics(self) -> dict[str, list[float]]:
+        """What TRL has measured by the way since the last call of `pop_metrics`."""
         name = "_metrics" if hasattr(self, "_metrics") else "_stored_metrics"
         found: dict[str, list[float]] = getattr(self, name)["train"]
         return found
 
     @contextmanager
-    def figures_kept(self) -> Iterator[None]:
-        before = {name: list(values) for name, values in self.figures.items()}
+    def metrics_kept(self) -> Iterator[None]:
+        before = {name: list(values) for name, values in self.trl_metrics.items()}
         yield
-        self.figures.clear()
-        self.figures.update(before)
+        self.trl_metrics.clear()
+        self.trl_metrics.update(before)
 
-    def take_extras(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         taken = {
-            ours: sum(self.figures[theirs]) / len(self.figures[theirs])
+            ours: sum(self.trl_metrics[theirs]) / len(self.trl_metrics[theirs])
             for theirs, ours in EXTRAS.items()
-            if self.figures.get(theirs)
+            if self.trl_metrics.get(theirs)
         }
-        self.figures.clear()
+        self.trl_metrics.clear()
         return taken
 
 
@@ -149,7 +161,62 @@ def targets_of(batch: Mapping[str, Any]) -> int:
     return int(used.sum()) - len(used)
 
 
-def make_preference_trainer(
+def make_trainer(task: PreferenceTask, setup: Setup) -> PreferenceTrainer:
+    """A trainer of TRL's. What the model makes of the rows as it is now is kept: a loss that
+    measures how far the model moves then needs no second model beside it."""
+    config, loss = task.config, task.loss
+    collator = task.collator(setup.train.rows, setup.tokenizer)
+    loss.check_balance(*counts_in(setup.train.rows), setup.attempt.warn)
+    trainer = make_trl_trainer(loss, config, setup, collator)
+    untuned = config.tuning.untuned(setup.model)
+    with untuned, measuring(setup.model), out_of_memory_said(config):
+        if loss.has_reference:
+            seen = setup.steps * config.training.gradient_accumulation_steps
+            batches = islice(trainer.get_train_dataloader(), seen)
+            compute_reference(trainer, collator, batches, setup)
+        if setup.held_out is not None:
+            task.held_out = observe_untuned(task, trainer, setup, setup.held_out)
+    return trainer
+
+
+def observe_untuned(
+    task: PreferenceTask, trainer: PreferenceTrainer, setup: Setup, held_out: Sequences
+) -> HeldOut:
+    """What the model makes of the held-out rows before the first step."""
+    size = task.config.training.per_device_train_batch_size
+    collator = task.collator(held_out.rows, setup.tokenizer)
+    if task.loss.has_reference:
+        compute_reference(trainer, collator, eval_batches(held_out, collator, size), setup)
+    at_first = answer_losses(setup.model, held_out, collator, size)
+    return HeldOut(collator, at_first, trainer.mean_loss)
+
+
+def counts_in(rows: Rows) -> tuple[int, int]:
+    """How many answers are as they should be, and how many are not."""
+    marks = rows.labels.values
+    return int((marks == GOOD).sum()), int((marks == BAD).sum())
+
+
+def compute_reference(
+    trainer: PreferenceTrainer,
+    collator: PreferenceCollator,
+    batches: Iterator[Mapping[str, Tensor]],
+    setup: Setup,
+) -> None:
+    """Let the collator know what the model makes of the rows in `batches`; of others it is NaN,
+    so that nobody takes it for a figure."""
+    for batch in batches:
+        setup.attempt.check_stop()
+        if "is_dummy" in batch:
+            continue
+        found = trainer.reference_of(batch).float().numpy()
+        if collator.reference is None:
+            shape = (len(collator.rows), *found.shape[1:])
+            collator.reference = np.full(shape, np.nan, np.float32)
+        collator.reference[batch["rows"].numpy()] = found
+
+
+def make_trl_trainer(
     loss: PreferenceLoss, config: RunConfig, setup: Setup, collator: PreferenceCollator
 ) -> PreferenceTrainer:
     """A trainer of the kind that the loss names."""
@@ -163,7 +230,9 @@ def make_preference_trainer(
         (PreferenceTrainer, trainer),
         {"loss": loss, "order": FixedOrder if loss.has_reference else BatchOrder},
     )
-    reference = {"ref_model": AsItWas(setup.model.config)} if loss.has_reference else {}
+    reference = (
+        {"ref_model": PrecomputedReference(setup.model.config)} if loss.has_reference else {}
+    )
     with refusal_said(loss.label):
         made_one: PreferenceTrainer = made(
             sequences=setup.train,

@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.hf.batches.collate import (
     tensors,
 )
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows
-from maxaillm.dev.finetune.hf.training.preference.rows import Answer, answers_in
+from maxaillm.dev.finetune.hf.training.tasks.preference.rows import Answer, answers_in
 
 Shape = Callable[[Mapping[str, Tensor]], dict[str, Any]]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import compress, islice
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from itertools import compress
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -16,21 +16,14 @@ from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Sequences, eval_batches
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder
-from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
-from maxaillm.dev.finetune.hf.training.preference.batches import PreferenceCollator, flat
-from maxaillm.dev.finetune.hf.training.preference.rows import (
-    BAD,
-    GOOD,
+from maxaillm.dev.finetune.hf.training.tasks import Examples, Observed, Stream
+from maxaillm.dev.finetune.hf.training.tasks.causal_lm import CausalLM
+from maxaillm.dev.finetune.hf.training.tasks.preference.batches import PreferenceCollator, flat
+from maxaillm.dev.finetune.hf.training.tasks.preference.rows import (
     PreferenceEncoder,
     answers_in,
 )
-from maxaillm.dev.finetune.hf.training.preference.trainer import (
-    PreferenceTrainer,
-    make_preference_trainer,
-)
-from maxaillm.dev.finetune.hf.training.tasks import Examples, Observed, Setup, Stream
-from maxaillm.dev.finetune.hf.training.tasks.causal_lm import CausalLM
-from maxaillm.dev.finetune.hf.training.token_loss import measuring, token_losses
+from maxaillm.dev.finetune.hf.training.token_loss import token_losses
 from maxaillm.dev.finetune.losses import PreferenceLoss, losses
 from maxaillm.dev.finetune.losses.dpo import DPO
 from maxaillm.dev.finetune.losses.kto import KTO
@@ -40,15 +33,24 @@ Answers = list[TokenLoss]
 """Of a row: how surprised a model is by each of its answers."""
 
 
+class HeldOut(NamedTuple):
+    """What is known of the held-out rows of a run before its first step."""
+
+    collator: PreferenceCollator
+    """With what the model made of them, where the loss refers to that."""
+    at_first: list[Answers]
+    mean_loss: Callable[[Mapping[str, Tensor]], float]
+    """Of a batch, what training minimises."""
+
+
 class PreferenceTask(CausalLM):
-    """Keeps, once there is a trainer, what the model made of the held-out rows at first."""
+    """Chat models that learn from preferences; `held_out` is set where a run has such rows."""
 
     name: ClassVar[str] = "preference"
     aligned: ClassVar[bool] = False
+    trainer: ClassVar[str] = "preference"
 
-    trainer: PreferenceTrainer | None = None
-    held_out: PreferenceCollator
-    at_first: list[Answers]
+    held_out: HeldOut | None = None
 
     def survey(self, examples: Examples, settings: Mapping[str, Any]) -> None:
         """Raises ConfigError where the loss does not suit the data."""
@@ -114,32 +116,6 @@ class PreferenceTask(CausalLM):
         padding = int(tokenizer.pad_token_id or 0)
         return PreferenceCollator(rows, padding, mismatched=self.loss.mismatches)
 
-    def make_trainer(self, setup: Setup) -> PreferenceTrainer:
-        """A trainer of TRL's. What the model makes of the rows as it is now is kept: a loss
-        that measures how far the model moves then needs no second model beside it."""
-        collator = self.collator(setup.train.rows, setup.tokenizer)
-        self.loss.check_balance(*counts_in(setup.train.rows), setup.attempt.warn)
-        trainer = make_preference_trainer(self.loss, self.config, setup, collator)
-        untuned = self.config.tuning.untuned(setup.model)
-        with untuned, measuring(setup.model), out_of_memory_said(self.config):
-            if self.loss.has_reference:
-                seen = setup.steps * self.config.training.gradient_accumulation_steps
-                look_up(trainer, collator, islice(trainer.get_train_dataloader(), seen), setup)
-            if setup.held_out is not None:
-                self.look_at_held_out(trainer, setup, setup.held_out)
-        self.trainer = trainer
-        return trainer
-
-    def look_at_held_out(
-        self, trainer: PreferenceTrainer, setup: Setup, held_out: Sequences
-    ) -> None:
-        size = self.config.training.per_device_train_batch_size
-        self.held_out = self.collator(held_out.rows, setup.tokenizer)
-        if self.loss.has_reference:
-            batches = eval_batches(held_out, self.held_out, size)
-            look_up(trainer, self.held_out, batches, setup)
-        self.at_first = answer_losses(setup.model, held_out, self.held_out, size)
-
     def observe(
         self, model: PreTrainedModel, sequences: Sequences, tokenizer: Tokenizer, batch_size: int
     ) -> Observed:
@@ -151,7 +127,7 @@ class PreferenceTask(CausalLM):
             [answer.is_good for answer in answers_in(sequences.rows, row)]
             for row in range(len(now))
         ]
-        if self.trainer is None:
+        if self.held_out is None:
             every = [answer for row in now for answer in row]
             liked = [
                 answer
@@ -160,38 +136,13 @@ class PreferenceTask(CausalLM):
             ]
             return Observed(liked or every, compared(now, goods, None))
         found: list[TokenLoss] = []
-        for batch in eval_batches(sequences, self.held_out, batch_size):
-            mean = self.trainer.mean_loss(batch)
+        for batch in eval_batches(sequences, self.held_out.collator, batch_size):
+            mean = self.held_out.mean_loss(batch)
             found += [TokenLoss(mean, 1)] * len(batch["rows"])
-        return Observed(found, compared(now, goods, self.at_first))
+        return Observed(found, compared(now, goods, self.held_out.at_first))
 
     def answer(self, model: Any, rows: Rows, tokenizer: Tokenizer) -> list[Answered]:
         return []
-
-
-def counts_in(rows: Rows) -> tuple[int, int]:
-    """How many answers are as they should be, and how many are not."""
-    marks = rows.labels.values
-    return int((marks == GOOD).sum()), int((marks == BAD).sum())
-
-
-def look_up(
-    trainer: PreferenceTrainer,
-    collator: PreferenceCollator,
-    batches: Iterator[Mapping[str, Tensor]],
-    setup: Setup,
-) -> None:
-    """Let the collator know what the model makes of the rows in `batches`; of others it is NaN,
-    so that nobody takes it for a figure."""
-    for batch in batches:
-        setup.attempt.check_stop()
-        if "stands_in" in batch:
-            continue
-        found = trainer.reference_of(batch).float().numpy()
-        if collator.reference is None:
-            shape = (len(collator.rows), *found.shape[1:])
-            collator.reference = np.full(shape, np.nan, np.float32)
-        collator.reference[batch["rows"].numpy()] = found
 
 
 def answer_losses(

@@ -1,4 +1,4 @@
-"""Hugging Face's Trainer with our batches and our loss; the loop itself is theirs."""
+"""Trainer: the training loop of transformers with our batches, checkpoints and figures."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
-from transformers.utils import is_liger_kernel_available
 
-from maxaillm.dev.finetune.config import RunConfig, deepspeed
 from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.batches.collate import (
     Batch,
@@ -24,20 +22,13 @@ from maxaillm.dev.finetune.hf.batches.collate import (
     Loader,
     Sequences,
 )
-from maxaillm.dev.finetune.hf.batches.rows import IGNORED
 from maxaillm.dev.finetune.hf.loading.memory import lacks_memory
-from maxaillm.dev.finetune.hf.loading.precision import DTYPES
-from maxaillm.dev.finetune.hf.training.out_of_memory import CHECKPOINTING, MicroBatches
-from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Objective, Setup
+from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
 from maxaillm.dev.finetune.methods import TuneMethod
 from maxaillm.dev.finetune.run.torchrun import process_count, rank
 
-SCHEDULES: dict[str, dict[str, Any]] = {"cosine_with_min_lr": {"min_lr_rate": 0.1}}
-"""What a schedule needs besides: to end at a tenth is usual (Hoffmann et al. 2022, appendix B)."""
 DECAYING_SHARE = 0.2
 """Of a run by warmup_stable_decay (Hägele et al. 2024, section 3)."""
-OWN_LOSS = {"fused_linear_cross_entropy": False, "cross_entropy": False}
-"""Of Liger's kernels, those that take the place of our own loss."""
 METHOD_STATE = "method.safetensors"
 """Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
@@ -110,7 +101,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         again = [inputs]
         while (loss := self.add_gradient(model, again, num_items_in_batch)) is None:
             model.zero_grad()
-            self.take_step()
+            self.pop_step()
             self.micro_batches.shrink(inputs, self.model)
             again = self.window[: self.reached]
         return loss
@@ -149,7 +140,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
         return norm
 
-    def go_on(self, checkpoint: Path | None, steps: int) -> None:
+    def train_or_resume(self, checkpoint: Path | None, steps: int) -> None:
         """Train from the start or from `checkpoint`; nothing is left to do after the last step."""
         if not self.is_sharded:
             distributed.begin_alike(self.model)
@@ -178,7 +169,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         else:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
-    def take_step(self) -> tuple[float, int]:
+    def pop_step(self) -> tuple[float, int]:
         """Mean loss of the learned tokens and number of tokens since the last call, of this
         process's share."""
         taken = float(self.step_loss), self.step_tokens
@@ -186,107 +177,6 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         self.step_tokens = 0
         return taken
 
-    def take_extras(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """Further figures of the steps since the last call, by name; most tasks have none."""
         return {}
-
-
-class TaskTrainer(StepTrainer):
-    """Sums the loss over what is learned and divides by how much that is in the whole step."""
-
-    def __init__(self, *, objective: Objective, sequences: Sequences, **options: Any) -> None:
-        super().__init__(sequences=sequences, train_dataset=sequences, **options)
-        self.objective = objective
-
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's own signature
-        num_items_in_batch: Tensor | int = 1,
-    ) -> Tensor:
-        self.step_tokens += inputs.pop("tokens")
-        inputs.pop("rows")
-        counts = not inputs.pop("stands_in", False)
-        labels = inputs.pop("labels")
-        loss = self.objective(model, inputs, labels) * int(counts) / num_items_in_batch
-        self.step_loss += loss.detach()
-        return self.scaled(loss)
-
-    def _get_num_items_in_batch(
-        self, batch_samples: list[dict[str, Any]], device: torch.device
-    ) -> Tensor:
-        """What is learned in all batches of a step; models count it in ways that differ."""
-        own = [batch for batch in batch_samples if "stands_in" not in batch]
-        counts = [(batch["labels"] != IGNORED).sum() for batch in own]
-        count = sum(counts, torch.zeros((), dtype=torch.int64))
-        return distributed.total(count.to(device))
-
-
-def make_trainer(task: ModelTask, setup: Setup) -> TaskTrainer:
-    """A trainer that minimises the task's own objective."""
-    rows, config, device = setup.train.rows, task.config, setup.model.device
-    loss = task.training_loss(rows)
-    return TaskTrainer(
-        objective=task.objective(setup.model, loss, DTYPES[setup.precision]),
-        sequences=setup.train,
-        method=config.tuning,
-        micro_batches=MicroBatches(config, setup.attempt.warn),
-        model=setup.model,
-        data_collator=task.collator(rows, setup.tokenizer, packed=setup.train.packed),
-        args=training_arguments(config, setup.folder, setup.precision, on_cpu=device.type == "cpu"),
-    )
-
-
-def training_arguments(
-    config: RunConfig,
-    folder: Path,
-    precision: str,
-    *,
-    on_cpu: bool,
-    made_of: Any = TrainingArguments,
-    **own: Any,
-) -> TrainingArguments:
-    """Options of the run in the words of TrainingArguments, or of a class `made_of` it that has
-    its `own` besides. Checkpoints go below `folder`; what happens when is up to our callback, so
-    their own strategies are off."""
-    training = config.training
-    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
-    fused = config.model.kernels == "auto" and not on_cpu and is_liger_kernel_available()
-    arguments: TrainingArguments = made_of(
-        output_dir=str(folder),
-        num_train_epochs=training.num_train_epochs,
-        max_steps=training.max_steps or -1,
-        per_device_train_batch_size=training.per_device_train_batch_size,
-        gradient_accumulation_steps=training.gradient_accumulation_steps,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=training.lr_scheduler_type,
-        lr_scheduler_kwargs=SCHEDULES.get(training.lr_scheduler_type),
-        warmup_steps=training.warmup_steps or training.warmup_ratio,
-        optim=training.optim,
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
-        neftune_noise_alpha=training.neftune_noise_alpha,
-        dataloader_num_workers=config.data.dataloader_num_workers,
-        dataloader_pin_memory=config.data.dataloader_pin_memory,
-        seed=training.seed,
-        activation_checkpointing=again,
-        activation_checkpointing_kwargs=CHECKPOINTING if again else None,
-        use_cpu=on_cpu,
-        use_liger_kernel=fused,
-        deepspeed=deepspeed.checked(config),
-        liger_kernel_config=OWN_LOSS,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16" and not on_cpu,
-        eval_strategy="no",
-        save_strategy="no",
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-        log_level="error",
-        **own,
-    )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # else several GPUs become nn.DataParallel
-    return arguments

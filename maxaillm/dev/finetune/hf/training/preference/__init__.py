@@ -1,1 +1,0 @@
-"""Preference tuning: rows, batches, trainer."""
