@@ -6,12 +6,23 @@ import hashlib
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+import platformdirs
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+PACKAGE_DIR = Path(__file__).resolve().parent
+BASE_DIR = PACKAGE_DIR.parent
+"""Holds the packages: the checkout, or site-packages."""
+IS_INSTALLED = (PACKAGE_DIR / "templates").is_dir()
+"""From a wheel, which carries templates/ and static/ in this package and has no manage.py."""
+ASSETS_DIR = PACKAGE_DIR if IS_INSTALLED else BASE_DIR
+# -P: nothing is imported from the folder where somebody happens to type the command.
+MODULE = ["-P", "-m", "maxft_site"] if IS_INSTALLED else [str(BASE_DIR / "manage.py")]
+MAXFT = [sys.executable, *MODULE]
+"""The command `maxft`, for child processes."""
 
 
 def env_flag(name: str, *, default: bool) -> bool:
@@ -46,7 +57,14 @@ def redis_socket(folder: Path) -> Path:
     return Path(f"/tmp/maxft-{os.getuid()}-{name}") / "redis.sock"
 
 
-DATA_DIR = Path(os.environ.get("MAXFT_DATA_DIR") or BASE_DIR / "var").resolve()
+def default_data_dir() -> Path:
+    """The platform's folder for an application's data; in a checkout its `var/`."""
+    if IS_INSTALLED:
+        return platformdirs.user_data_path("maxft", appauthor=False)
+    return BASE_DIR / "var"
+
+
+DATA_DIR = Path(os.environ.get("MAXFT_DATA_DIR") or default_data_dir()).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DATASETS_DIR = DATA_DIR / "datasets"
 UPLOADS_DIR = DATA_DIR / "uploads"
@@ -97,7 +115,7 @@ ASGI_APPLICATION = "maxft_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [ASSETS_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -156,7 +174,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [ASSETS_DIR / "static"]
 # Served straight from static/: no collecting, nothing to forget after an update.
 WHITENOISE_USE_FINDERS = True
 

@@ -48,7 +48,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_site(data_dir: Path, *options: str) -> Iterator[Site]:
-    """`manage.py up` until the block ends; then SIGTERM, and all of it must be gone in time."""
+    """`maxft up` until the block ends; then SIGTERM, and all of it must be gone in time."""
     env = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
     env |= {"MAXFT_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
     env.pop("DATABASE_URL", None)

@@ -1,4 +1,4 @@
-"""`manage.py watchdog`: queues the runs again whose worker died, rings for those that wait."""
+"""`maxft watchdog`: queues the runs again whose worker died, rings for those that wait."""
 
 from __future__ import annotations
 
