@@ -72,7 +72,8 @@ RUNS_DIR = DATA_DIR / "runs"
 
 SECRET_KEY = secret_key(DATA_DIR)
 DEBUG = env_flag("MAXFT_DEBUG", default=False)
-ALLOWED_HOSTS = env_list("MAXFT_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# Probes and scripts of this machine are answered whatever other names the site has.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env_list("MAXFT_ALLOWED_HOSTS")]
 SERVED_BY_HTTPS = env_flag("MAXFT_HTTPS", default=False)
 CSRF_TRUSTED_ORIGINS = env_list("MAXFT_TRUSTED_ORIGINS")
 
@@ -195,6 +196,7 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
+SECURE_REDIRECT_EXEMPT = ["^healthz$"]  # probes come without the proxy
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SERVED_BY_HTTPS
 if SERVED_BY_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-import sysconfig
-import venv
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.e2e.api_client import ApiClient
+from tests.fresh_environment import FreshEnvironment
 from tests.site_process import ROOT, running_site
 
 pytestmark = pytest.mark.faults
@@ -22,20 +18,13 @@ STEPS = {"max_steps": 5, "save_steps": 5, "eval_steps": 5}
 
 
 @pytest.fixture(scope="module")
-def maxft(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a fresh environment with the wheel in it. The libraries are those of the
-    environment that runs the tests: nothing is downloaded."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> FreshEnvironment:
+    """An environment with the wheel in it."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run([*pip, *build], check=True)
-    (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv")
-    python = str(folder / "venv/bin/python")
-    subprocess.run([*pip, "--python", python, "install", "--no-deps", str(wheel)], check=True)
-    (packages,) = folder.glob("venv/lib/python*/site-packages")
-    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))
-    return folder / "venv/bin/maxft"
+    environment = FreshEnvironment(folder / "venv")
+    environment.run("pip", "wheel", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
+    environment.run("pip", "install", "--no-deps", *folder.glob("*.whl"), cwd=folder)
+    return environment
 
 
 @pytest.fixture
@@ -45,30 +34,20 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-def run(maxft: Path, *arguments: str, cwd: Path) -> str:
-    """The output of a command in a home and a folder of its own, with no word of a checkout."""
-    kept = {name: os.environ[name] for name in ("PATH", "OMP_NUM_THREADS") if name in os.environ}
-    env = kept | {"HOME": str(cwd)}
-    command = [maxft, *arguments]
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_help_names_every_command_and_leaves_no_trace(maxft, home):
-    listed = re.findall(r"^    (\w+)\b", run(maxft, "--help", cwd=home), re.MULTILINE)
+def test_help_names_every_command_and_leaves_no_trace(installed, home):
+    listed = re.findall(r"^    (\w+)\b", installed.run("maxft", "--help", cwd=home), re.MULTILINE)
     assert {"up", "serve", "worker", "create_token"} <= set(listed)
     assert {"train", "validate", "estimate", "generate", "export"} <= set(listed)
     assert list(home.iterdir()) == []
 
 
-def test_data_lies_in_the_folder_of_the_platform(maxft, home):
-    assert "/setup/?token=" in run(maxft, "prepare", cwd=home)
+def test_data_lies_in_the_folder_of_the_platform(installed, home):
+    assert "/setup/?token=" in installed.run("maxft", "prepare", cwd=home)
     assert [path.parent.name for path in home.rglob("db.sqlite3")] == ["maxft"]
-    assert list(maxft.parents[2].rglob("*.sqlite3")) == []
+    assert list(installed.bin.parent.rglob("*.sqlite3")) == []
 
 
-def test_train_five_steps(maxft, home):
+def test_train_five_steps(installed, home):
     rows = [{"prompt": f"What is thing {n}?", "completion": "It is blue."} for n in range(20)]
     (home / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     config = {
@@ -77,17 +56,17 @@ def test_train_five_steps(maxft, home):
         "training": STEPS,
     }
     (home / "run.yaml").write_text(json.dumps(config))
-    told = run(maxft, "train", "run.yaml", "--folder", "tuned", cwd=home)
+    told = installed.run("maxft", "train", "run.yaml", "--folder", "tuned", cwd=home)
     events = [json.loads(line) for line in told.splitlines()]
     assert [event["step"] for event in events if event["kind"] == "log"] == [1, 2, 3, 4, 5]
     assert events[-1]["kind"] == "succeeded"
     assert (home / "tuned/model/adapter_model.safetensors").is_file()
 
 
-def test_site_has_its_styles_and_trains(maxft, home):
+def test_site_has_its_styles_and_trains(installed, home):
     data_dir = home / "data"
     data_dir.mkdir()
-    with running_site(data_dir, maxft=[str(maxft)]) as site:
+    with running_site(data_dir, maxft=[str(installed.bin / "maxft")]) as site:
         page = httpx.get(site.first_visit, follow_redirects=True).raise_for_status().text
         styles = re.findall(r'<link[^>]+href="(/static/[^"]+\.css)', page)
         assert styles
