@@ -6,12 +6,23 @@ import hashlib
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+import platformdirs
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+PACKAGE_DIR = Path(__file__).resolve().parent
+BASE_DIR = PACKAGE_DIR.parent
+"""Holds the packages: the checkout, or site-packages."""
+IS_INSTALLED = (PACKAGE_DIR / "templates").is_dir()
+"""From a wheel, which carries templates/ and static/ in this package and has no manage.py."""
+ASSETS_DIR = PACKAGE_DIR if IS_INSTALLED else BASE_DIR
+# -P: nothing is imported from the folder where somebody happens to type the command.
+MODULE = ["-P", "-m", "maxft_site"] if IS_INSTALLED else [str(BASE_DIR / "manage.py")]
+MAXFT = [sys.executable, *MODULE]
+"""The command `maxft`, for child processes."""
 
 
 def env_flag(name: str, *, default: bool) -> bool:
@@ -46,7 +57,14 @@ def redis_socket(folder: Path) -> Path:
     return Path(f"/tmp/maxft-{os.getuid()}-{name}") / "redis.sock"
 
 
-DATA_DIR = Path(os.environ.get("MAXFT_DATA_DIR") or BASE_DIR / "var").resolve()
+def default_data_dir() -> Path:
+    """The platform's folder for an application's data; in a checkout its `var/`."""
+    if IS_INSTALLED:
+        return platformdirs.user_data_path("maxft", appauthor=False)
+    return BASE_DIR / "var"
+
+
+DATA_DIR = Path(os.environ.get("MAXFT_DATA_DIR") or default_data_dir()).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DATASETS_DIR = DATA_DIR / "datasets"
 UPLOADS_DIR = DATA_DIR / "uploads"
@@ -54,7 +72,8 @@ RUNS_DIR = DATA_DIR / "runs"
 
 SECRET_KEY = secret_key(DATA_DIR)
 DEBUG = env_flag("MAXFT_DEBUG", default=False)
-ALLOWED_HOSTS = env_list("MAXFT_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# Probes and scripts of this machine are answered whatever other names the site has.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env_list("MAXFT_ALLOWED_HOSTS")]
 SERVED_BY_HTTPS = env_flag("MAXFT_HTTPS", default=False)
 CSRF_TRUSTED_ORIGINS = env_list("MAXFT_TRUSTED_ORIGINS")
 
@@ -97,7 +116,7 @@ ASGI_APPLICATION = "maxft_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [ASSETS_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -156,7 +175,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [ASSETS_DIR / "static"]
 # Served straight from static/: no collecting, nothing to forget after an update.
 WHITENOISE_USE_FINDERS = True
 
@@ -177,6 +196,7 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
+SECURE_REDIRECT_EXEMPT = ["^healthz$"]  # probes come without the proxy
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SERVED_BY_HTTPS
 if SERVED_BY_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000

@@ -16,23 +16,30 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 VENDOR = Path(__file__).resolve().parent.parent / "static" / "vendor"
+FILE = "maxft:file:"
 SOURCE_MAP = re.compile(rb"\n?/[/*]# sourceMappingURL=\S+( \*/)?\s*$")
 
 
 class Package(NamedTuple):
-    """A line of static/vendor/packages.json, which the page Settings reads too."""
+    """A component of static/vendor/sbom.cdx.json, the CycloneDX bill that travels in the wheel."""
 
     name: str
     version: str
-    licence: str
     sha256: str
     """Of the archive that the registry serves."""
     files: dict[str, str]
     """Path in the archive → name in static/vendor/."""
+
+
+def packages() -> Iterator[Package]:
+    for part in json.loads((VENDOR / "sbom.cdx.json").read_text())["components"]:
+        files = {line["name"].removeprefix(FILE): line["value"] for line in part["properties"]}
+        yield Package(part["name"], part["version"], part["hashes"][0]["content"], files)
 
 
 def fetch(package: Package, folder: Path) -> dict[str, bytes]:
@@ -55,8 +62,7 @@ def fetch(package: Package, folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     check_only = "--check" in sys.argv[1:]
-    packages = json.loads((VENDOR / "packages.json").read_text())
-    for package in (Package(**line) for line in packages):
+    for package in packages():
         with tempfile.TemporaryDirectory() as folder:
             files = fetch(package, Path(folder))
         for name, content in files.items():

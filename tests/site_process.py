@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 25
+CHECKOUT = (sys.executable, str(ROOT / "manage.py"))
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+/\S*)\n")
 
 
@@ -26,12 +27,12 @@ class Site(NamedTuple):
     """The address printed at the start; it carries the setup token where there is no user."""
     data_dir: Path
     env: dict[str, str]
+    maxft: Sequence[str]
 
     def manage(self, *arguments: str) -> str:
-        """The output of a command of manage.py on this site's data."""
-        command = [sys.executable, "manage.py", *arguments]
+        """The output of a command on this site's data."""
         done = subprocess.run(
-            command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=True
+            [*self.maxft, *arguments], env=self.env, capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
 
@@ -47,22 +48,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_site(data_dir: Path, *options: str) -> Iterator[Site]:
-    """`manage.py up` until the block ends; then SIGTERM, and all of it must be gone in time."""
+def running_site(data_dir: Path, *options: str, maxft: Sequence[str] = CHECKOUT) -> Iterator[Site]:
+    """`maxft up` until the block ends; then SIGTERM, and all of it must be gone in time."""
     env = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
     env |= {"MAXFT_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
     env.pop("DATABASE_URL", None)
-    command = [sys.executable, "manage.py", "up", "--no-browser", "--port", str(free_port())]
+    command = [*maxft, "up", "--no-browser", "--port", str(free_port())]
     output = data_dir.parent / f"{data_dir.name}-up.txt"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [*command, *options], cwd=ROOT, env=env, text=True, stdout=file, stderr=file
+            [*command, *options], cwd=data_dir, env=env, text=True, stdout=file, stderr=file
         )
     try:
         address = wait_for_address(process, output)
         base = re.match(r"http://127\.0\.0\.1:\d+", address)
         assert base is not None
-        yield Site(process, base.group(), address, data_dir, env)
+        yield Site(process, base.group(), address, data_dir, env, maxft)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

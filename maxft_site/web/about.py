@@ -58,9 +58,9 @@ def installed() -> Iterator[Library]:
 
 
 def vendored() -> Iterator[Library]:
-    packages = json.loads((settings.BASE_DIR / "static/vendor/packages.json").read_text())
-    for package in packages:
-        yield Library(package["name"], package["version"], package["licence"])
+    bill = json.loads((settings.ASSETS_DIR / "static/vendor/sbom.cdx.json").read_text())
+    for part in bill["components"]:
+        yield Library(part["name"], part["version"], part["licenses"][0]["license"]["id"])
 
 
 def stored() -> list[Stored]:

@@ -24,7 +24,7 @@ class SetupTokenError(FineTuneError):
     def __init__(self) -> None:
         super().__init__(
             "This address has been used or is out of date.",
-            "Stop the site and start it again with `python manage.py up`; it prints a new one.",
+            "`maxft up` and `maxft prepare` print a new one: run one of them again.",
         )
 
 

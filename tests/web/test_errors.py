@@ -77,6 +77,12 @@ def test_health_needs_no_account(client, db):
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
+def test_probes_are_answered_without_the_proxy(client, db, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/login/").status_code == 301
+
+
 @pytest.mark.parametrize("url", ["/login/", "/settings/", "/nowhere/", "/healthz"])
 def test_every_page_is_strict(alice_client, url):
     headers = alice_client.get(url).headers

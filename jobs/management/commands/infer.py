@@ -1,4 +1,4 @@
-"""`manage.py infer`: the worker that answers with models, one a device."""
+"""`maxft infer`: the worker that answers with models, one a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py serve`: pages, API and sockets by uvicorn."""
+"""`maxft serve`: pages, API and sockets by uvicorn."""
 
 from __future__ import annotations
 

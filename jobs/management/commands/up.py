@@ -1,4 +1,4 @@
-"""`manage.py up`: the one command that starts everything and keeps it up."""
+"""`maxft up`: the one command that starts everything and keeps it up."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from datasets_app.services.samples import ensure_samples
-from jobs.services.models import ensure_starters
+from jobs.management.commands.prepare import bring_up_to_date, first_page
 from jobs.site import redis_server
 from jobs.site.supervisor import Program, Supervisor
 from jobs.training.watchdog import recover_after_crash
@@ -32,7 +30,6 @@ from maxft_site.settings import is_loopback
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 TRAININGS_SECONDS = 16.0
 """So long trainings may take to save when the site is stopped."""
-MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
 
 class Command(BaseCommand):
@@ -107,31 +104,20 @@ def programs(host: str, port: int, workers: int) -> Iterator[Program]:
         return True
 
     for number in range(1, workers + 1):
-        name, argv = f"worker-training-{number}", [*MANAGE, "worker", "training"]
+        name, argv = f"worker-training-{number}", [*settings.MAXFT, "worker", "training"]
         yield Program(name, argv, leave_seconds=TRAININGS_SECONDS)
     for queue in ("light", "fetch"):
-        yield Program(f"worker-{queue}", [*MANAGE, "worker", queue])
-    yield Program("infer", [*MANAGE, "infer"])
-    yield Program("watchdog", [*MANAGE, "watchdog"])
-    yield Program("web", [*MANAGE, "serve", "--host", host, "--port", str(port)], serves)
+        yield Program(f"worker-{queue}", [*settings.MAXFT, "worker", queue])
+    yield Program("infer", [*settings.MAXFT, "infer"])
+    yield Program("watchdog", [*settings.MAXFT, "watchdog"])
+    yield Program("web", [*settings.MAXFT, "serve", "--host", host, "--port", str(port)], serves)
 
 
 def make_ready() -> None:
-    """Bring database, starter models and samples up to date; settle what a crash left."""
-    call_command("migrate", verbosity=0)
-    ensure_starters()
-    ensure_samples()
+    """Bring database, starter models and sample up to date; settle what a crash left."""
+    bring_up_to_date()
     recover_after_crash()
     connections.close_all()
-
-
-def first_page() -> str:
-    """Where the first visitor makes the owner's account; the home page where there is one."""
-    from maxft_site.web import setup_token
-
-    token = setup_token.make(settings.DATA_DIR)
-    connections.close_all()
-    return f"/setup/?token={token}" if token else "/"
 
 
 def environment(workers: int) -> dict[str, str]:

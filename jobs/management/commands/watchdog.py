@@ -1,4 +1,4 @@
-"""`manage.py watchdog`: recovers runs whose worker died, enqueues again what lost its job."""
+"""`maxft watchdog`: queues again the runs whose worker died, and enqueues those that wait."""
 
 from __future__ import annotations
 

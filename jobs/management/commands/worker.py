@@ -1,4 +1,4 @@
-"""`manage.py worker QUEUE`: takes jobs from one queue, one at a time."""
+"""`maxft worker QUEUE`: takes jobs from one queue, one at a time."""
 
 from __future__ import annotations
 

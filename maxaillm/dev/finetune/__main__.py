@@ -25,12 +25,15 @@ from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
 from maxaillm.dev.finetune.run.torchrun import launch, needs_launch, open_attempt
 
+PROG = "python -m maxaillm.dev.finetune"
 RELEASING = (signal.SIGTERM, signal.SIGINT)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = PROG) -> int:
     """Carry out a command. Returns the exit code; errors are told on stderr."""
-    args = parser().parse_args(argv)
+    top = argparse.ArgumentParser(prog=prog, description=__doc__)
+    add_commands(top.add_subparsers(required=True, metavar="COMMAND"))
+    args = top.parse_args(argv)
     warnings.filterwarnings("ignore", category=FutureWarning)  # the libraries' words to us
     try:
         return args.command(args) or 0
@@ -41,10 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python -m maxaillm.dev.finetune", description=__doc__)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
+def add_commands(commands: Any) -> None:
+    """Add each command to what `add_subparsers` made."""
     train = add(commands, "train", run_training, "tune a model")
     add_config(train)
     train.add_argument("--folder", type=Path, help="where the run keeps its things")
@@ -84,7 +85,6 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("format", help="adapter, merged, onnx, gguf, ...")
     export.add_argument("folder", type=Path, help="where the files go; it must be new")
     export.add_argument("options", nargs="*", metavar="option=value", help="of the format")
-    return top
 
 
 def add(commands: Any, name: str, command: Any, help_text: str) -> argparse.ArgumentParser:

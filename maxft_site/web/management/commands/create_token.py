@@ -1,4 +1,4 @@
-"""`manage.py create_token USERNAME`: print a new API key once."""
+"""`maxft create_token USERNAME`: print a new API key once."""
 
 from __future__ import annotations
 
