@@ -27,7 +27,7 @@ from datasets_app.errors import (
 from datasets_app.models import Upload
 from datasets_app.pages.text import display_name
 from datasets_app.services.quota import require_quota
-from maxft_site.web.templatetags.ui import size as in_units
+from maxft_site.web.formatting import size as in_units
 
 READ_BYTES = 2**20
 RESERVE_BYTES = 256 * 2**20
