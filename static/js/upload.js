@@ -86,7 +86,11 @@ export class Upload {
     this.url = localStorage.getItem(remembered(this.file));
     if (this.url && (await this.askOffset())) return;
     const metadata = `filename ${base64(this.file.name)}`;
-    const headers = { ...TUS, "Upload-Length": String(this.file.size), "Upload-Metadata": metadata };
+    const headers = {
+      ...TUS,
+      "Upload-Length": String(this.file.size),
+      "Upload-Metadata": metadata,
+    };
     const response = await expectOk(await send("POST", this.uploadsUrl, { headers }));
     this.url = response.headers.get("Location");
     this.sent = 0;
@@ -143,7 +147,9 @@ export class Upload {
 
   async finish(name) {
     const body = new URLSearchParams({ name });
-    return (await expectOk(await send("POST", `${this.url}import/`, { headers: TUS, body }))).json();
+    return (
+      await expectOk(await send("POST", `${this.url}import/`, { headers: TUS, body }))
+    ).json();
   }
 }
 
@@ -168,11 +174,14 @@ const online = () =>
     if (!navigator.onLine) window.addEventListener("online", resolve, { once: true });
   });
 
-const base64Bytes = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+const base64Bytes = (bytes) =>
+  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 const base64 = (text) => base64Bytes(new TextEncoder().encode(text));
 
 /** SHA-256 in base64; browsers only make it on pages that came over HTTPS or from this machine. */
 async function checksum(piece) {
   if (!globalThis.crypto?.subtle) return null;
-  return base64Bytes(new Uint8Array(await crypto.subtle.digest("SHA-256", await piece.arrayBuffer())));
+  return base64Bytes(
+    new Uint8Array(await crypto.subtle.digest("SHA-256", await piece.arrayBuffer())),
+  );
 }
