@@ -113,6 +113,14 @@ def test_contract_catches_a_planted_violation(contract, tmp_path):
     assert f"{contract} BROKEN" in done.stdout
 
 
+def test_only_template_tags_import_template_tags():
+    """What services and views need of them is a plain function elsewhere."""
+    imported = re.compile(r"^\s*(?:from|import) (?!django\.)[\w.]*\btemplatetags\b", re.MULTILINE)
+    for path in our_files():
+        if path.suffix == ".py" and not {"templatetags", "tests"} & set(path.parts):
+            assert not imported.search(path.read_text()), path
+
+
 def test_tests_of_real_processes_lie_where_they_are_looked_for():
     listed = re.search('REAL_PROCESSES="(.*)"', (ROOT / "maxft").read_text()).group(1).split()
     marked = re.compile(r"\.mark\.(faults|browser)\b")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from filelock import Timeout
 
 from datasets_app.checking.child import FINDINGS, ROWS
 from datasets_app.checking.parent import Outcome, check_file
@@ -21,6 +20,7 @@ from datasets_app.models import Dataset, DatasetVersion, Finding
 from datasets_app.pages.text import storable
 from datasets_app.services.hub_fetch import fetch_source
 from datasets_app.storage.blobs import keep_blob
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxft_site.web.enqueue import JobSpec, enqueue_on_commit
 
 Status = DatasetVersion.Status
@@ -60,9 +60,17 @@ def check_again(version: DatasetVersion, **changes: Any) -> bool:
 
 
 def run_check(*, version: DatasetVersion) -> None:
-    """Read the file and record what was found, unless a newer check has begun meanwhile."""
-    with alone(version) as is_alone:
-        if not is_alone or not wanted(version).exists():
+    """Read the file and record what was found, unless a newer check has begun meanwhile.
+
+    Nothing happens where another process checks this version.
+    """
+    version.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        lock = file_lock(version.root / "check.lock").acquire(blocking=False)
+    except Timeout:
+        return
+    with lock:
+        if not wanted(version).exists():
             return
         sweep_stages(version)
         stage = version.root / f"check-{version.check_number}"
@@ -139,19 +147,6 @@ def wanted(version: DatasetVersion) -> QuerySet[DatasetVersion]:
         status=Status.CHECKING,
         dataset__in=Dataset.objects.filter(deleted=None),
     )
-
-
-@contextmanager
-def alone(version: DatasetVersion) -> Iterator[bool]:
-    """Whether no other process checks this version; the kernel frees the lock of a dead one."""
-    version.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (version.root / "check.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def record_failure(*, version: DatasetVersion) -> None:

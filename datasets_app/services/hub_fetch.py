@@ -19,7 +19,7 @@ from datasets_app.services.quota import require_quota
 from datasets_app.services.uploads import require_space
 from datasets_app.storage.blobs import keep_blob
 from maxaillm.dev.finetune.data.rows.splits import NAMES
-from maxft_site.web.templatetags.ui import size as in_units
+from maxft_site.web.formatting import size as in_units
 
 FETCHED = "fetched"
 SHOWN_NAMES = 5

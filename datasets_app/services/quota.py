@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from datasets_app.errors import QuotaError
 from datasets_app.models import Dataset, DatasetVersion, Upload
 from datasets_app.storage.blobs import blob_path
-from maxft_site.web.templatetags.ui import size as in_units
+from maxft_site.web.formatting import size as in_units
 
 FILES = ("sha256", "rows_sha256", "findings_sha256")
 """The columns of a version that name the files it stands on."""

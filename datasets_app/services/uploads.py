@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from filelock import lock_descriptor
 
 from datasets_app.errors import (
     NoSpaceError,
@@ -27,7 +27,7 @@ from datasets_app.errors import (
 from datasets_app.models import Upload
 from datasets_app.pages.text import display_name
 from datasets_app.services.quota import require_quota
-from maxft_site.web.templatetags.ui import size as in_units
+from maxft_site.web.formatting import size as in_units
 
 READ_BYTES = 2**20
 RESERVE_BYTES = 256 * 2**20
@@ -89,12 +89,10 @@ def locked(upload: Upload) -> Iterator[BinaryIO]:
     except FileNotFoundError as error:
         raise UploadError("This upload is not there any more.", "Upload the file again.") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not lock_descriptor(file.fileno(), blocking=False):
             raise UploadBusyError(
                 "Another request sends a part of this file.", "Wait a moment, then go on."
-            ) from error
+            )
         file.seek(0, os.SEEK_END)
         yield file
 

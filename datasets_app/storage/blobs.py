@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from time import time
 
 from django.conf import settings
+from filelock import FileLock
 
 from datasets_app.errors import file_errors_told
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 
 UNUSED_SECONDS = 24 * 3600
 """A file without an owner may be one whose owner is just being written down."""
@@ -35,7 +35,7 @@ def keep_blob(path: Path) -> str:
     place = blob_path(digest)
     with file_errors_told():
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with alone():
+        with lock():
             if place.exists():
                 os.utime(place)
                 path.unlink()
@@ -46,12 +46,9 @@ def keep_blob(path: Path) -> str:
     return digest
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Nobody else adds or removes files meanwhile: one is not removed that is just taken again."""
-    with (folder() / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def lock() -> FileLock:
+    """Who adds or removes files holds it: none is removed that is just taken again."""
+    return file_lock(folder() / ".lock")
 
 
 def move(path: Path, place: Path) -> None:
@@ -71,7 +68,7 @@ def remove_unused(used: Collection[str]) -> int:
     removed = 0
     for path in folder().glob("*/*"):
         if path.name not in used:
-            with alone():
+            with lock():
                 if path.stat().st_mtime < before:
                     path.unlink()
                     removed += 1

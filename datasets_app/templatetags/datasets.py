@@ -9,31 +9,21 @@ from urllib.parse import quote
 from django import template
 
 from datasets_app.models import DatasetVersion
+from datasets_app.pages.states import badge_of
 from datasets_app.pages.statistics import percent
 from maxaillm.dev.finetune.data.checks import label_of
 from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT
 from maxaillm.dev.finetune.hub.names import hub_address
-from maxft_site.web.templatetags.ui import size
+from maxft_site.web.formatting import size
 
 register = template.Library()
-
-Status = DatasetVersion.Status
-BADGES = {
-    Status.UPLOADING: ("active", "Uploading"),
-    Status.CHECKING: ("active", "Checking"),
-    Status.NEEDS_MAPPING: ("warn", "Needs its columns"),
-    Status.READY: ("ok", "Ready"),
-    Status.INVALID: ("bad", "Not usable"),
-}
 
 
 @register.inclusion_tag("datasets_app/_badge.html")
 def version_badge(version: DatasetVersion) -> dict[str, str]:
-    state, word = BADGES[Status(version.status)]
-    if version.awaits_file and version.status == Status.NEEDS_MAPPING:
-        word = "Needs a choice"
-    return {"state": state, "word": word}
+    badge = badge_of(version)
+    return {"state": badge.state, "word": badge.word}
 
 
 @register.filter

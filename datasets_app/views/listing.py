@@ -13,10 +13,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from datasets_app.models import Dataset, DatasetVersion
+from datasets_app.pages.states import BADGES
 from datasets_app.selectors import search_versions
 from datasets_app.services import purge_dataset
 from datasets_app.services.quota import data_use, file_sizes
-from datasets_app.templatetags.datasets import BADGES
 
 PER_PAGE = 25
 
@@ -37,7 +37,7 @@ def datasets(request: HttpRequest) -> HttpResponse:
         "page": page,
         "words": words,
         "status": status,
-        "states": [(state.value, BADGES[state][1]) for state in DatasetVersion.Status],
+        "states": [(state.value, BADGES[state].word) for state in DatasetVersion.Status],
         "query": urlencode(asked),
         "is_filtered": bool(asked),
         "use": data_use(cast(User, request.user)),

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import Estimate, estimate
-from maxft_site.web.templatetags.ui import duration, sig, size
+from maxft_site.web.formatting import duration, sig, size
 
 HIGH_RATE, LOW_RATE = 10, 0.02
 """Times the recommended learning rate: outside, runs mostly diverge or stand still."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from maxaillm.dev.finetune.run.events.metric_info import Format, MetricInfo
-from maxft_site.web.templatetags.ui import NOTHING, count, percent, sig, size
+from maxft_site.web.formatting import NOTHING, count, percent, sig, size
 
 D3_FORMATS: dict[Format, str] = {
     "number": ".4~g",

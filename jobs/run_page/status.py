@@ -15,7 +15,7 @@ from jobs.selectors import BestEvaluation, best_evaluation, first_loss, newest_l
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.run.events.kinds import EvalEvent, LogEvent
 from maxaillm.dev.finetune.run.events.run_metrics import metric_info
-from maxft_site.web.templatetags.ui import duration
+from maxft_site.web.formatting import duration
 
 MOST_TICKS = 24
 MOST_STATS = 5

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
+from filelock import Timeout
 from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
 from jobs.services import attempts
 from jobs.training.recovery import recover
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxft_site.web.enqueue import queued_job_ids, requeue
 
 log = logging.getLogger(__name__)
@@ -110,12 +110,11 @@ def locks_are_free(run: Run) -> bool:
 def is_free(path: Path) -> bool:
     if not path.exists():
         return True
-    with path.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
+    try:
+        with file_lock(path).acquire(blocking=False):
+            return True
+    except Timeout:
+        return False
 
 
 def content(path: Path) -> bytes:
@@ -133,17 +132,12 @@ def recover_after_crash() -> None:
             recover(run, by="start", why="The site was ended while it was at work.")
 
 
-@contextmanager
-def leadership() -> Iterator[None]:
-    """Wait to be the only watchdog of the data directory."""
-    with (settings.DATA_DIR / "watchdog.lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def keep() -> None:
-    """Sweep for ever; a database that is away is waited for."""
-    with leadership():
+    """Once this is the only watchdog of the data directory, sweep for ever.
+
+    A database that is away is waited for.
+    """
+    with file_lock(settings.DATA_DIR / "watchdog.lock").acquire(poll_interval=SWEEP_SECONDS):
         watchdog = Watchdog()
         while True:
             try:

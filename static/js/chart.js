@@ -1,4 +1,6 @@
 // One chart of a run: keeps its points by step, draws them with Plotly in the page's own colours.
+import { ema, interpolated, logarithmic, written } from "./chart_values.js";
+
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset" };
 const AXES = { epoch: 0, tokens: 1, time: 2 }; // places in a point's custom data
 const TITLES = { step: "steps", epoch: "epochs", tokens: "tokens", time: "min" };
@@ -46,7 +48,10 @@ export class Chart {
       ...this.layout,
       // Zoom is kept while points come, and given up when the axis means something else.
       uirevision: `${axis} ${scale}`,
-      xaxis: { ...this.layout.xaxis, title: { text: TITLES[axis], font: { size: 11 }, standoff: 4 } },
+      xaxis: {
+        ...this.layout.xaxis,
+        title: { text: TITLES[axis], font: { size: 11 }, standoff: 4 },
+      },
       yaxis: { ...this.layout.yaxis, type: scale, ...(scale === "log" && logarithmic(traces)) },
     });
     layout.xaxis.title.font.color = token("var(--ink-3)");
@@ -75,7 +80,7 @@ export class Chart {
     const { axis } = this.view;
     if (axis === "step") return step;
     if (axis === "time") return (extra[AXES.time] - this.start()) / 60;
-    return extra[AXES[axis]] ?? this.between(step, AXES[axis]);
+    return extra[AXES[axis]] ?? interpolated(this.view.scaleOf(AXES[axis]), step);
   }
 
   start() {
@@ -83,15 +88,6 @@ export class Chart {
       points.size ? [points.values().next().value.extra[AXES.time]] : [],
     );
     return Math.min(...times);
-  }
-
-  /** Read a step's epoch or tokens off the steps around it. */
-  between(step, place) {
-    const known = this.view.scaleOf(place);
-    const next = known.findIndex(([other]) => other >= step);
-    if (next === -1) return known.at(-1)?.[1] ?? null;
-    const [[s1, v1], [s2, v2]] = [known[Math.max(0, next - 1)], known[next]];
-    return s1 === s2 ? v2 : v1 + ((v2 - v1) * (step - s1)) / (s2 - s1);
   }
 
   /** The newest values beside the title. */
@@ -106,7 +102,8 @@ export class Chart {
     const value = points.size ? points.get(newest).y : null;
     const format = this.layout.yaxis.tickformat;
     const word = document.createElement("b");
-    word.textContent = value === null ? (points.size ? "no number" : EMPTY) : written(value, format);
+    word.textContent =
+      value === null ? (points.size ? "no number" : EMPTY) : written(value, format);
     if (this.traces.size === 1) return word;
     const entry = document.createElement("span");
     const key = document.createElement("i");
@@ -115,34 +112,6 @@ export class Chart {
     entry.append(key, `${look.name} `, word);
     return entry;
   }
-}
-
-/** A logarithmic axis: a tick a decade, or at 1, 2 and 5 where there are few; zero bounds nothing. */
-function logarithmic(traces) {
-  const values = traces.flatMap(({ y }) => y).filter((value) => value > 0);
-  const span = Math.log10(Math.max(...values) / Math.min(...values));
-  return { dtick: span > 1.5 ? Math.ceil(span / 5) : "D2", minallowed: null, maxallowed: null };
-}
-
-/** A value in words: its size decides how many figures are worth reading. */
-function written(value, format) {
-  const size = Math.abs(value);
-  if (format.includes("%")) return `${(100 * value).toFixed(1)} %`;
-  if (format.includes("s")) return size < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
-  if (size > 0 && size < 1e-3) return value.toExponential(1).replace("e+", "e");
-  return value.toLocaleString("en", size >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 });
-}
-
-/** Exponential moving average, its start corrected as Adam corrects its own; gaps stay gaps. */
-function ema(values, weight) {
-  let mean = 0;
-  let seen = 0;
-  return values.map((value) => {
-    if (value === null) return null;
-    mean = weight * mean + (1 - weight) * value;
-    seen += 1;
-    return mean / (1 - weight ** seen);
-  });
 }
 
 const token = (value) => {

@@ -51,12 +51,18 @@ async function send(line, name) {
 
 function lineOf(file) {
   const item = document.createElement("li");
-  const title = Object.assign(document.createElement("span"), { className: "file", textContent: file.name });
+  const title = Object.assign(document.createElement("span"), {
+    className: "file",
+    textContent: file.name,
+  });
   const bar = Object.assign(document.createElement("progress"), { max: file.size || 1, value: 0 });
   bar.setAttribute("aria-label", `Upload of ${file.name}`);
   const words = Object.assign(document.createElement("span"), { className: "upload-words" });
   words.textContent = "Waits for the file before it";
-  const stop = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-quiet" });
+  const stop = Object.assign(document.createElement("button"), {
+    type: "button",
+    className: "btn btn-quiet",
+  });
   stop.textContent = "Stop";
   stop.setAttribute("aria-label", `Stop the upload of ${file.name}`);
   item.append(title, stop, bar, words);
@@ -75,7 +81,8 @@ function show({ item, bar, words }, upload) {
   item.dataset.state = state;
   bar.value = file.size ? sent : 1;
   const far = `${inUnits(sent)} of ${inUnits(file.size)}`;
-  words.textContent = state === "waiting" ? `${far} · the connection is lost, trying again` : `${far}${pace(upload)}`;
+  words.textContent =
+    state === "waiting" ? `${far} · the connection is lost, trying again` : `${far}${pace(upload)}`;
 }
 
 function pace({ rate, file, sent }) {

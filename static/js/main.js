@@ -20,9 +20,15 @@ function watchHtmx() {
   });
   document.addEventListener("htmx:responseError", ({ detail }) => {
     const { status } = detail.xhr;
-    toast(`The server answered ${status}.`, { level: "error", hint: "Reload the page and try again." });
+    toast(`The server answered ${status}.`, {
+      level: "error",
+      hint: "Reload the page and try again.",
+    });
   });
   document.addEventListener("htmx:sendError", () =>
-    toast("The server can't be reached.", { level: "error", hint: "Check that it runs, then try again." }),
+    toast("The server can't be reached.", {
+      level: "error",
+      hint: "Check that it runs, then try again.",
+    }),
   );
 }

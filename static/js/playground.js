@@ -24,7 +24,7 @@ function sendOnEnter(event) {
 
 /** What a button with data-live does with the answer; other buttons bring the next page. */
 const LIVE = {
-  ask(button, html) {
+  ask(_button, html) {
     turns.querySelector(".empty")?.remove();
     turns.append(...elements(html));
     form.elements.question.value = "";
@@ -114,7 +114,8 @@ function follow(bubble) {
 
 function say(bubble, word) {
   const badge = bubble.querySelector("[data-state-of-answer] .status");
-  if (badge && badge.lastChild.textContent.trim() !== word) badge.lastChild.textContent = ` ${word}`;
+  if (badge && badge.lastChild.textContent.trim() !== word)
+    badge.lastChild.textContent = ` ${word}`;
 }
 
 /** The server's own rendering takes the place of the raw text. */
@@ -145,7 +146,10 @@ async function copy(event) {
     await navigator.clipboard.writeText(button.dataset.copy);
     toast("The answer is copied.");
   } catch {
-    toast("The browser did not allow copying.", { level: "error", hint: "Select the text instead." });
+    toast("The browser did not allow copying.", {
+      level: "error",
+      hint: "Select the text instead.",
+    });
   }
 }
 
@@ -161,5 +165,7 @@ function showChoice({ target }) {
     status.append(icon(group === "Tuned" ? "run" : "model"), ` ${group}`);
     badge.append(status);
   }
-  form.elements.question.placeholder = form.elements.beside.value ? "Message to both models" : "Message";
+  form.elements.question.placeholder = form.elements.beside.value
+    ? "Message to both models"
+    : "Message";
 }

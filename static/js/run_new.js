@@ -61,7 +61,8 @@ function changed() {
 for (const name of ["input", "change", "htmx:afterSettle"]) form.addEventListener(name, changed);
 form.addEventListener("click", (event) => {
   const fix = event.target.closest("[data-fix]");
-  for (const [path, value] of Object.entries(JSON.parse(fix?.dataset.fix ?? "{}"))) fill(path, value);
+  for (const [path, value] of Object.entries(JSON.parse(fix?.dataset.fix ?? "{}")))
+    fill(path, value);
   if (!event.target.closest("[data-use-rate]")) return;
   fill("training.learning_rate", null);
   form.elements["training-learning_rate"].focus();

@@ -56,7 +56,10 @@ function dismissButton() {
 
 function expire(notice) {
   const later = () =>
-    setTimeout(() => (notice.matches(":hover, :focus-within") ? later() : notice.remove()), LIFE_MS);
+    setTimeout(
+      () => (notice.matches(":hover, :focus-within") ? later() : notice.remove()),
+      LIFE_MS,
+    );
   if (!["error", "warning"].includes(notice.dataset.level)) later();
 }
 

@@ -47,6 +47,50 @@ def make(page, number):
     ready(page, number)
 
 
+@pytest.fixture
+def big_file(tmp_path):
+    """One that is sent in two pieces."""
+    path = tmp_path / "big.jsonl"
+    rows = (f'{{"text": "Row {number}: {str(number) * 200}"}}\n' for number in range(12_000))
+    path.write_text("".join(rows))
+    return path
+
+
+def upload(page, site, path):
+    page.goto(f"{site.url}/datasets/new/")
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_role("button", name="Upload and check").click()
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_an_upload_goes_on_where_it_was_cut_off(page, site, big_file, reload):
+    """The second piece is lost; then a proxy says that the site is away, or a reload comes."""
+    asked, pieces = [], []
+
+    def meddle(route):
+        method = route.request.method
+        asked.append(method)
+        if method == "PATCH":
+            pieces.append(int(route.request.headers["upload-offset"]))
+        if asked.count(method) == 2 and method == "PATCH":
+            return route.abort()
+        if asked.count(method) == 1 and method == "HEAD" and not reload:
+            return route.fulfill(status=503)
+        return route.continue_()
+
+    page.route("**/datasets/uploads/**", meddle)
+    upload(page, site, big_file)
+    if reload:
+        expect(page.get_by_text("the connection is lost")).to_be_visible()
+        upload(page, site, big_file)
+    page.wait_for_url(re.compile(r"/datasets/\d+/$"))
+    page.unroute("**/datasets/uploads/**")
+    assert len(asked) - len(pieces) - asked.count("HEAD") == 2  # begun once, imported once
+    assert pieces == [0, 8 * 2**20, 8 * 2**20]
+    assert all("Failed to load resource" in line for line in page.complaints)
+    page.complaints.clear()
+
+
 def test_every_row_is_counted_and_faults_are_named(page, dataset):
     page.goto(dataset)
     facts = page.locator(".facts")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import signal
@@ -13,10 +12,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from filelock import Timeout
 
 from jobs.inference.model_cache import ModelCache
 from jobs.inference.worker import InferenceWorker
 from jobs.site.supervisor import end_with_supervisor
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.resources import usable_cores
 
 
@@ -35,10 +36,9 @@ class Command(BaseCommand):
     def handle(self, *, device: str, **_options: Any) -> None:
         end_with_supervisor()
         set_environment()
-        lock = (settings.DATA_DIR / f"infer-{device}.lock").open("w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock = file_lock(settings.DATA_DIR / f"infer-{device}.lock").acquire(blocking=False)
+        except Timeout:
             raise CommandError(f"An inference worker for {device} runs already.") from None
         worker = InferenceWorker(f"{socket.gethostname()}-{device}", ModelCache(device))
 
@@ -47,7 +47,8 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        worker.run()
+        with lock:
+            worker.run()
 
 
 def set_environment() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import socket
@@ -18,12 +17,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
+from filelock import Timeout
 
 from jobs.management.commands.prepare import bring_up_to_date, first_page
 from jobs.site import redis_server
 from jobs.site.supervisor import Program, Supervisor
 from jobs.training.watchdog import recover_after_crash
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxft_site.settings import is_loopback
 
@@ -167,18 +168,16 @@ def require_free_port(host: str, port: int) -> None:
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Hold the data directory. Raises FineTuneError where a running site holds it."""
-    with (folder / "up.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise FineTuneError(
-                f"MaxFT already runs on {folder} (process {file.read().strip()}).",
-                "Stop that one first, or choose another --data-dir.",
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    path = folder / "up.lock"
+    try:
+        lock = file_lock(path).acquire(blocking=False)
+    except Timeout:
+        raise FineTuneError(
+            f"MaxFT already runs on {folder} (process {path.read_text()}).",
+            "Stop that one first, or choose another --data-dir.",
+        ) from None
+    with lock:
+        path.write_text(str(os.getpid()))
         yield
 
 

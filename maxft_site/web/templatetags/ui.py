@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from math import floor, isfinite, log10
+from datetime import UTC, datetime
 
 from django import template
 from django.forms import CheckboxInput, Select, Widget
@@ -15,9 +14,18 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from maxft_site.web.formatting import (
+    NOTHING,
+    bytes_of,
+    count,
+    duration,
+    percent,
+    sig,
+    size,
+)
+
 register = template.Library()
 
-UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 STATE_ICONS = {
     "active": "active",
     "note": "arrow",
@@ -26,7 +34,9 @@ STATE_ICONS = {
     "bad": "error",
     "stopped": "stop",
 }
-NOTHING = "–"
+for function in (bytes_of, count, duration, percent, sig):
+    register.filter(function)
+register.filter("bytes", size)
 
 
 @register.simple_tag
@@ -72,51 +82,6 @@ def control_class(widget: Widget) -> str:
 
 
 @register.filter
-def count(number: float | None) -> str:
-    """1204 → 1,204."""
-    return NOTHING if number is None else f"{number:,.0f}"
-
-
-@register.filter(name="bytes")
-def size(number: float | None) -> str:
-    """3200000 → 3.2 MB; a kB is 1,000 bytes, as on a disk's label."""
-    if number is None:
-        return NOTHING
-    step = min(int(log10(number) / 3), len(UNITS) - 1) if number >= 1 else 0
-    if step == 0:
-        return f"{number:,.0f} {'byte' if number == 1 else 'bytes'}"
-    return f"{number / 1000**step:,.1f} {UNITS[step]}"
-
-
-@register.filter
-def bytes_of(used: float, total: float) -> str:
-    """17600000000 of 24000000000 → 17.6 of 24.0 GB."""
-    figure, _, unit = size(total).partition(" ")
-    step = UNITS.index(unit) if unit in UNITS else 0
-    return f"{used / 1000**step:,.{1 if step else 0}f} of {figure} {unit}"
-
-
-@register.filter
-def duration(value: float | timedelta | None) -> str:
-    """Seconds or a timedelta → 0.4 s, 12 s, 19 min, 2 h 5 min, 3 d 4 h."""
-    if value is None:
-        return NOTHING
-    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    if seconds < 9.95:
-        return f"{max(seconds, 0):.1f} s"
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days:,} d {hours} h" if hours else f"{days:,} d"
-
-
-@register.filter
 def ago(moment: datetime | None) -> str | SafeString:
     """A time as seen from now, the absolute one on hover."""
     if moment is None:
@@ -131,25 +96,3 @@ def ago(moment: datetime | None) -> str | SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), absolute, words
     )
-
-
-@register.filter
-def percent(share: float | None, digits: int = 0) -> str:
-    """0.612 → 61 %."""
-    return NOTHING if share is None else f"{share * 100:.{digits}f} %"
-
-
-@register.filter
-def sig(number: float | None) -> str:
-    """Three significant figures: 1.07, 0.412, 3,900; small ones as 7.0e-5."""
-    if number is None:
-        return NOTHING
-    if not isfinite(number):
-        return str(number)
-    if number == 0:
-        return "0"
-    size = floor(log10(abs(number)))
-    if size < -3:
-        mantissa, exponent = f"{number:.1e}".split("e")
-        return f"{mantissa}e{int(exponent)}"
-    return f"{number:,.{max(0, 2 - size)}f}"

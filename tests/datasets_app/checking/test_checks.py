@@ -24,9 +24,9 @@ from datasets_app.services import (
     record_check,
     requeue_lost_checks,
 )
-from datasets_app.services.checks import alone
 from datasets_app.tasks import check_version
 from maxaillm.dev.finetune.data.store.store import RowStore
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 from tests.conftest import FakeQueue
 from tests.datasets_app.conftest import QUESTIONS, Importer
 
@@ -55,7 +55,7 @@ def test_a_late_check_changes_nothing(waiting: DatasetVersion) -> None:
 
 
 def test_a_check_begun_twice_runs_once(waiting: DatasetVersion) -> None:
-    with alone(waiting):
+    with file_lock(waiting.root / "check.lock"):
         check_version(waiting.pk, 1)
         waiting.refresh_from_db()
         assert waiting.is_checking

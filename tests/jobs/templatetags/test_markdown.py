@@ -8,7 +8,7 @@ import pytest
 from django.template.loader import render_to_string
 
 from jobs.models import Answer, LanguageModel
-from jobs.templatetags.markdown import markdown
+from jobs.templatetags.markdown import BLOCKS, INLINE, TABLE, markdown, parser
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -24,6 +24,22 @@ HOSTILE = [
     '[x](https://a.example/"onmouseover="alert(1))',
     "</article></section><iframe src=//evil.example>",
     "<style>*{display:none}</style>",
+    "[click](JaVaScRiPt:alert(1))",
+    "[click](&#106;avascript:alert(1))",
+    "[click](java\tscript:alert(1))",
+    "[click](vbscript:msgbox(1))",
+    "[click](file:///etc/passwd)",
+    "[click](/settings/delete)",
+    "<javascript:alert(1)>",
+    "[click][1]\n\n[1]: javascript:alert(1)",
+    '[x](https://a.example "title" onmouseover="alert(1)")',
+    '```"><script>alert(1)</script>\ncode\n```',
+    "<svg><style><img src=x onerror=alert(1)></style></svg>",
+    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=1>'>",
+    "<form action=//evil.example><input name=password><button>Sign in</button></form>",
+    "<base href=//evil.example><meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<p id=main class=toast style='position:fixed;inset:0' data-live=again hx-post=/>over</p>",
+    "<template><script>alert(1)</script></template><noscript><p title='</noscript><svg>'>",
 ]
 
 
@@ -40,11 +56,28 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_output_is_inert(text):
+@pytest.mark.parametrize("reads_html", [False, True])
+def test_hostile_output_is_inert(text, reads_html, monkeypatch):
+    """Even if the reader of Markdown let HTML through."""
+    monkeypatch.setitem(parser.options, "html", reads_html)
     for tag, attributes in Tags(markdown(text)).seen:
-        assert tag in {"p", "a", "pre", "code", "br"}
+        assert tag in BLOCKS | TABLE | INLINE
         assert set(attributes) <= {"href", "rel", "target", "class"}
+        assert attributes.get("class", "scroll-x") == "scroll-x"
         assert str(attributes.get("href", "https://")).startswith(("http://", "https://"))
+
+
+def test_html_shows_as_text():
+    assert "&lt;b&gt;bold&lt;/b&gt;" in markdown("<b>bold</b>")
+
+
+def test_a_link_gives_no_hold_on_the_page():
+    _paragraph, (_, attributes) = Tags(markdown("<https://a.example>")).seen
+    assert attributes == {
+        "href": "https://a.example",
+        "rel": "noopener noreferrer nofollow",
+        "target": "_blank",
+    }
 
 
 @pytest.mark.parametrize("text", HOSTILE)

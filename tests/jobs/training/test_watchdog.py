@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from jobs.models import Run, Status
 from jobs.services import attempts
 from jobs.training import watchdog
 from jobs.training.watchdog import DEAD_SECONDS, FROZEN_SECONDS, LOST_SECONDS, Watchdog
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 from tests.jobs.runs import begin, fresh, logs, losses_of, make_run, path_of, running, status_of
 
 
@@ -41,8 +41,7 @@ def watched(alice: User) -> Run:
 
 
 def hold(path: Path, ready: Any, done: Any) -> None:
-    with path.open("wb") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
+    with file_lock(path):
         ready.set()
         done.wait()
 

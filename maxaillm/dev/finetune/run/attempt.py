@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.run.events.journal import Event, Journal
 from maxaillm.dev.finetune.run.events.kinds import FailedEvent, StoppedEvent, WarningEvent
 from maxaillm.dev.finetune.run.events.payload import EventPayload, payload_class
@@ -110,16 +111,13 @@ class Attempt:
             raise StopRequestedError(action)
 
 
-def hold_lock(path: Path) -> IO[bytes]:
-    """Lock `path` for the life of the process: a record lock, which a forked child lacks."""
-    file = path.open("ab")
+def hold_lock(path: Path) -> AcquireReturnProxy[FileLock]:
+    """Lock `path`, until the context that this gives is left or the process ends."""
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
+        return file_lock(path).acquire(blocking=False)
+    except Timeout:
         message = f"Another process already works in {path.parent}."
         raise FolderInUseError(message, "Wait for it to end, or choose another folder.") from None
-    return file
 
 
 def start_heartbeat(path: Path) -> Callable[[], None]:
