@@ -19,10 +19,13 @@ STEPS = {"max_steps": 5, "save_steps": 5, "eval_steps": 5}
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> FreshEnvironment:
-    """An environment with the wheel in it."""
+    """An environment with the wheel in it, which is made of the sdist as in a release."""
     folder = tmp_path_factory.mktemp("wheel")
     environment = FreshEnvironment(folder / "venv")
-    environment.run("pip", "wheel", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
+    build = ("python", "-m", "hatchling", "build", "--target", "sdist", "--directory", folder)
+    environment.run(*build, cwd=ROOT)
+    pip = ("pip", "wheel", "--no-deps", "--wheel-dir", folder)
+    environment.run(*pip, *folder.glob("*.tar.gz"), cwd=folder)
     environment.run("pip", "install", "--no-deps", *folder.glob("*.whl"), cwd=folder)
     return environment
 
