@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from maxaillm.dev.finetune.components.problems import models_in
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.data.formats import formats
+from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
@@ -170,3 +171,12 @@ def test_every_component_says_what_it_is():
     for cls in (*COMPONENTS, *formats.values()):
         assert cls.label, cls
         assert cls.__doc__ and cls.__doc__.strip().endswith("."), cls
+
+
+def test_exit_codes_tell_errors_apart():
+    """2 is every mistake of a configuration, as of the command line itself."""
+    import maxaillm.dev.finetune.run.attempt  # noqa: F401 - has errors of its own
+
+    own = (cls.__dict__.get("exit_code") for cls in FineTuneError.__subclasses__())
+    codes = Counter(code for code in own if code not in {None, 2})
+    assert [code for code, count in codes.items() if count > 1] == []

@@ -125,4 +125,4 @@ class ExportError(FineTuneError):
     """A model can't be exported in a form, or the export does not say what the model says."""
 
     code = "export"
-    exit_code = 9
+    exit_code = 12
