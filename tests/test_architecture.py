@@ -67,6 +67,16 @@ def test_no_file_has_more_than_300_lines():
     assert [path for path in our_files() if len(path.read_text().splitlines()) > 300] == []
 
 
+def test_no_line_of_templates_styles_and_scripts_is_longer_than_120():
+    """But for a tag of Django's that stands alone: it may not go over several lines."""
+    lone_tag = re.compile(r"\s*{%((?!%}).)*%}")
+    web = [path for path in our_files() if path.suffix in {".html", ".css", ".js"}]
+    long = [
+        (path, line) for path in web for line in path.read_text().splitlines() if len(line) > 120
+    ]
+    assert [(path, line) for path, line in long if not lone_tag.fullmatch(line)] == []
+
+
 def test_a_folder_holds_at_most_15_modules():
     """A new concept gets a room. Components of a kind, files of a format, may be more."""
     modules = Counter(path.parent for path in our_modules() if path.name != "__init__.py")

@@ -43,6 +43,10 @@ class Histogram(NamedTuple):
     highest: int
     bars: list[Bar]
 
+    @property
+    def description(self) -> str:
+        return f"{self.total:,} {self.things}, from {self.least} to {self.most} {self.unit}"
+
 
 class Share(NamedTuple):
     name: str

@@ -26,13 +26,22 @@ class LogTail(NamedTuple):
     size_bytes: int
     is_whole: bool
     """Whether nothing stands before the lines that were searched."""
+    words: str = ""
+
+    @property
+    def nothing(self) -> str:
+        """What is said where no line is there."""
+        if not self.words:
+            return "Nothing is written yet."
+        where = "" if self.is_whole else " near the end of the log; download it to search all of it"
+        return f"No line holds “{self.words}”{where}."
 
 
 def tail_of(run: Run, words: str = "") -> LogTail:
     """The newest lines of the newest attempt's log that hold `words`, literally."""
     path = run.attempt_folder(run.attempt).log
     if not path.is_file():
-        return LogTail([], 0, is_whole=True)
+        return LogTail([], 0, is_whole=True, words=words)
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, size - TAIL_BYTES))
@@ -41,7 +50,7 @@ def tail_of(run: Run, words: str = "") -> LogTail:
     if size > TAIL_BYTES:
         lines = lines[1:]
     found = [line for line in lines if line.strip() and words.casefold() in line.casefold()]
-    return LogTail(found[-TAIL_LINES:], size, is_whole=size <= TAIL_BYTES)
+    return LogTail(found[-TAIL_LINES:], size, is_whole=size <= TAIL_BYTES, words=words)
 
 
 def clean(line: str) -> str:

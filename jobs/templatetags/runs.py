@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django import template
@@ -16,6 +16,7 @@ from jobs.run_page.states import look_of
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 from maxaillm.dev.finetune.tasks import TASKS
+from maxft_site.web.formatting import NOTHING, count
 from maxft_site.web.templatetags.ui import status_badge
 
 register = template.Library()
@@ -104,3 +105,16 @@ def metric_label(name: str) -> str:
 def metric_value(value: float | None, name: str) -> str:
     """A value of a metric in its unit."""
     return in_words(metric_info(name), value, DIGITS)
+
+
+@register.filter
+def usage_words(usage: Mapping[str, float | None]) -> str:
+    """What an answer took: its tokens, their pace, the wait for the first, the prompt's tokens."""
+    pace, first = usage.get("tokens_per_second"), usage.get("first_token_seconds")
+    words = [
+        f"{count(usage.get('completion_tokens'))} tokens",
+        f"{pace} tokens a second" if pace else "",
+        f"the first after {NOTHING if first is None else first} s",
+        f"{count(usage.get('prompt_tokens'))} tokens read",
+    ]
+    return ", ".join(filter(None, words))

@@ -81,7 +81,7 @@ def run_log(request: Request, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
     words = request.GET.get("q", "")[:200]
     tail: LogTail = tail_of(run, words)
-    return render(request, "jobs/_run_log.html", {"run": run, "tail": tail, "words": words})
+    return render(request, "jobs/_run_log.html", {"run": run, "tail": tail})
 
 
 @require_GET
