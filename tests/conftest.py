@@ -33,6 +33,15 @@ def empty_cache() -> Iterator[None]:
     cache.clear()
 
 
+def starts_processes(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("faults", "browser"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of real processes first: they wait much, and the others fill the gaps."""
+    items.sort(key=lambda item: not starts_processes(item))
+
+
 class QueuedJob(NamedTuple):
     """What was asked of a worker."""
 
@@ -65,7 +74,7 @@ class FakeQueue:
 def queue(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeQueue:
     """Stands in for Redis, but in tests of real processes (`faults`, `browser`)."""
     fake = FakeQueue()
-    if not any(request.node.get_closest_marker(name) for name in ("faults", "browser")):
+    if not starts_processes(request.node):
         monkeypatch.setattr(
             Queue,
             "enqueue_call",

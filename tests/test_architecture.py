@@ -132,14 +132,6 @@ def test_only_template_tags_import_template_tags():
             assert not imported.search(path.read_text()), path
 
 
-def test_tests_of_real_processes_lie_where_they_are_looked_for():
-    listed = re.search('REAL_PROCESSES="(.*)"', (ROOT / "maxft").read_text()).group(1).split()
-    marked = re.compile(r"\.mark\.(faults|browser)\b")
-    for path in (ROOT / "tests").rglob("*.py"):
-        if marked.search(path.read_text()):
-            assert any(path.is_relative_to(ROOT / folder) for folder in listed), path
-
-
 def test_components_get_explicit_arguments():
     include = re.compile(r"{%\s*include[^%]*components/[^%]*%}")
     tags = [(path, tag) for path in PAGES for tag in include.findall(path.read_text())]
