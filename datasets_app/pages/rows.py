@@ -7,9 +7,9 @@ from itertools import islice, zip_longest
 from typing import NamedTuple
 
 from datasets_app.pages.text import SHOWN_CHARS, is_cut, shortened, storable
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn
 from maxaillm.dev.finetune.data.columns.targets import TagsColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn, WordsColumn
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, TurnsColumn
 from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.store.batch import chars_of
 from maxaillm.dev.finetune.data.store.store import StoredRow
@@ -73,7 +73,7 @@ def row_card(kind: type[Example], row: StoredRow) -> RowCard:
     """A row of a kind, whose columns say what is shown, and as what."""
     example, shown = row.example, storable(row.example, items=SHOWN_ITEMS)
     answers = kind.columns_of(AnswerColumn)
-    chat = [column for column in kind.columns_of(TurnsColumn) if column not in answers]
+    chat = [column for column in kind.columns_of(MessagesColumn) if column not in answers]
     texts = [piece.text for own in kind.columns_of(StringColumn) for piece in own.pieces(example)]
     return RowCard(
         row.number,
@@ -90,7 +90,7 @@ def row_card(kind: type[Example], row: StoredRow) -> RowCard:
     )
 
 
-def parts_of(turns: TurnsColumn, example: StoredExample) -> list[Part]:
+def parts_of(turns: MessagesColumn, example: StoredExample) -> list[Part]:
     return [
         Part(part, WORDS.get(part, part), shortened(text), is_learned and is_wanted)
         for text, part, is_learned, is_wanted in islice(turns.pieces(example), SHOWN_ITEMS)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from datasets_app.models import DatasetVersion
 from maxaillm.dev.finetune.data.columns import PART_TITLES
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn
 from maxaillm.dev.finetune.data.examples import Example, example_kinds
 
 SHOWN_SHARES = 30

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
-from filelock import Timeout
 from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
@@ -18,6 +17,7 @@ from jobs.models import Run
 from jobs.services import attempts
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
+from maxaillm.dev.finetune.processes.record_lock import is_record_locked
 from maxft_site.web.enqueue import queued_job_ids, requeue
 
 log = logging.getLogger(__name__)
@@ -104,17 +104,7 @@ def is_dead(run: Run, silent: float, frozen: float) -> bool:
 def locks_are_free(run: Run) -> bool:
     """Whether neither the trainer nor the process that watches it is there, says the kernel."""
     folder = run.attempt_folder(run.attempt)
-    return is_free(folder.lock) and is_free(folder.watch_lock)
-
-
-def is_free(path: Path) -> bool:
-    if not path.exists():
-        return True
-    try:
-        with file_lock(path).acquire(blocking=False):
-            return True
-    except Timeout:
-        return False
+    return not any(map(is_record_locked, (folder.lock, folder.watch_lock)))
 
 
 def content(path: Path) -> bytes:

@@ -20,7 +20,7 @@ from jobs.tokens.requests import SUMMARY, Answer, TokenView, look_up, part_with_
 from jobs.tokens.rows import Places
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import DataSection, RunConfig
-from maxaillm.dev.finetune.data.columns.turns import DialogueColumn
+from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
 from maxaillm.dev.finetune.errors import ConfigError
 from maxft_site.web.schema_forms.info import extra_of
 

@@ -12,9 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 from datasets_app.models import DatasetVersion
+from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
 from maxaillm.dev.finetune.data.columns.targets import LabelsColumn, ScoreColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn
-from maxaillm.dev.finetune.data.columns.turns import DialogueColumn
 from maxaillm.dev.finetune.data.examples import Example, StoredExample, example_kinds
 from maxaillm.dev.finetune.data.formats import DataFormat, formats
 from maxaillm.dev.finetune.data.rows.messages import Message

@@ -16,7 +16,7 @@ from jobs.models import Run, Status
 from jobs.services import attempts
 from jobs.training import watchdog
 from jobs.training.watchdog import DEAD_SECONDS, FROZEN_SECONDS, LOST_SECONDS, Watchdog
-from maxaillm.dev.finetune.processes.file_lock import file_lock
+from maxaillm.dev.finetune.processes.record_lock import hold_record_lock
 from tests.jobs.runs import begin, fresh, logs, losses_of, make_run, path_of, running, status_of
 
 
@@ -41,7 +41,7 @@ def watched(alice: User) -> Run:
 
 
 def hold(path: Path, ready: Any, done: Any) -> None:
-    with file_lock(path):
+    with hold_record_lock(path):
         ready.set()
         done.wait()
 

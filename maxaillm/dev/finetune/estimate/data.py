@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, TurnsColumn
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.reading.examples import has_split
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
@@ -95,7 +95,7 @@ def texts_of(example: Example) -> list[str]:
     answers = [column for column in columns if isinstance(column, AnswerColumn)]
     prompt = [column for column in columns if not isinstance(column, AnswerColumn)]
     return [
-        f"{piece.part}\n{piece.text}" if isinstance(column, TurnsColumn) else piece.text
+        f"{piece.part}\n{piece.text}" if isinstance(column, MessagesColumn) else piece.text
         for read in [[*prompt, answer] for answer in answers] or [prompt]
         for column in read
         for piece in column.pieces(fields)
@@ -109,7 +109,7 @@ def length_counter(file: Path) -> Callable[[Example], Length]:
 
     def count(example: Example) -> Length:
         encoded = tokenizer.encode_batch(texts_of(example), add_special_tokens=False)
-        turns = TEMPLATE_TOKENS if type(example).columns_of(TurnsColumn) else 1
+        turns = TEMPLATE_TOKENS if type(example).columns_of(MessagesColumn) else 1
         parts = [len(part.ids) + turns for part in encoded]
         return Length(sum(parts), parts[-1])
 

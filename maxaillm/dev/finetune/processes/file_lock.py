@@ -10,7 +10,8 @@ from filelock import FileLock
 def file_lock(path: Path) -> FileLock:
     """A lock of the calling thread on the file `path`, which is made and stays empty.
 
-    Processes that the holder forks don't hold it: when it is free, the holder has ended. A file
-    system without flock is an OSError, for a lock that merely is a file would outlive its holder.
+    A process that the holder forks gives it up once Python runs in it. A file system without flock
+    is an OSError, for a lock that merely is a file would outlive its holder. For what must tell
+    whether a process lives: `record_lock`.
     """
     return FileLock(path, fallback_to_soft=False)

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.processes.file_lock import file_lock
+from maxaillm.dev.finetune.processes.record_lock import hold_record_lock
 from maxaillm.dev.finetune.run.events.journal import Event, Journal
 from maxaillm.dev.finetune.run.events.kinds import FailedEvent, StoppedEvent, WarningEvent
 from maxaillm.dev.finetune.run.events.payload import EventPayload, payload_class
@@ -111,11 +110,11 @@ class Attempt:
             raise StopRequestedError(action)
 
 
-def hold_lock(path: Path) -> AcquireReturnProxy[FileLock]:
-    """Lock `path`, until the context that this gives is left or the process ends."""
+def hold_lock(path: Path) -> IO[bytes]:
+    """Lock `path`, until what this gives is closed or the process ends."""
     try:
-        return file_lock(path).acquire(blocking=False)
-    except Timeout:
+        return hold_record_lock(path)
+    except OSError:
         message = f"Another process already works in {path.parent}."
         raise FolderInUseError(message, "Wait for it to end, or choose another folder.") from None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, DialogueColumn
 from maxaillm.dev.finetune.data.store.batch import Batch
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, DialogueColumn
 from maxaillm.dev.finetune.data.columns.targets import ScoreColumn, TagsColumn
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn
 from maxaillm.dev.finetune.data.store.batch import Batch
 
 if TYPE_CHECKING:

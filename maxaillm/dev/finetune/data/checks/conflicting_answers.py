@@ -20,7 +20,7 @@ from maxaillm.dev.finetune.data.analysis.hashes import (
 )
 from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, DialogueColumn, TurnsColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, DialogueColumn, MessagesColumn
 
 NOTHING = np.uint64(0)
 
@@ -42,7 +42,7 @@ class ConflictingAnswers(Check):
 
     def see(self, batch: Batch) -> Iterator[Issue]:
         kind = batch.kind
-        if bool(kind.target_columns()) or kind.columns_of(TurnsColumn):
+        if bool(kind.target_columns()) or kind.columns_of(MessagesColumn):
             self._is_dialogue = bool(kind.columns_of(DialogueColumn))
             self._rows.add(np.array(batch.numbers, np.int64), *questions_and_answers(batch))
         yield from ()

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 from maxaillm.dev.finetune.data.analysis.per_row import RowArrays
 from maxaillm.dev.finetune.data.analysis.text_search import lengths_of, places_of
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
-from maxaillm.dev.finetune.data.columns.turns import TurnsColumn
+from maxaillm.dev.finetune.data.columns.messages import MessagesColumn
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -66,7 +66,7 @@ class MixedLanguage(Check):
         import pyarrow.compute as pc
 
         texts, numbers = batch.texts, np.array(batch.numbers, np.int64)
-        is_chat = batch.kind.columns_of(TurnsColumn)
+        is_chat = batch.kind.columns_of(MessagesColumn)
         meant = batch.is_answer if is_chat else np.ones(len(texts.rows), np.bool_)
         lengths = lengths_of(batch)
         long_enough = lengths >= self.min_chars

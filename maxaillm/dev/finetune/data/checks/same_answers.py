@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 from maxaillm.dev.finetune.data.columns import StoredExample
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn
 
 
 @checks.register

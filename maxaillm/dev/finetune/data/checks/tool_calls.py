@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from maxaillm.dev.finetune.data.analysis.text_search import hits
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
-from maxaillm.dev.finetune.data.columns.turns import DialogueColumn
+from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
 
 Turns = list[dict[str, str]]
 CALL = re.compile(

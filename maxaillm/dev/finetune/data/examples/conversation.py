@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from maxaillm.dev.finetune.data.columns.turns import DialogueColumn
+from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
 from maxaillm.dev.finetune.data.examples import Example, example_kinds
 from maxaillm.dev.finetune.data.rows.messages import Message
 

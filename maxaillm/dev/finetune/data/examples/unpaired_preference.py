@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, PromptColumn
 from maxaillm.dev.finetune.data.columns.targets import FlagColumn
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, PromptColumn
 from maxaillm.dev.finetune.data.examples import Example, example_kinds
 from maxaillm.dev.finetune.data.rows.messages import Message
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from maxaillm.dev.finetune.data.columns import Piece, StoredExample
-from maxaillm.dev.finetune.data.columns.turns import TurnsColumn
+from maxaillm.dev.finetune.data.columns.messages import MessagesColumn
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.formats import DataFormat, formats
 from maxaillm.dev.finetune.data.rows.values import RowProblem
@@ -53,7 +53,7 @@ def has_system(kind: type[Example], example: StoredExample) -> bool:
 
 def opening_of(kind: type[Example]) -> str | None:
     """The field with the turns that a conversation begins with; None where it is none."""
-    turns = kind.columns_of(TurnsColumn)
+    turns = kind.columns_of(MessagesColumn)
     return turns[0].name if turns else None
 
 

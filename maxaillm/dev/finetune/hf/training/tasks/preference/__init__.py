@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Sequences, eval_batches
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from maxaillm.dev.finetune.data.columns.turns import AnswerColumn, PromptColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, PromptColumn
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.rows.messages import Message

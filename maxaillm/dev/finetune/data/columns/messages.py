@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class TurnsColumn(TextColumn):
+class MessagesColumn(TextColumn):
     """A list of messages; the part of each is its role."""
 
     is_learned: ClassVar[bool] = True
@@ -87,19 +87,19 @@ class TurnsColumn(TextColumn):
 
 
 @dataclass(frozen=True)
-class DialogueColumn(TurnsColumn):
+class DialogueColumn(MessagesColumn):
     """A whole conversation: all that its assistant says is learned, and the last turn answers."""
 
 
 @dataclass(frozen=True)
-class PromptColumn(TurnsColumn):
+class PromptColumn(MessagesColumn):
     """The beginning of a conversation, of which nothing is learned."""
 
     is_learned: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
-class AnswerColumn(TurnsColumn):
+class AnswerColumn(MessagesColumn):
     """An answer to a prompt: a good one, a poor one, or as a column of flags says."""
 
     good: str = ""
