@@ -174,3 +174,8 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.came_from} → {self.to}"
+
+    @property
+    def word(self) -> str:
+        """The new state, as pages call it."""
+        return str(Status(self.to).label)

@@ -86,6 +86,17 @@ def test_stopping_asks_the_trainer(alice_client: Client, alice: User) -> None:
     assert (run.status, run.stop) == ("cancelling", "save")
 
 
+@pytest.mark.parametrize(("to", "word"), [("succeeded", "Finished"), ("cancelled", "Stopped")])
+def test_its_history_says_the_end_as_the_badge_does(
+    alice_client: Client, alice: User, to: str, word: str
+) -> None:
+    run = make_run(alice, status=to)
+    run.transitions.create(to=to, attempt=1, by="trainer")
+    page = alice_client.get(f"/runs/{run.pk}/").content.decode()
+    assert f"<b>{word}</b>" in page
+    assert to.capitalize() not in page
+
+
 def test_an_illegal_move_is_a_sentence(alice_client: Client, alice: User) -> None:
     run = make_run(alice, status="succeeded")
     answer = alice_client.post(address("run-pause", run))
