@@ -55,14 +55,20 @@ class UnknownModelError(FineTuneError):
     status = 404
 
 
+FAULTS_OF_THE_REQUEST = {
+    "prompt_too_long": "context_length_exceeded",
+    "prompt_refused": "invalid_prompt",
+}
+"""A worker's code -> OpenAI's, where another request would be answered."""
+
+
 class AnswerFailedError(FineTuneError):
     """The worker could not answer."""
 
     def __init__(self, message: str, hint: str, code: str = "server_error") -> None:
         super().__init__(message, hint)
-        is_too_long = code == "prompt_too_long"
-        self.code = "context_length_exceeded" if is_too_long else code
-        self.status = 400 if is_too_long else 503
+        self.code = FAULTS_OF_THE_REQUEST.get(code, code)
+        self.status = 400 if code in FAULTS_OF_THE_REQUEST else 503
 
 
 def failure_body(message: str, code: str | None, kind: str, param: str | None = None) -> Body:
@@ -145,9 +151,10 @@ async def chat_completions(request: HttpRequest, body: ChatRequest) -> HttpRespo
         model=chosen.pk,
         messages=[message.as_message() for message in body.messages],
         options=sampling_of(body),
+        may_cut=False,
     )
     reply = Reply(ask.id.hex, chosen.name)
-    await sync_to_async(requests.submit)([ask], user_id=user_of(request).pk)
+    await sync_to_async(requests.submit)([ask], user_id=user_of(request).pk, source="api")
     if not body.stream:
         outcome = await whole_answer(ask.id)
         return JsonResponse(reply.whole(outcome.text, outcome.usage))

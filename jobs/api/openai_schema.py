@@ -14,16 +14,34 @@ from maxaillm.model.sampling import SamplingOptions
 MAX_CHARACTERS = 400_000
 DEFAULTS = SamplingOptions(temperature=1, top_p=1)
 """OpenAI's, where a request names none."""
-REFUSED = ("tools", "functions", "logprobs", "top_logprobs", "logit_bias", "audio", "prediction")
-"""Options that would change the answer and that this server can't do; the rest is let pass."""
 
 
-class TextPart(BaseModel):
+class Body(BaseModel):
+    """A part of a request. An option that is not honoured is refused by its name, unless it asks
+    for nothing: clients send back what they got, with empty fields of other servers in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def drop_empty_options(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        known = cls.model_fields
+        return {name: value for name, value in given.items() if name in known or asks(value)}
+
+
+def asks(value: object) -> bool:
+    """Whether an option with this value asks for something; 0 may."""
+    return value is not None and value is not False and value not in ("", [], {})
+
+
+class TextPart(Body):
     type: Literal["text"]
     text: str
 
 
-class ChatMessage(BaseModel):
+class ChatMessage(Body):
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[TextPart] | None = None
 
@@ -36,14 +54,16 @@ class ChatMessage(BaseModel):
         return Message(role=role, content=text)
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Body):
     include_usage: bool = False
 
 
-class ChatRequest(BaseModel):
-    """A request for the next turn of a chat."""
+class ResponseFormat(Body):
+    type: Literal["text"] = Field(description="JSON is not enforced by this server.")
 
-    model_config = ConfigDict(extra="allow")
+
+class ChatRequest(Body):
+    """A request for the next turn of a chat."""
 
     model: str = Field(max_length=500, description="The name of a model, as in /v1/models.")
     messages: list[ChatMessage] = Field(min_length=1, max_length=2000)
@@ -56,14 +76,19 @@ class ChatRequest(BaseModel):
     seed: int | None = Field(None, ge=0, le=2**32 - 1)
     stop: str | list[str] | None = None
     n: Literal[1] | None = None
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    response_format: ResponseFormat | None = None
     top_k: int | None = Field(None, ge=1, le=1000)
     repetition_penalty: float | None = Field(None, ge=1, le=2)
+    user: str | None = Field(None, description="Noted nowhere; it does not change the answer.")
+    safety_identifier: str | None = Field(None, description="As `user`.")
+    prompt_cache_key: str | None = Field(None, description="As `user`.")
+    metadata: dict[str, str] | None = Field(None, description="As `user`.")
+    service_tier: Literal["auto", "default"] | None = None
 
     @model_validator(mode="after")
-    def can_be_done(self) -> Self:
-        for name in REFUSED:
-            if (self.model_extra or {}).get(name):
-                raise ValueError(f"{name} is not supported by this server.")
+    def is_of_bearable_length(self) -> Self:
         if sum(len(message.as_message().content) for message in self.messages) > MAX_CHARACTERS:
             raise ValueError(f"The messages have more than {MAX_CHARACTERS:,} characters.")
         return self
@@ -80,6 +105,8 @@ class ChatRequest(BaseModel):
             "stop": stop,
             "top_k": self.top_k,
             "repetition_penalty": self.repetition_penalty,
+            "frequency_penalty": self.frequency_penalty,
+            "presence_penalty": self.presence_penalty,
         }
         known = {name: value for name, value in given.items() if value is not None}
         return SamplingOptions.model_validate(DEFAULTS.model_dump() | known)

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from jobs.inference_queue.requests import Request
 from jobs.models import LanguageModel
 from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import ModelError, OutOfMemoryError
 from maxaillm.dev.finetune.model_files.card import read_card
-from maxaillm.model.sampling import SamplingOptions
 
 if TYPE_CHECKING:
     from maxaillm.model.loaded import LoadedModel, Usage
@@ -105,13 +105,10 @@ class ModelCache:
         return source_of(model).name in self.bases
 
     def speak(
-        self,
-        model: LanguageModel,
-        messages: Sequence[Message],
-        options: SamplingOptions,
-        should_stop: Callable[[], bool],
+        self, model: LanguageModel, request: Request, should_stop: Callable[[], bool]
     ) -> Speech:
         """Get ready to answer. Raises ModelError, OutOfMemoryError, PromptTooLongError."""
+        messages, options = request.messages, request.options
         source = source_of(model)
         with memory_refusal_said(model):
             base = self.bases.get(source.name) or self.load(source, needed_bytes(model))
@@ -119,7 +116,9 @@ class ModelCache:
                 base.use_adapter(source.adapter)
         base.used = time.monotonic()
         self.bases.move_to_end(source.name)
-        kept = cut_to_fit(base.llm, messages, options.max_new_tokens)
+        kept = list(messages)
+        if request.may_cut:
+            kept = cut_to_fit(base.llm, messages, options.max_new_tokens)
         turns = [message.model_dump(include={"role", "content"}) for message in kept]
         pieces = memory_watched(model, base.llm.stream(turns, options, should_stop))
         return Speech(pieces, len(messages) - len(kept))

@@ -15,9 +15,10 @@ from django.db import close_old_connections
 from pydantic import ValidationError
 
 from jobs.inference.model_cache import ModelCache, Speech
-from jobs.inference_queue import requests
+from jobs.inference_queue import fair_queue, requests
+from jobs.inference_queue.fair_queue import Client
 from jobs.inference_queue.redis import connection
-from jobs.inference_queue.requests import Client, FinishReason, Outcome, Request, Usage
+from jobs.inference_queue.requests import FinishReason, Outcome, Request, Usage
 from jobs.models import LanguageModel
 from jobs.services import playground
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
@@ -133,15 +134,13 @@ class InferenceWorker:
     def step(self) -> None:
         """Answer the next request, or look after what lies around while there is none."""
         self.look_after()
-        found = self.client.blmove(
-            requests.WAITING, requests.running_key(self.name), CLAIM_SECONDS, "LEFT", "RIGHT"
-        )
+        found = fair_queue.take(self.client, requests.running_key(self.name), CLAIM_SECONDS)
         close_old_connections()
         if found is None:
             self.models.unload_idle()
             return
         self.busy_since = time.monotonic()
-        self.serve(UUID(found.decode()))
+        self.serve(UUID(found))
         self.busy_since = None
 
     def serve(self, request_id: UUID) -> None:
@@ -173,7 +172,7 @@ class InferenceWorker:
             if not self.models.has(model):
                 feed.say_loading()
             deadline = Deadline(feed, self.stopping)
-            speech = self.models.speak(model, request.messages, request.options, deadline.has_come)
+            speech = self.models.speak(model, request, deadline.has_come)
             return self.listen(speech, feed, said, deadline)
         except FineTuneError as error:
             return Outcome.failed(error, "".join(said))

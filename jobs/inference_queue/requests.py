@@ -1,8 +1,8 @@
 """Asking for an answer and following it: the Redis keys between site and inference worker.
 
-A request waits as an id in a list; what it asks for lies beside it and expires. Its text comes
-back as a stream with numbered pieces, so that a reader who lost the connection goes on where it
-stopped. The last piece is the Outcome.
+A request waits as an id in the fair queue; what it asks for lies beside it and expires. Its text
+comes back as a stream with numbered pieces, so that a reader who lost the connection goes on where
+it stopped. The last piece is the Outcome.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import Any, Literal, NamedTuple, Self, cast
+from typing import Literal, NamedTuple, Self, cast
 from uuid import UUID
 
 import redis
@@ -18,21 +18,24 @@ import redis.asyncio
 from pydantic import BaseModel, JsonValue
 from redis.client import Pipeline
 
+from jobs.inference_queue import fair_queue
+from jobs.inference_queue.fair_queue import WAITING, Client
 from jobs.inference_queue.redis import async_connection, connection
 from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.model.sampling import SamplingOptions
 
-Client = Any
-"""redis-py types every answer as a union of all that any server may give."""
-WAITING = "infer:waiting"
-"""List of ids, first in, first out."""
 OWNERS = "infer:owners"
 """Hash id -> user of every generation that waits or runs."""
 WORKERS = "infer:workers"
 """Sorted set: worker's name by the time of its last heartbeat."""
 KEEP_SECONDS = 600
-WAITING_LIMIT = 32
+WAIT_SECONDS = 24 * 3600
+"""What is asked for is forgotten after a day, which is longer than any queue within the limits."""
+WAITING_LIMIT = 1000
+"""Generations that wait or run, of everybody."""
+USER_LIMIT = 64
+"""The same of one user: programs send dozens of requests at once."""
 HEARTBEAT_SECONDS = 5
 SILENT_SECONDS = 20
 """A worker without a heartbeat for so long is taken for dead."""
@@ -45,6 +48,8 @@ class Request(BaseModel):
     model: int
     messages: Sequence[Message]
     options: SamplingOptions
+    may_cut: bool = True
+    """Whether a chat that is too long for the model may lose its oldest turns."""
 
 
 FinishReason = Literal["stop", "length", "time", "cancelled", "error"]
@@ -94,7 +99,7 @@ class Piece(NamedTuple):
 
 
 class BusyError(FineTuneError):
-    """The user's last question, or too many of others, must be answered first."""
+    """Earlier questions, the user's or those of others, must be answered first."""
 
     code = "busy"
     status = 429
@@ -124,24 +129,21 @@ def running_key(worker: str) -> str:
     return f"infer:running:{worker}"
 
 
-def submit(requests: Sequence[Request], *, user_id: int) -> None:
-    """Queue what belongs to one question. Raises BusyError; then nothing is queued."""
+def submit(requests: Sequence[Request], *, user_id: int, source: str = "chat") -> None:
+    """Queue what belongs to one question. Raises BusyError; then nothing is queued.
+
+    A user's chats and API calls (`source`) take turns with each other as with other users'.
+    """
+    lane = f"{user_id}:{source}"
 
     def enter(pipe: Pipeline) -> None:
-        owners = [int(owner) for owner in pipe.hvals(OWNERS)]
-        if user_id in owners:
-            raise BusyError(
-                "Your last question is still being answered.", "Wait for the answer or stop it."
-            )
-        if len(owners) + len(requests) > WAITING_LIMIT:
-            raise BusyError(
-                f"{len(owners)} questions are waiting already.", "Try again in a minute."
-            )
+        require_room([int(owner) for owner in pipe.hvals(OWNERS)], user_id, len(requests))
+        last = fair_queue.last_start(pipe, lane)
         pipe.multi()
         for request in requests:
-            pipe.set(request_key(request.id), request.model_dump_json(), ex=KEEP_SECONDS)
+            pipe.set(request_key(request.id), request.model_dump_json(), ex=WAIT_SECONDS)
             pipe.hset(OWNERS, str(request.id), str(user_id))
-            pipe.rpush(WAITING, str(request.id))
+        fair_queue.add(pipe, [str(request.id) for request in requests], lane, last)
 
     try:
         with connection() as client:
@@ -152,11 +154,24 @@ def submit(requests: Sequence[Request], *, user_id: int) -> None:
         ) from error
 
 
+def require_room(owners: Sequence[int], user_id: int, new: int) -> None:
+    """Raises BusyError where the queue, or the user's part of it, is full."""
+    for count, limit, whose in (
+        (owners.count(user_id), USER_LIMIT, "of your questions"),
+        (len(owners), WAITING_LIMIT, "questions"),
+    ):
+        if count + new > limit:
+            raise BusyError(
+                f"{count} {whose} are waiting already; the limit is {limit}.",
+                "Try again when some of them have been answered.",
+            )
+
+
 def cancel(generation: UUID) -> bool:
     """Stop a generation. True where it had not begun: then nobody else will end it."""
     with connection() as client:
         pipe = client.pipeline()
-        pipe.lrem(WAITING, 1, str(generation))
+        pipe.zrem(WAITING, str(generation))
         pipe.set(cancel_key(generation), 1, ex=KEEP_SECONDS)
         withdrawn = bool(pipe.execute()[0])
         if withdrawn:
@@ -197,7 +212,7 @@ def forget_lost(client: Client) -> None:
     """Free the owners of generations that neither wait nor run any more."""
     # In this order, so that one which moves on meanwhile is seen in one place or the other.
     owned = set(client.hkeys(OWNERS))
-    alive = set(client.lrange(WAITING, 0, -1))
+    alive = set(fair_queue.waiting(client))
     for worker in client.zrange(WORKERS, 0, -1):
         alive.update(client.lrange(running_key(worker.decode()), 0, -1))
     if lost := owned - alive:
@@ -252,7 +267,7 @@ async def explain_quiet(client: Client, generation: UUID) -> Piece:
     """Why no piece came: it waits, is being made, nobody works, or nobody knows it."""
     pipe = client.pipeline()
     pipe.hexists(OWNERS, str(generation))
-    pipe.lpos(WAITING, str(generation))
+    pipe.zrank(WAITING, str(generation))
     pipe.zcount(WORKERS, time.time() - SILENT_SECONDS, "+inf")
     owned, ahead, workers = await pipe.execute()
     if not owned:

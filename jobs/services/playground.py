@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.inference_queue import requests
-from jobs.inference_queue.requests import Outcome, Request
+from jobs.inference_queue.requests import BusyError, Outcome, Request
 from jobs.models import Answer, Conversation, LanguageModel
 from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -86,6 +86,10 @@ def ask(*, conversation: Conversation, question: str, options: SamplingOptions) 
             "Shorten it, or split it into several.",
         )
     models = models_of(conversation)
+    if conversation.answers.filter(status=STREAMING).exists():
+        raise BusyError(
+            "The last question of this chat is still being answered.", "Wait, or stop it."
+        )
     with transaction.atomic():
         last = conversation.answers.order_by("-turn").first()
         answers = [

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, cast
 
 from pydantic import JsonValue
 from torch import Tensor
-from transformers import set_seed
+from transformers import LogitsProcessorList, set_seed
 
 from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.batches.chat_template import encode_prompt
+from maxaillm.dev.finetune.hf.generation.penalties import OccurrencePenalties
 from maxaillm.dev.finetune.hf.generation.sampling import end_tokens
 from maxaillm.dev.finetune.hf.generation.streaming import Finish, TextPieces, made_tokens
 from maxaillm.dev.finetune.hf.training.tasks.seq2seq_lm import source_of
@@ -133,6 +134,9 @@ class MaxHuggingFaceLLM(LoadedModel):
             "use_cache": True,
             "repetition_penalty": sampling.repetition_penalty,
         }
+        if sampling.frequency_penalty or sampling.presence_penalty:
+            penalties = OccurrencePenalties(sampling.frequency_penalty, sampling.presence_penalty)
+            common["logits_processor"] = LogitsProcessorList([penalties])
         if sampling.temperature <= 0:
             return {**common, "do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         return {

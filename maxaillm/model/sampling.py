@@ -66,3 +66,21 @@ class SamplingOptions(BaseModel):
         description="Above 1: tokens that were used become less likely.",
         json_schema_extra=ADVANCED,
     )
+    frequency_penalty: float = Field(
+        0.0,
+        ge=-2,
+        le=2,
+        title="Frequency penalty",
+        description="Taken from a token's score for each time that the answer has it already, as "
+        "in OpenAI's API.",
+        json_schema_extra=ADVANCED,
+    )
+    presence_penalty: float = Field(
+        0.0,
+        ge=-2,
+        le=2,
+        title="Presence penalty",
+        description="Taken once from the score of every token that the answer has already, as in "
+        "OpenAI's API.",
+        json_schema_extra=ADVANCED,
+    )

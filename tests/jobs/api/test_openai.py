@@ -105,11 +105,51 @@ def test_hanging_up_stops_the_answer(served, stream):
     wait_until(lambda: not served.is_busy(), 10)
 
 
-def test_one_answer_at_a_time(served):
-    ask = {"model": served.model, "messages": HELLO, "max_tokens": 450, "temperature": 2}
-    with ThreadPoolExecutor() as pool:
-        tries = [pool.submit(served.client.chat.completions.create, **ask) for _ in range(4)]
-    errors = [done.exception() for done in tries if done.exception()]
-    assert len(errors) < 4
-    assert all(isinstance(error, openai.RateLimitError) for error in errors)
-    assert served.client.with_options(max_retries=3).chat.completions.create(**ask)
+def test_parallel_requests_of_one_key_are_all_answered(served):
+    ask = {"model": served.model, "messages": HELLO, "max_tokens": 8, "temperature": 0}
+    client = served.client.with_options(max_retries=0)
+    with ThreadPoolExecutor(32) as pool:
+        tries = [pool.submit(client.chat.completions.create, **ask) for _ in range(32)]
+    assert len({done.result().choices[0].message.content for done in tries}) == 1
+
+
+def test_messages_of_other_servers_with_empty_fields_are_taken(served):
+    first = served.client.chat.completions.create(
+        model=served.model, messages=HELLO, max_tokens=4, logprobs=False, logit_bias={}
+    )
+    turns = [*HELLO, first.choices[0].message.model_dump() | {"refusal": None, "audio": None}]
+    again = served.client.chat.completions.create(
+        model=served.model, messages=[*turns, *HELLO], max_tokens=4, user="a", metadata={"b": "c"}
+    )
+    assert again.usage.prompt_tokens > first.usage.prompt_tokens
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"logit_bias": {"5": 100}}, "logit_bias"),
+        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+        ({"reasoning_effort": "low"}, "reasoning_effort"),
+        ({"extra_body": {"temprature": 0}}, "temprature"),
+        (
+            {"messages": [{"role": "user", "content": "a", "audio": {"id": "x"}}]},
+            "messages.0.audio",
+        ),
+        ({"presence_penalty": 3}, "presence_penalty"),
+    ],
+    ids=str,
+)
+def test_what_is_not_honoured_is_refused_by_its_name(served, options, named):
+    ask = {"model": served.model, "messages": HELLO, "max_tokens": 4} | options
+    with pytest.raises(openai.BadRequestError) as refused:
+        served.client.chat.completions.create(**ask)
+    assert refused.value.body["param"] == named
+
+
+def test_penalties_change_the_answer(served):
+    ask = {"model": served.model, "messages": HELLO, "max_tokens": 40, "temperature": 0}
+    plain, varied = (
+        served.client.chat.completions.create(**ask, **options).choices[0].message.content
+        for options in ({}, {"frequency_penalty": 2, "presence_penalty": 2})
+    )
+    assert len(set(varied)) > len(set(plain))

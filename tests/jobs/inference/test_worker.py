@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.inference_queue import requests
+from jobs.inference_queue import fair_queue, requests
 from jobs.inference_queue.requests import Outcome, Request
 from jobs.models import Answer, LanguageModel
 from jobs.services import playground
@@ -83,7 +83,7 @@ def test_a_waiting_answer_can_be_taken_back(alice, base, worker):
     answer.refresh_from_db()
     assert (answer.status, answer.text) == ("stopped", "")
     assert pieces_of(answer.pk)[-1].kind == "end"
-    assert worker.client.llen(requests.WAITING) == 0
+    assert fair_queue.waiting(worker.client) == []
     ask(alice, base)
 
 
@@ -137,14 +137,31 @@ def test_adapters_are_laid_on_the_warm_base(alice, base, adapter, worker):
     assert [*worker.models.bases] == [base.name]
 
 
-def test_one_question_at_a_time(alice, bob, base, worker):
-    ask(alice, base)
+def test_one_question_of_a_chat_at_a_time(alice, bob, base, worker):
+    [answer] = ask(alice, base)
     with pytest.raises(requests.BusyError):
-        ask(alice, base)
+        playground.ask(conversation=answer.conversation, question="And?", options=GREEDY)
     assert Answer.objects.count() == 1
-    ask(bob, base)
     worker.step()
-    ask(alice, base)
+    playground.ask(conversation=answer.conversation, question="And?", options=GREEDY)
+
+
+def test_users_are_answered_in_turn(base, worker):
+    """Who asks much waits for who asks little, not the other way round."""
+    asked = {}
+    for user, count in ((1, 5), (2, 2), (3, 1)):
+        for _ in range(count):
+            request = request_for(base)
+            asked[str(request.id)] = user
+            requests.submit([request], user_id=user, source="api")
+    taken = [fair_queue.take(worker.client, "running", 0.1) for _ in range(4)]
+    late = request_for(base)
+    asked[str(late.id)] = 4
+    requests.submit([late], user_id=4)
+    taken += [fair_queue.take(worker.client, "running", 0.1) for _ in range(6)]
+    order = [asked[found] for found in taken if found]
+    turns = [sorted(order[start:end]) for start, end in ((0, 3), (3, 5), (5, 7), (7, 9))]
+    assert turns == [[1, 2, 3], [1, 2], [1, 4], [1, 1]]
 
 
 def test_the_queue_is_bounded(alice, base, worker, monkeypatch):
@@ -153,6 +170,15 @@ def test_the_queue_is_bounded(alice, base, worker, monkeypatch):
         requests.submit([request_for(base)], user_id=user)
     with pytest.raises(requests.BusyError, match="2 questions"):
         ask(alice, base)
+
+
+def test_one_user_cannot_fill_the_queue(alice, bob, base, worker, monkeypatch):
+    monkeypatch.setattr(requests, "USER_LIMIT", 2)
+    ask(alice, base)
+    ask(alice, base)
+    with pytest.raises(requests.BusyError, match="2 of your questions"):
+        ask(alice, base)
+    ask(bob, base)
 
 
 def test_a_missing_folder_is_said(alice, base, worker, tmp_path):
@@ -193,8 +219,7 @@ def test_an_unknown_failure_is_recorded_and_ends_the_process(alice, base, worker
 
 def test_what_a_dead_worker_left_is_ended(alice, base, worker):
     [answer] = ask(alice, base)
-    found = worker.client.lmove(requests.WAITING, requests.running_key("here"), "LEFT", "RIGHT")
-    assert found
+    assert fair_queue.take(worker.client, requests.running_key("here"), 1)
     worker.client.xadd(requests.pieces_key(answer.pk), {"text": "It was"}, id="1-0")
     worker.step()
 

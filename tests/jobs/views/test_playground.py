@@ -9,7 +9,7 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 from django.urls import reverse
 
-from jobs.inference_queue import requests
+from jobs.inference_queue import fair_queue, requests
 from jobs.models import Answer, Conversation, LanguageModel
 from jobs.services import playground
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -190,7 +190,7 @@ def test_a_refused_edit_loses_nothing(alice, chat):
 
 def test_stop_without_a_worker_ends_the_answer(alice_client, alice, chat, base, worker):
     [answer] = playground.ask(conversation=chat, question="And?", options=GREEDY)
-    worker.client.blmove(requests.WAITING, requests.running_key("gone"), 1)
+    fair_queue.take(worker.client, requests.running_key("gone"), 1)
     worker.client.delete(requests.WORKERS)
     alice_client.post(reverse("jobs:conversation-stop", args=[chat.pk]))
     answer.refresh_from_db()

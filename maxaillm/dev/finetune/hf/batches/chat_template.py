@@ -37,6 +37,12 @@ class Rendered(NamedTuple):
     answers: list[Span]
 
 
+class PromptRefusedError(FineTuneError):
+    """The model, or its chat template, can't be shown this prompt."""
+
+    code = "prompt_refused"
+
+
 class UnfitConversationError(ValueError):
     """The chat template refuses this conversation."""
 
@@ -58,7 +64,7 @@ def encode_prompt(
     if isinstance(prompt, str) and not tokenizer.chat_template:
         encoded = tokenizer(prompt, return_tensors="pt")
         if len(encoded["input_ids"][0]) == 0:
-            raise FineTuneError("The prompt is empty.", "Write something to go on from.")
+            raise PromptRefusedError("The prompt is empty.", "Write something to go on from.")
         return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     try:
@@ -70,7 +76,10 @@ def encode_prompt(
             return_tensors="pt",
         )
     except TemplateError as error:
-        raise FineTuneError(f"The model's chat template refuses this: {error}", "") from None
+        raise PromptRefusedError(
+            f"The model's chat template refuses this: {error}",
+            "Send the turns in the order that the model knows.",
+        ) from None
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
 
 
