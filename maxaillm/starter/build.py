@@ -1,4 +1,8 @@
-"""Makes a starter model from its corpus: ``python -m maxaillm.starter.build FOLDER --steps N``."""
+"""Makes a starter model from its corpus: ``python -m maxaillm.starter.build FOLDER --steps N``.
+
+What it has done lies in ``FOLDER.state`` and is gone on from. The learning rate stays level until
+its descent, so that a build may be begun with many steps and ended with fewer.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ TOKENIZER_DOCUMENTS = 20_000
 MANUAL_SHARE = 0.03  # of the documents, until the manual has been read
 LEARNING_RATE, WARMUP_STEPS, DESCENT, FINAL_SHARE = 1.5e-3, 100, 0.3, 0.02
 LOG_EVERY = 100
+KEEP_EVERY = 500
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -83,25 +88,33 @@ def learning_rate(step: int, steps: int) -> float:
     return LEARNING_RATE * min(rising, 1.0, falling)
 
 
-def train(model: LlamaForCausalLM, stream: Iterator[torch.Tensor], steps: int) -> None:
+def new_optimizer(model: LlamaForCausalLM) -> torch.optim.Optimizer:
     import torch
 
-    pad = model.config.pad_token_id
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
-        betas=(0.9, 0.95),
-        fused=True,
-    )
+    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=True)
+
+
+def train(model: LlamaForCausalLM, stream: Iterator[torch.Tensor], steps: int, state: Path) -> None:
+    """Go on from `state`, where there is one, to `steps` in all."""
+    import torch
+
+    from maxaillm.dev.finetune.hf.loading.precision import choose_precision
+
+    pad, optimizer = model.config.pad_token_id, new_optimizer(model)
+    halved = choose_precision("auto", torch.device("cpu")) == "bf16"
+    begin = recall(model, optimizer, state) if state.exists() else 0
     model.train()
     started, tokens, losses = time.monotonic(), 0, []
-    for step, batch in enumerate(islice(stream, steps)):
+    for step, batch in enumerate(islice(stream, begin, steps), begin):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps)
-        logits = model(input_ids=batch, use_cache=False).logits[:, :-1]
+        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
+            logits = model(input_ids=batch, use_cache=False).logits[:, :-1]
         loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=pad
+            logits.float().flatten(0, 1), batch[:, 1:].flatten(), ignore_index=pad
         )
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -116,6 +129,27 @@ def train(model: LlamaForCausalLM, stream: Iterator[torch.Tensor], steps: int) -
                 "step %d of %d  loss %.3f  %.1f M tokens  %.0f tokens/s  %.1f min",
                 *(step + 1, steps, mean, tokens / 1e6, tokens / seconds, seconds / 60),
             )
+        if (step + 1) % KEEP_EVERY == 0:
+            keep(model, optimizer, step + 1, state)
+
+
+def keep(model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, step: int, state: Path) -> None:
+    import torch
+
+    whole = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    new = state.with_suffix(".new")
+    torch.save(whole, new)
+    new.replace(state)
+
+
+def recall(model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, state: Path) -> int:
+    """The step that `state` was kept after."""
+    import torch
+
+    whole = torch.load(state, weights_only=True)
+    model.load_state_dict(whole["model"])
+    optimizer.load_state_dict(whole["optimizer"])
+    return int(whole["step"])
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -153,7 +187,7 @@ def main() -> None:
     model = new_model(tokenizer)
     logger.info("%.2f million parameters", model.num_parameters() / 1e6)
     stream = batches(documents(tokenizer, rng), rng, tokenizer.pad_token_id)
-    train(model, stream, options.steps)
+    train(model, stream, options.steps, options.folder.with_suffix(".state"))
     save(model, tokenizer, options.folder)
 
 
