@@ -32,7 +32,7 @@ class LanguageModel(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="language_models", null=True
     )
     name = models.CharField(max_length=500)
-    """Base: starter name, folder or Hub name, as typed. Tuned: the run's name and number."""
+    """Base: starter name, folder or Hub name, as typed. Tuned: the run's name."""
     kind = models.CharField(max_length=7, choices=Kind)
     base = models.ForeignKey("self", models.PROTECT, related_name="tuned", null=True)
     run = models.OneToOneField("jobs.Run", models.PROTECT, related_name="model", null=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 from jobs.models import LanguageModel, Run
+from jobs.services.names import model_name
 from maxaillm.dev.finetune.model_files.folder import is_path
 from maxaillm.dev.finetune.provider_options import Provider
 from maxaillm.dev.finetune.run.events.kinds import SavedEvent
@@ -37,7 +38,7 @@ def register_tuned(*, run: Run, attempt: int, saved: SavedEvent) -> LanguageMode
         run=run,
         defaults={
             "owner": run.owner,
-            "name": f"{run.name} #{run.pk}",
+            "name": model_name(run),
             "kind": saved.model_kind,
             "base": run.base_model,
             "attempt": attempt,

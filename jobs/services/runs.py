@@ -11,6 +11,7 @@ from django.utils import timezone
 from jobs.models import ACTIVE, Run, Status, Transition
 from jobs.services.attempts import training_job
 from jobs.services.models import register_base
+from jobs.services.names import run_name
 from jobs.services.resolve import resolve
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
@@ -32,11 +33,10 @@ def create_run(
     model = resolved.model or register_base(
         owner=owner, name=config.model.name, provider=config.provider
     )
-    name = config.name or f"{model.name.rsplit('/')[-1][:80]} {config.tuning.name}"
     with transaction.atomic():
         run = Run.objects.create(
             owner=owner,
-            name=name,
+            name=run_name(config, owner, resolved.version, copy_of),
             config=config.model_dump(mode="json"),
             dataset=resolved.version,
             base_model=model,

@@ -41,11 +41,24 @@ def test_a_new_run_is_queued(alice: User, queue: Any) -> None:
     version = make_dataset(alice)
     run = runs.create_run(owner=alice, config=config(version.dataset_id))
     assert (run.status, run.dataset, run.base_model.name) == ("queued", version, "starter/chat")
-    assert run.name == "chat lora"
+    assert run.name == f"{version.dataset.name} lora"
     assert path_of(run) == ["queued"]
     assert [(job.queue, job.args, job.job_id) for job in queue.jobs] == [
         ("training", (run.pk, 0), f"run-{run.pk}-0")
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_can_be_told_apart_by_name(alice: User, bob: User, queue: Any) -> None:
+    """Those without a name of their own, and copies."""
+    made = config(make_dataset(alice).dataset_id)
+    first, second = (runs.create_run(owner=alice, config=made) for _ in range(2))
+    assert second.name == f"{first.name} 2"
+    copy = runs.create_run(owner=alice, config=second.parsed_config, copy_of=second)
+    typed = runs.create_run(owner=alice, config=config(made.data.dataset, name=first.name))
+    assert (copy.name, typed.name) == (f"{first.name} 3", first.name)
+    theirs = runs.create_run(owner=bob, config=config(make_dataset(bob).dataset_id))
+    assert theirs.name == first.name
 
 
 @pytest.mark.django_db(transaction=True)
