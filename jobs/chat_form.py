@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 
 from jobs.models import Conversation, LanguageModel
 from jobs.services.playground import QUESTION_LIMIT
+from maxaillm.dev.finetune.model_files.folder import find_folder
 from maxaillm.model.sampling import SamplingOptions
 from maxft_site.web.schema_forms import form_class
 
@@ -35,8 +36,10 @@ class ChatForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        visible = LanguageModel.objects.visible_to(user).order_by("-created")
-        self.visible = {str(model.pk): model for model in visible}
+        visible = LanguageModel.objects.visible_to(user).select_related("base", "run")
+        cards = {model: model.card for model in visible.order_by("-created")}
+        self.visible = {str(m.pk): m for m, card in cards.items() if card or not is_here(m)}
+        self.judging = [m.pk for m, card in cards.items() if card and not card.writes]
         self.offer("model", [])
         self.offer("beside", [("", "No second model")])
 
@@ -48,6 +51,11 @@ class ChatForm(forms.Form):
         for pk, model in self.visible.items():
             groups["Base" if model.kind == "base" else "Tuned"].append((pk, model.name))
         field.choices = [*first, *((title, found) for title, found in groups.items() if found)]
+
+    @property
+    def only_judges(self) -> bool:
+        """Whether no model is chosen that writes: what shapes a text is of no use then."""
+        return all(model.pk in self.judging for model in self.shown if model)
 
     @property
     def models(self) -> list[LanguageModel]:
@@ -90,6 +98,20 @@ class ChatForms:
         return ""
 
 
+def is_here(model: LanguageModel) -> bool:
+    """Whether its files are on this machine."""
+    return find_folder(model.source) is not None
+
+
+def comparable_base(model: LanguageModel) -> int | None:
+    """The base that a tuned model is compared with: one for another task has no answer to it."""
+    base, card = model.base, model.card
+    if base is None or (base.card is None and is_here(base)):
+        return None
+    serves = not card or not base.card or card.opens_as == base.card.opens_as
+    return base.pk if serves else None
+
+
 def start_of(chat: Conversation | None, user: User, asked: Mapping[str, str]) -> dict[str, Any]:
     """The chat as it is; a new one with `?model=ID&beside=ID`, or `beside=base`."""
     if chat is not None:
@@ -99,5 +121,5 @@ def start_of(chat: Conversation | None, user: User, asked: Mapping[str, str]) ->
     model = visible.filter(pk=wished).first() if wished.isdecimal() else None
     beside = asked.get("beside", "")
     if beside == "base":
-        return {"model": model and model.pk, "beside": model and model.base_id}
+        return {"model": model and model.pk, "beside": model and comparable_base(model)}
     return {"model": model and model.pk, "beside": beside if beside.isdecimal() else None}

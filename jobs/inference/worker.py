@@ -203,7 +203,7 @@ class InferenceWorker:
             tokens_per_second=rate(made.completion_tokens, first),
         )
         status = "stopped" if reason == "cancelled" else "done"
-        return Outcome(status=status, text="".join(said), usage=usage)
+        return Outcome(status=status, text="".join(said), usage=usage, judgement=made.judgement)
 
     @contextmanager
     def sending_heartbeats(self) -> Iterator[None]:

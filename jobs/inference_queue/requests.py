@@ -73,6 +73,8 @@ class Outcome(BaseModel):
     status: Literal["done", "stopped", "failed"]
     text: str = ""
     usage: Usage = Usage()
+    judgement: dict[str, JsonValue] | None = None
+    """What a model says that judges texts: labels, a score, words or gaps."""
     error: dict[str, JsonValue] | None = None
 
     @classmethod

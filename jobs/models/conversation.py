@@ -65,6 +65,9 @@ class Answer(models.Model):
     text = models.TextField(blank=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.STREAMING)
     error = models.JSONField(null=True)
+    judgement = models.JSONField(null=True)
+    """Of a model that judges texts: {labels: [{label, probability}]}, {score}, {words: [{word,
+    label, probability}]} or {gaps: [[{label, probability}]]}, and {cut}."""
     usage = models.JSONField(default=dict)
     """{prompt_tokens, completion_tokens, first_token_seconds, tokens_per_second, finish_reason,
     dropped_messages}"""

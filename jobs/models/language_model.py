@@ -9,7 +9,9 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
-from maxaillm.dev.finetune.model_files.folder import is_path
+from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.model_files.card import TaskCard, read_card
+from maxaillm.dev.finetune.model_files.folder import find_folder, is_path
 
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
@@ -72,6 +74,16 @@ class LanguageModel(models.Model):
         while model.kind == self.Kind.ADAPTER and model.base is not None:
             model = model.base
         return model
+
+    @property
+    def card(self) -> TaskCard | None:
+        """What it is for, as its files tell; None where they are not here or name no task."""
+        folder = find_folder(self.source)
+        base = find_folder(self.root.source)
+        try:
+            return read_card(folder, base) if folder else None
+        except ModelError:
+            return None
 
     @property
     def source(self) -> str:

@@ -224,6 +224,7 @@ def finish_answer(*, answer_id: UUID, outcome: Outcome) -> bool:
         text=outcome.text.replace("\0", "\N{REPLACEMENT CHARACTER}"),
         status=outcome.status,
         usage=outcome.usage.model_dump(mode="json"),
+        judgement=outcome.judgement,
         error=outcome.error,
     )
     return bool(changed)

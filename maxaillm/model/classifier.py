@@ -69,12 +69,12 @@ class Classifier(LoadedModel):
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Pieces:
         """What is said of the last message, in one piece."""
-        text = self.told(self.predict([last_text(prompt)])[0])
+        cut, said = self.cut, self.predict([last_text(prompt)])[0]
         length = self.prompt_length(prompt)
         if should_stop():
             return Usage(length, 0, "cancelled")
-        yield text
-        return Usage(length, 0, "stop")
+        yield self.told(said)
+        return Usage(length, 0, "stop", {**self.as_json(said), "cut": self.cut > cut})
 
     def answer(
         self, prompt: str, pair: str | None = None, sampling: SamplingOptions | None = None

@@ -103,7 +103,9 @@ class MaxHuggingFaceLLM(LoadedModel):
             try:
                 pieces.append(next(stream))
             except StopIteration as end:
-                return {"text": "".join(pieces), **end.value._asdict()}
+                usage = end.value._asdict()
+                del usage["judgement"]  # it wrote
+                return {"text": "".join(pieces), **usage}
 
     def encode(self, prompt: str | Messages) -> Mapping[str, Tensor]:
         """What the model is shown: an encoder reads a chat as its turns, one a line."""

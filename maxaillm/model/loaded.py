@@ -47,6 +47,8 @@ class Usage(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     finish_reason: Finish
+    judgement: dict[str, JsonValue] | None = None
+    """What a model says that judges, as its `answer` has it; None: it wrote."""
 
 
 Pieces = Generator[str, None, Usage]

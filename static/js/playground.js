@@ -168,4 +168,14 @@ function showChoice({ target }) {
   form.elements.question.placeholder = form.elements.beside.value
     ? "Message to both models"
     : "Message";
+  showParameters();
+}
+
+/** What shapes a written answer is of no use where no model that writes is chosen. */
+function showParameters() {
+  const judging = new Set(JSON.parse(document.getElementById("judging").textContent));
+  const chosen = [form.elements.model.value, form.elements.beside.value].filter(Boolean);
+  const onlyJudges = chosen.every((pk) => judging.has(Number(pk)));
+  for (const part of form.querySelectorAll("[data-for]"))
+    part.hidden = (part.dataset.for === "judging") !== onlyJudges;
 }

@@ -54,7 +54,7 @@ def test_cancelling_ends_at_the_next_token(llm: MaxHuggingFaceLLM) -> None:
     asked = iter([False, False, True])
     options = SamplingOptions(temperature=0, max_new_tokens=200)
     _, usage = listen(llm.stream(QUESTION, options, should_stop=lambda: next(asked)))
-    assert usage == (usage.prompt_tokens, 3, "cancelled")
+    assert usage == Usage(usage.prompt_tokens, 3, "cancelled")
 
 
 def test_closing_the_stream_ends_the_work(llm: MaxHuggingFaceLLM) -> None:

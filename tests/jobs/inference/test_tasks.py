@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,3 +83,34 @@ def test_a_model_that_judges_says_classes_with_probabilities(alice, classifiers,
         assert f"{label} " in answer.text
         assert answer.text.count("%") == len(answer.text.split(", "))
         assert answer.usage["completion_tokens"] == 0
+
+
+def test_page_of_a_model_that_judges(alice, alice_client, classifiers, folders, worker):
+    """Labels as bars, no option that only writing knows, no base without a head beside it."""
+    three = classifiers[1]
+    start = alice_client.get(f"/playground/?model={three.pk}&beside=base")
+    forms = start.context["forms"]
+    assert [model and model.pk for model in forms.chat.shown] == [three.pk, None]
+    assert forms.chat.only_judges
+    [answer] = ask(alice, three, question="red blue")
+    worker.step()
+    page = alice_client.get(answer.conversation.get_absolute_url()).content.decode()
+    answer.refresh_from_db()
+    shares = [label["probability"] for label in answer.judgement["labels"]]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1)
+    for label, share in zip(answer.judgement["labels"], shares, strict=True):
+        assert f'<span title="{label["label"]}">' in page
+        assert f"{share:.1%}".replace("%", " %") in page
+
+
+def test_a_model_without_a_head_is_not_offered(alice_client, folders, classifiers, tmp_path):
+    shutil.copytree(folders["bert"], tmp_path / "bare")
+    settings = json.loads((tmp_path / "bare/config.json").read_text())
+    (tmp_path / "bare/config.json").write_text(
+        json.dumps(settings | {"architectures": ["BertModel"]})
+    )
+    bare = LanguageModel.objects.create(name=str(tmp_path / "bare"), kind="base")
+    offered = alice_client.get("/playground/").context["forms"].chat.visible
+    assert {str(model.pk) for model in classifiers} < offered.keys()
+    assert str(bare.pk) not in offered
