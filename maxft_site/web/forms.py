@@ -9,13 +9,16 @@ from django.contrib.auth.forms import (
     AuthenticationForm,
     BaseUserCreationForm,
     PasswordChangeForm,
+    SetPasswordForm,
 )
 from django.contrib.auth.models import User
 
 if TYPE_CHECKING:
     CreationForm = BaseUserCreationForm[User]
+    PasswordForm = SetPasswordForm[User]
+    UserForm = forms.ModelForm[User]
 else:
-    CreationForm = BaseUserCreationForm
+    CreationForm, PasswordForm, UserForm = BaseUserCreationForm, SetPasswordForm, forms.ModelForm
 
 PASSWORD_HELP = "At least 8 characters; no common word, not only digits."
 
@@ -62,6 +65,42 @@ class NewPasswordForm(PasswordChangeForm):
         self.fields["new_password1"].help_text = PASSWORD_HELP
         self.fields["new_password2"].label = "New password again"
         self.fields["new_password2"].help_text = ""
+
+
+class ChoosePasswordForm(PasswordForm):
+    """A password, twice: of an account that is invited."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].label = "Password"
+        self.fields["new_password1"].help_text = PASSWORD_HELP
+        self.fields["new_password2"].label = "Password again"
+        self.fields["new_password2"].help_text = ""
+
+
+class InviteForm(UserForm):
+    """A new account, whose password its person chooses."""
+
+    role = forms.ChoiceField(
+        choices=[("member", "Member"), ("owner", "Owner")],
+        help_text="An owner sees and stops everything, and invites others.",
+    )
+
+    class Meta:
+        model = User
+        fields = ("username",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
+        self.fields["username"].help_text = "Letters, digits and @ . + - _"
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002
+        is_owner = self.cleaned_data["role"] == "owner"
+        self.instance.is_staff = self.instance.is_superuser = is_owner
+        self.instance.set_unusable_password()
+        person: User = super().save(commit=commit)
+        return person
 
 
 class TokenForm(forms.Form):

@@ -1,6 +1,7 @@
 // The first module of every page: wires the frame, then loads the page's own module (data-module).
 import { watchConfirms } from "./confirm.js";
 import { watchCopy } from "./copy.js";
+import { watchShortcuts } from "./shortcuts.js";
 import { watchTheme } from "./theme_switch.js";
 import { toast, watchNotices } from "./toast.js";
 
@@ -8,6 +9,7 @@ watchTheme();
 watchNotices();
 watchConfirms();
 watchCopy();
+watchShortcuts();
 watchHtmx();
 
 const name = document.body.dataset.module;
