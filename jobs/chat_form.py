@@ -49,7 +49,7 @@ class ChatForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         groups: dict[str, list[Any]] = {"Tuned": [], "Base": []}
         for pk, model in self.visible.items():
-            groups["Base" if model.kind == "base" else "Tuned"].append((pk, model.name))
+            groups["Base" if model.kind == "base" else "Tuned"].append((pk, model.short_name))
         field.choices = [*first, *((title, found) for title, found in groups.items() if found)]
 
     @property

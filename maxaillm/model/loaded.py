@@ -47,8 +47,7 @@ class Usage(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     finish_reason: Finish
-    judgement: dict[str, JsonValue] | None = None
-    """What a model says that judges, as its `answer` has it; None: it wrote."""
+    judgement: dict[str, JsonValue] | None = None  # of a model that judges: as its `answer`
 
 
 Pieces = Generator[str, None, Usage]
