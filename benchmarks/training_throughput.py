@@ -45,7 +45,8 @@ def compare(name: str) -> None:
     print(f"  {share(work, sides['ours'], machine)}")
     print(
         f"  conditions: {work.rows.name}, {STEPS} steps of {work.batch} x {work.width}, AdamW, "
-        f"fp32, LoRA dropout {DROPOUT:g}, {THREADS} threads of {os.cpu_count()} cores, "
+        f"peers in fp32, ours by default in the quicker precision, LoRA dropout {DROPOUT:g}, "
+        f"{THREADS} threads of {os.cpu_count()} cores, "
         f"load {os.getloadavg()[0]:.1f}",
         flush=True,
     )

@@ -9,9 +9,9 @@ from benchmarks.training.clock import Clock, Figures
 from benchmarks.training.works import LEARNING_RATE, STEPS, Work
 
 
-def settings(work: Work, folder: Path) -> dict[str, object]:
+def settings(work: Work, folder: Path, precision: str) -> dict[str, object]:
     return {
-        "model": {"name": str(folder)},
+        "model": {"name": str(folder), "precision": precision},
         "task": work.task,
         "data": {"train_file": str(work.rows), "max_length": work.width, "validation_share": 0},
         "training": {
@@ -23,7 +23,9 @@ def settings(work: Work, folder: Path) -> dict[str, object]:
     }
 
 
-def train(work: Work, folder: Path, begin: Callable[[], object] = dict) -> Figures:
+def train(
+    work: Work, folder: Path, begin: Callable[[], object] = dict, precision: str = "auto"
+) -> Figures:
     """`begin` is called before the first step."""
     from maxaillm.dev.finetune.config import RunConfig
     from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
@@ -42,5 +44,5 @@ def train(work: Work, folder: Path, begin: Callable[[], object] = dict) -> Figur
             clock.step()
 
     with Attempt(folder / "run", listen) as attempt:
-        MaxHuggingFaceFineTuning(RunConfig.parse(settings(work, folder)), attempt).run()
+        MaxHuggingFaceFineTuning(RunConfig.parse(settings(work, folder, precision)), attempt).run()
     return clock.read(tokens)

@@ -13,7 +13,8 @@ from pathlib import Path
 from benchmarks.training.clock import Figures, matrix_products
 from benchmarks.training.works import WORKS
 
-SIDES = ("padded", "llamafactory", "ours")
+SIDES = ("padded", "llamafactory", "ours", "ours-fp32", "ours-bf16")
+"""Ours as it is by default, and in each precision."""
 PEER_PYTHON = os.environ.get("MAXFT_LLAMAFACTORY_PYTHON", "")
 THREADS = os.environ.get("OMP_NUM_THREADS", "2")
 
@@ -53,8 +54,10 @@ def main() -> None:
     if side == "machine":
         figures = matrix_products()
     else:
-        module = import_module(f"benchmarks.training.{side}")
-        figures = module.train(WORKS[work], Path(folder))
+        name, _, precision = side.partition("-")
+        options = {"precision": precision} if precision else {}
+        module = import_module(f"benchmarks.training.{name}")
+        figures = module.train(WORKS[work], Path(folder), **options)
     print(f"\n{json.dumps(figures)}")
 
 

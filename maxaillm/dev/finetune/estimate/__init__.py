@@ -28,7 +28,7 @@ from maxaillm.dev.finetune.estimate.model import (
 )
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, read_header
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
-from maxaillm.dev.finetune.tasks import TASKS, choose_task
+from maxaillm.dev.finetune.tasks import choose_task, may_pack
 from maxaillm.dev.finetune.tasks.names import CLASSES
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -
     has_held_out = bool(data.validation_file) or held.has_validation
     share = 0.0 if has_held_out else data.validation_share
     number = round(held.rows * len(lengths) / len(held.lengths) * (1 - share))
-    packed = data.packing and method.packs and TASKS[task].packs
+    packed = data.packing and method.packs and may_pack(task, base.settings)
     return Rows(max(1, number), lengths, width, packed, task == "seq2seq_lm")
 
 

@@ -39,6 +39,7 @@ TASKS: Mapping[str, Task] = {
         "Turns one text into another: translation, summaries. T5, BART, BlenderBot, ...",
         "SEQ_2_SEQ_LM",
         "text2text-generation",
+        packs=True,
     ),
     "sequence_classification": Task(
         "Classification",
@@ -80,6 +81,13 @@ def choose_task(kind: type[Example], settings: Mapping[str, Any]) -> str:
     """The task that examples of a kind are for, with the model whose `config.json` is given."""
     fitting = (task for task in kind.tasks if task in MADE_FOR and MADE_FOR[task](settings))
     return next(fitting, list(kind.tasks)[-1])
+
+
+def may_pack(task: str, settings: Mapping[str, Any]) -> bool:
+    """Whether rows may share a sequence, as far as task and `config.json` tell: an encoder-decoder
+    model has to know positions by their distance, as T5 does. The opened model is tried out."""
+    by_distance = "relative_attention_num_buckets" in settings
+    return TASKS[task].packs and (by_distance or task != "seq2seq_lm")
 
 
 def is_encoder_decoder(settings: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from maxaillm.dev.finetune.hf.kernels import packed_attention
 from maxaillm.dev.finetune.hf.kernels.packed_attention import (
     BY_DOCUMENT,
-    block_lengths,
+    blocks_of,
     take_documents_apart,
 )
 from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
@@ -31,7 +31,21 @@ def blocks(*lines: list[int]) -> Tensor:
 
 
 def test_blocks_are_found_across_sequences() -> None:
-    assert block_lengths(blocks([3, 1, 4], [8], [1, 7])) == [3, 1, 4, 8, 1, 7]
+    found = blocks_of(blocks([3, 1, 4], [8], [1, 7]))
+    assert found is not None
+    assert (found.causal, found.queries) == (True, [3, 1, 4, 8, 1, 7])
+
+
+def test_blocks_that_are_read_are_found_with_the_keys_that_nobody_sees() -> None:
+    mask = torch.zeros(2, 1, 4, 6, dtype=torch.bool)
+    mask[0, 0, :3, :2] = mask[0, 0, 3:, 2:5] = True
+    mask[1, 0, :, 1:] = True
+    found = blocks_of(mask)
+    assert found is not None
+    assert (found.causal, found.queries) == (False, [3, 1, 4])
+    keys = torch.arange(12.0).view(1, 1, 12, 1)
+    seen = [part.flatten().tolist() for part in found.of_keys(keys)]
+    assert seen == [[0, 1], [2, 3, 4], [7, 8, 9, 10, 11]]
 
 
 @pytest.mark.parametrize("spoil", ["hole", "window", "future", "padding", "not square", "by head"])
@@ -49,7 +63,7 @@ def test_any_other_mask_is_left_alone(spoil: str) -> None:
         mask = mask[:, :, 4:]
     else:
         mask = mask.expand(1, 4, 8, 8)
-    assert block_lengths(mask) is None
+    assert blocks_of(mask) is None
 
 
 @pytest.fixture(params=["llama", "gpt2"])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from maxaillm.dev.finetune.hf.batches.packing import pack
+from maxaillm.dev.finetune.hf.batches.packing import pack, pack_pairs
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows
 
 MEGABATCH = 50
@@ -25,12 +25,16 @@ Array = npt.NDArray[Any]
 
 
 class Sequences(Dataset[Sequence]):
-    """What one draw from the data is: a row, or several that were packed together."""
+    """What one draw from the data is: a row, or several that were packed together. `paired`: the
+    labels are another text, which is packed beside what is read."""
 
-    def __init__(self, rows: Rows, *, packed: bool, width: int) -> None:
+    def __init__(self, rows: Rows, *, packed: bool, width: int, paired: bool = False) -> None:
         self.rows, self.packed = rows, packed
         lengths = rows.lengths
-        self.groups = pack(lengths, width) if packed else [[row] for row in range(len(rows))]
+        if packed and paired:
+            self.groups = pack_pairs(rows.tokens.lengths, rows.labels.lengths, width)
+        else:
+            self.groups = pack(lengths, width) if packed else [[row] for row in range(len(rows))]
         self.lengths = [int(lengths[group].sum()) for group in self.groups]
 
     def __len__(self) -> int:

@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
 from maxaillm.dev.finetune.errors import ConfigError, DataError
 from maxaillm.dev.finetune.hf.batches.collate import Sequences
 from maxaillm.dev.finetune.hf.batches.tokenise import require_rows
-from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
+from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
 from maxaillm.dev.finetune.metrics import Answered, Metric, metrics, score
@@ -104,8 +104,8 @@ def evaluate_file(
     examples = (example for example in read_documents(path) if example.split in wanted(path, split))
     found = task.encoder(tokenizer, width).encode(examples)
     require_rows(found, f"rows of {path.name}")
-    packed = task.packs and keeps_rows_apart(model)
-    sequences = Sequences(found.rows, packed=packed, width=width)
+    packed = task.packs and task.keeps_rows_apart(model)
+    sequences = TaskDataset(task, found.rows, packed=packed, width=width)
     judge = HeldOutEvaluator(task, tokenizer, sequences, serving(task.name, names), intervals=True)
     scores = judge.scores(model) | judge.answer_scores(model)
     if unfit := [name for name in names if name not in scores]:

@@ -28,10 +28,9 @@ from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, require_rows
 from maxaillm.dev.finetune.hf.evaluation.evaluator import wanted
 from maxaillm.dev.finetune.hf.loading import context_length
-from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
 from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
+from maxaillm.dev.finetune.hf.training.packed_pairs import decoder_inputs
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, model_task
-from maxaillm.dev.finetune.hf.training.tasks.seq2seq_lm import decoder_inputs
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
 from maxaillm.dev.finetune.model_files.card import TaskCard, labels_of
 from maxaillm.dev.finetune.tasks.names import CLASSES
@@ -56,9 +55,9 @@ def held_out(
     if isinstance(dataset, str | Path):
         rows = rows_of_file(Path(dataset), encoder)
     else:
-        rows = rows_of_dicts(dataset, encoder, text_follows=task.packs)
-    packed = task.packs and keeps_rows_apart(model)
-    return task, Sequences(rows, packed=packed, width=width)
+        rows = rows_of_dicts(dataset, encoder, text_follows=task.packs and task.aligned)
+    packed = task.packs and task.keeps_rows_apart(model)
+    return task, TaskDataset(task, rows, packed=packed, width=width)
 
 
 def task_of(name: str, model: PreTrainedModel, tokenizer: Tokenizer) -> ModelTask:

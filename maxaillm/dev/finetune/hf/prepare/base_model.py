@@ -18,7 +18,6 @@ from maxaillm.dev.finetune.hf.kernels import malloc
 from maxaillm.dev.finetune.hf.kernels.packed_attention import take_documents_apart
 from maxaillm.dev.finetune.hf.loading import hardware
 from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
-from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
 from maxaillm.dev.finetune.hf.loading.precision import weights_dtype
 from maxaillm.dev.finetune.hf.prepare.data import survey
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
@@ -45,7 +44,7 @@ class Base(NamedTuple):
         if not (self.config.data.packing and self.task.packs and self.config.tuning.packs):
             return False
         take_documents_apart(self.model)
-        if keeps_rows_apart(self.model):
+        if self.task.keeps_rows_apart(self.model):
             return True
         attempt.warn(
             "Packing is off: rows in one sequence would see each other in this model.",

@@ -27,7 +27,7 @@ from maxaillm.dev.finetune.hf.token_view.summary import Progress, Summary
 from maxaillm.dev.finetune.hf.token_view.text import special_ids, texts_of
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
 from maxaillm.dev.finetune.model_files.folder import check_files, find_folder, read_json
-from maxaillm.dev.finetune.tasks import TASKS
+from maxaillm.dev.finetune.tasks import TASKS, may_pack
 
 SURVEYED_ROWS = 1000
 
@@ -55,6 +55,7 @@ class TokenView:
         self.width = visible_width(self.config, shell, self.warn)
         self.examples = FileExamples(self.config)
         self.special = special_ids(self.tokenizer)
+        self.packs = may_pack(self.task.name, settings)
 
     @property
     def name(self) -> str:
@@ -72,7 +73,7 @@ class TokenView:
     ) -> dict[str, JsonValue]:
         """The figures of all rows, or of a sample of about so many of them."""
         data = self.config.data
-        packed = data.packing and self.task.packs and self.config.tuning.packs
+        packed = data.packing and self.packs and self.config.tuning.packs
         chosen = self.examples.sample(sample)
         found = Summary(self.twofold(), chosen, on_progress)
         return {

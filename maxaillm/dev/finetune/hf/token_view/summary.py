@@ -12,11 +12,11 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import DataError
-from maxaillm.dev.finetune.hf.batches.collate import Sequences
 from maxaillm.dev.finetune.hf.batches.rows import Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Tokenised, require_rows
 from maxaillm.dev.finetune.hf.token_view.examples import Sample
 from maxaillm.dev.finetune.hf.token_view.rows import Encoded, TwofoldEncoder
+from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 
 Progress = Callable[[float], None]
 BINS, LEAST_BIN = 32, 4
@@ -75,7 +75,7 @@ class Summary:
     def as_json(self, *, packed: bool) -> dict[str, JsonValue]:
         """All figures of the sample."""
         rows, width = self.found.rows, self.twofold.width
-        sequences = Sequences(rows, packed=packed, width=width)
+        sequences = TaskDataset(self.twofold.task, rows, packed=packed, width=width)
         learns_tokens = self.twofold.task.learns_tokens
         tokens = int(rows.lengths.sum()) if learns_tokens else len(rows.tokens.values)
         refusal = refusal_of(self.found)

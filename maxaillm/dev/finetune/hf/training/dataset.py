@@ -14,5 +14,5 @@ class TaskDataset(Sequences):
     """
 
     def __init__(self, task: ModelTask, rows: Rows, *, packed: bool, width: int) -> None:
-        super().__init__(rows, packed=packed, width=width)
+        super().__init__(rows, packed=packed, width=width, paired=not task.aligned)
         self.task = task

@@ -48,14 +48,14 @@ class TokenLossOf:
         held = next(self.head.parameters()).dtype if self.head else torch.float32
         self.dtype = dtype if dtype and self.chunked else held
 
-    def __call__(self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor) -> Tensor:
+    def __call__(self, model: Any, inputs: Mapping[str, Any], labels: Tensor) -> Tensor:
         hidden, targets, _ = self.learned(model, inputs, labels)
         if self.chunked and isinstance(self.head, nn.Linear):
             return linear_loss(self.head, hidden, targets, self.loss)
         return self.loss.total(self.logits(hidden), targets)
 
     def learned(
-        self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor
+        self, model: Any, inputs: Mapping[str, Any], labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What the head gets where something is learned (logits, where no head is known), the
         targets there, and where that is among the labels."""
@@ -88,7 +88,7 @@ class TokenLossOf:
         return (self.head(hidden) if self.head else hidden).float()
 
     def by_row(
-        self, model: nn.Module, inputs: Mapping[str, Any], labels: Tensor, rows: Tensor
+        self, model: Any, inputs: Mapping[str, Any], labels: Tensor, rows: Tensor
     ) -> Iterator[tuple[int, TokenLoss]]:
         """The number of each row in the batch, and what is made of its tokens."""
         hidden, targets, at = self.learned(model, inputs, labels)
@@ -111,14 +111,16 @@ def token_losses(
     count: int,
     *,
     shifted: bool = True,
+    forward: Any = None,
 ) -> list[TokenLoss]:
-    """The negative log-likelihood of each of `count` rows; no random number is drawn."""
+    """The negative log-likelihood of each of `count` rows; no random number is drawn. `forward`:
+    what is called in place of the model."""
     likelihood = TokenLossOf(model, CrossEntropy(), shifted=shifted)
     found: dict[int, TokenLoss] = defaultdict(lambda: TokenLoss(0.0, 0))
     for batch in batches:
         inputs = {name: value.to(model.device) for name, value in batch.items()}
         labels, rows = inputs.pop("labels"), inputs.pop("rows")
-        for row, part in likelihood.by_row(model, inputs, labels, rows):
+        for row, part in likelihood.by_row(forward or model, inputs, labels, rows):
             before = found[row]
             found[row] = TokenLoss(
                 before.total + part.total, before.tokens + part.tokens, before.right + part.right

@@ -19,6 +19,7 @@ from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Collator, Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder
+from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
 from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Answered, TokenLoss
 from maxaillm.dev.finetune.model_files.card import TaskCard
@@ -76,6 +77,10 @@ class ModelTask(ABC):
     @property
     def packs(self) -> bool:
         return TASKS[self.name].packs
+
+    def keeps_rows_apart(self, model: PreTrainedModel) -> bool:
+        """Whether packing is exact with a model: a packed row gets what it gets alone."""
+        return keeps_rows_apart(model)
 
     def under(self, config: RunConfig) -> Self:
         """The same task, as surveyed, under another configuration."""

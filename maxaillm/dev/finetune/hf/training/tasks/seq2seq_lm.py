@@ -18,9 +18,15 @@ from maxaillm.dev.finetune.hf.batches.collate import (
     Sequences,
     eval_batches,
 )
-from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
+from maxaillm.dev.finetune.hf.batches.pairs import PairCollator
+from maxaillm.dev.finetune.hf.batches.rows import Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.hf.generation.answers import BATCH, MAX_ROWS, SPARE_TOKENS
+from maxaillm.dev.finetune.hf.training.packed_pairs import (
+    PackedPairs,
+    decoder_inputs,
+    keeps_pairs_apart,
+)
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, Objective, Observed, Stream
 from maxaillm.dev.finetune.hf.training.token_loss import TokenLossOf, token_losses
 from maxaillm.dev.finetune.losses import TargetLoss
@@ -72,7 +78,11 @@ class Seq2SeqLM(ModelTask):
         ]
 
     def collator(self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False) -> Collator:
-        return LabelCollator(rows, int(tokenizer.pad_token_id or 0), by_row=False)
+        made = PairCollator if packed else LabelCollator
+        return made(rows, int(tokenizer.pad_token_id or 0), by_row=False)
+
+    def keeps_rows_apart(self, model: PreTrainedModel) -> bool:
+        return keeps_pairs_apart(model)
 
     def objective(
         self, model: PreTrainedModel, loss: TargetLoss, dtype: torch.dtype | None = None
@@ -82,12 +92,14 @@ class Seq2SeqLM(ModelTask):
     def observe(
         self, model: PreTrainedModel, sequences: Sequences, tokenizer: Tokenizer, batch_size: int
     ) -> Observed:
-        collator = self.collator(sequences.rows, tokenizer)
+        collator = self.collator(sequences.rows, tokenizer, packed=sequences.packed)
         batches = (
-            {**batch, "decoder_input_ids": decoder_inputs(model, batch["labels"])}
+            {**batch, "decoder_input_ids": shifted(model, batch, batch["labels"])}
             for batch in eval_batches(sequences, collator, batch_size)
         )
-        return Observed(token_losses(model, batches, len(sequences.rows), shifted=False), [])
+        forward = PackedPairs(model) if sequences.packed else model
+        count = len(sequences.rows)
+        return Observed(token_losses(model, batches, count, shifted=False, forward=forward), [])
 
     def answer(self, model: Any, rows: Rows, tokenizer: Tokenizer) -> list[Answered]:
         """The likeliest answers; greedy, so that no random number is drawn."""
@@ -132,16 +144,12 @@ class Seq2SeqLoss(TokenLossOf):
         self.model = model
 
     def __call__(self, model: Any, inputs: Any, labels: torch.Tensor) -> torch.Tensor:
-        shifted = decoder_inputs(self.model, labels)
-        return super().__call__(model, {**inputs, "decoder_input_ids": shifted}, labels)
+        told = {**inputs, "decoder_input_ids": shifted(self.model, inputs, labels)}
+        return super().__call__(PackedPairs(model) if "readers" in inputs else model, told, labels)
 
 
-def decoder_inputs(model: Any, labels: torch.Tensor) -> torch.Tensor:
-    """The start token, then the labels but the last; padding where nothing is learned."""
-    settings = model.config
-    shifted = labels.roll(1, dims=1)
-    shifted[:, 0] = int(settings.decoder_start_token_id)
-    return shifted.masked_fill(shifted == IGNORED, int(settings.pad_token_id or 0))
+def shifted(model: Any, batch: Any, labels: torch.Tensor) -> torch.Tensor:
+    return decoder_inputs(model, labels, batch.get("writers"))
 
 
 TASK = Seq2SeqLM
