@@ -69,6 +69,8 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DATASETS_DIR = DATA_DIR / "datasets"
 UPLOADS_DIR = DATA_DIR / "uploads"
 RUNS_DIR = DATA_DIR / "runs"
+MODEL_ROOTS = [DATA_DIR / "models", *map(Path, env_list("MAXFT_MODEL_ROOTS"))]
+"""Where folders of models lie that every member may tune. Others are not looked at."""
 
 SECRET_KEY = secret_key(DATA_DIR)
 DEBUG = env_flag("MAXFT_DEBUG", default=False)
@@ -214,6 +216,10 @@ USE_THOUSAND_SEPARATOR = False
 
 MAX_UPLOAD_BYTES = int(os.environ.get("MAXFT_MAX_UPLOAD_BYTES") or 2 * 1024**3)
 DATA_QUOTA_BYTES = int(os.environ.get("MAXFT_DATA_QUOTA_BYTES") or 100 * 1024**3)
+MAX_DEVICES = int(os.environ.get("MAXFT_MAX_DEVICES") or 0)
+"""Devices that one run may have; 0: what there is on the machine of the process that asks."""
+MAX_WAITING_RUNS = int(os.environ.get("MAXFT_MAX_WAITING_RUNS") or 20)
+"""Runs of one person that may wait or work at once."""
 MAX_BODY_BYTES = 2 * 1024**2
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # A trainer that tells nothing for so long is taken for stuck; a step must be faster than that.
