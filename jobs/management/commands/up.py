@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import socket
 import sys
 import webbrowser
@@ -81,15 +82,15 @@ async def run_site(address: str, host: str, port: int, workers: int, show: Any) 
 
 
 def redis_program() -> Program:
-    path = redis_server.socket_of(settings.REDIS_URL)
-    redis_server.make_way(path)
+    url = settings.REDIS_URL
+    redis_server.make_way(url)
     folder = settings.DATA_DIR / "redis"
     folder.mkdir(mode=0o700, exist_ok=True)
 
     async def is_ready() -> bool:
-        return redis_server.answers(path)
+        return redis_server.answers(url)
 
-    return Program("redis", redis_server.command(path, folder), is_ready, leaves_last=True)
+    return Program("redis", redis_server.command(url, folder), is_ready, leaves_last=True)
 
 
 def programs(host: str, port: int, workers: int) -> Iterator[Program]:
@@ -138,6 +139,8 @@ def use_private_files(folder: Path) -> None:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     for left in folder.glob("w-*.sock"):
         left.unlink()
+    for left in (folder / "tmp").glob("maxft-*"):
+        shutil.rmtree(left, ignore_errors=True)
     os.environ["TMPDIR"] = str(folder / "tmp")
 
 
