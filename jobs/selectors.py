@@ -15,6 +15,7 @@ from datasets_app.models import Dataset
 from jobs.models import ACTIVE, Event, LanguageModel, Run, Status
 from jobs.models.run import RunQuerySet
 from maxaillm.dev.finetune.run.events import kinds
+from maxft_site.web.formatting import typed_number
 
 AnyUser = User | AnonymousUser
 SPARK_POINTS = 28
@@ -54,8 +55,8 @@ class RunFilter(NamedTuple):
     def apply(self, runs: RunQuerySet) -> RunQuerySet:
         if self.state in STATES:
             runs = runs.filter(STATES[self.state][1])
-        if self.dataset.isdecimal():
-            runs = runs.filter(dataset__dataset=int(self.dataset))
+        if self.dataset and (chosen := typed_number(self.dataset)) is not None:
+            runs = runs.filter(dataset__dataset=chosen)
         if self.method:
             runs = runs.filter(config__tuning__name=self.method)
         if self.text:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.run.events import RunFolder
+from maxft_site.web.columns import NameField
 
 
 class Status(models.TextChoices):
@@ -71,7 +72,7 @@ class Run(models.Model):
         PAUSE = "pause"
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="runs")
-    name = models.CharField(max_length=200)
+    name = NameField(max_length=200)
     config = models.JSONField()
     """A dumped RunConfig, as the user gave it: datasets and models by name, no paths."""
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from maxaillm.dev.finetune.components.names import plain_name
 from maxaillm.dev.finetune.components.plugins import processors
 from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.components.sections import ADVANCED, Section, local, one_of
@@ -179,7 +180,7 @@ class EvaluationSection(Section):
 class RunConfig(Section):
     """A whole run. `parse` is the way in: it reports every mistake at once."""
 
-    name: str = Field(
+    name: Annotated[str, BeforeValidator(plain_name)] = Field(
         "", max_length=120, title="Name", description="Empty: made from model and method."
     )
     provider: ChosenProvider = Field(
