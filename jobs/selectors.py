@@ -19,6 +19,7 @@ from maxft_site.web.formatting import typed_number
 
 AnyUser = User | AnonymousUser
 SPARK_POINTS = 28
+SHOWN_WITH = ("dataset__dataset", "base_model", "model")
 
 
 class EventItem(TypedDict):
@@ -66,8 +67,12 @@ class RunFilter(NamedTuple):
 
 def runs_of(user: AnyUser) -> RunQuerySet:
     """All runs of `user`, newest first, with what lists show of them."""
-    related = ("dataset__dataset", "base_model", "model")
-    return Run.objects.visible_to(user).select_related(*related).order_by("-pk")
+    return Run.objects.visible_to(user).select_related(*SHOWN_WITH).order_by("-pk")
+
+
+def runs_within_reach_of(user: AnyUser) -> RunQuerySet:
+    """What `user` may look at and stop: a superuser, the runs of everybody."""
+    return Run.objects.within_reach_of(user).select_related("owner", *SHOWN_WITH).order_by("-pk")
 
 
 def datasets_of_runs(user: AnyUser) -> QuerySet[Dataset]:

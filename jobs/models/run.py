@@ -54,6 +54,11 @@ class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         return self.filter(owner_id=user.pk, deleted=None) if user.pk else self.none()
 
+    def within_reach_of(self, user: User | AnonymousUser) -> Self:
+        """What `user` may look at and stop: their own; a superuser, everybody's. Lists show what
+        is `visible_to` one, so that a superuser's own runs are not lost among all others."""
+        return self.filter(deleted=None) if user.is_superuser else self.visible_to(user)
+
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)
 
