@@ -37,4 +37,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=2m \
   CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=5)"]
 ENTRYPOINT ["maxft"]
-CMD ["up", "--host", "0.0.0.0", "--no-browser"]
+# Plain within the container: what publishes the port decides who reaches it.
+CMD ["up", "--host", "0.0.0.0", "--plain-http", "--no-browser"]

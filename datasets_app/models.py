@@ -12,6 +12,7 @@ from django.db import models
 from django.urls import reverse
 
 from datasets_app.storage.blobs import blob_path
+from maxft_site.web.columns import NameField
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
@@ -36,7 +37,7 @@ class Dataset(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="datasets", null=True
     )
-    name = models.CharField(max_length=120)
+    name = NameField(max_length=120)
     is_test_locked = models.BooleanField(default=False)
     """Whether the test rows stay what they are, whatever is made of the others."""
     created = models.DateTimeField(auto_now_add=True)
@@ -89,7 +90,7 @@ class DatasetVersion(models.Model):
     """Where its file comes from, if from the Hub: repository, commit, subset, splits."""
     change = models.CharField(max_length=300, blank=True)
     """What is different, in a sentence."""
-    file_name = models.CharField(max_length=300)
+    file_name = NameField(max_length=300)
     """As the user called it: for display only, never part of a path."""
     size_bytes = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True, db_index=True)
@@ -204,7 +205,7 @@ class Upload(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads")
-    file_name = models.CharField(max_length=300)
+    file_name = NameField(max_length=300)
     size_bytes = models.BigIntegerField()
     created = models.DateTimeField(auto_now_add=True)
 

@@ -12,6 +12,7 @@ from jobs.models import Conversation, LanguageModel
 from jobs.services.playground import QUESTION_LIMIT
 from maxaillm.dev.finetune.model_files.folder import find_folder
 from maxaillm.model.sampling import SamplingOptions
+from maxft_site.web.formatting import typed_number
 from maxft_site.web.schema_forms import form_class
 
 SYSTEM_LIMIT = 8000
@@ -117,9 +118,9 @@ def start_of(chat: Conversation | None, user: User, asked: Mapping[str, str]) ->
     if chat is not None:
         return {"model": chat.left_id, "beside": chat.right_id, "system_prompt": chat.system_prompt}
     visible = LanguageModel.objects.visible_to(user)
-    wished = asked.get("model", "")
-    model = visible.filter(pk=wished).first() if wished.isdecimal() else None
+    wished = typed_number(asked.get("model", ""))
+    model = visible.filter(pk=wished).first() if wished is not None else None
     beside = asked.get("beside", "")
     if beside == "base":
         return {"model": model and model.pk, "beside": model and comparable_base(model)}
-    return {"model": model and model.pk, "beside": beside if beside.isdecimal() else None}
+    return {"model": model and model.pk, "beside": typed_number(beside)}

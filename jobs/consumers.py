@@ -143,7 +143,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Where the run stands; None where this socket's user may not see it, or no longer."""
         if not self.is_signed_in():
             return None
-        runs = Run.objects.visible_to(self.user).filter(pk=self.run_id)
+        runs = Run.objects.within_reach_of(self.user).filter(pk=self.run_id)
         return runs.values("status", "last_seq").first()
 
     def is_signed_in(self) -> bool:

@@ -15,9 +15,11 @@ from datasets_app.models import Dataset
 from jobs.models import ACTIVE, Event, LanguageModel, Run, Status
 from jobs.models.run import RunQuerySet
 from maxaillm.dev.finetune.run.events import kinds
+from maxft_site.web.formatting import typed_number
 
 AnyUser = User | AnonymousUser
 SPARK_POINTS = 28
+SHOWN_WITH = ("dataset__dataset", "base_model", "model")
 
 
 class EventItem(TypedDict):
@@ -54,8 +56,8 @@ class RunFilter(NamedTuple):
     def apply(self, runs: RunQuerySet) -> RunQuerySet:
         if self.state in STATES:
             runs = runs.filter(STATES[self.state][1])
-        if self.dataset.isdecimal():
-            runs = runs.filter(dataset__dataset=int(self.dataset))
+        if self.dataset and (chosen := typed_number(self.dataset)) is not None:
+            runs = runs.filter(dataset__dataset=chosen)
         if self.method:
             runs = runs.filter(config__tuning__name=self.method)
         if self.text:
@@ -65,8 +67,12 @@ class RunFilter(NamedTuple):
 
 def runs_of(user: AnyUser) -> RunQuerySet:
     """All runs of `user`, newest first, with what lists show of them."""
-    related = ("dataset__dataset", "base_model", "model")
-    return Run.objects.visible_to(user).select_related(*related).order_by("-pk")
+    return Run.objects.visible_to(user).select_related(*SHOWN_WITH).order_by("-pk")
+
+
+def runs_within_reach_of(user: AnyUser) -> RunQuerySet:
+    """What `user` may look at and stop: a superuser, the runs of everybody."""
+    return Run.objects.within_reach_of(user).select_related("owner", *SHOWN_WITH).order_by("-pk")
 
 
 def datasets_of_runs(user: AnyUser) -> QuerySet[Dataset]:

@@ -33,19 +33,17 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
 
 
-def secret_key(folder: Path) -> str:
-    """The key of `MAXFT_SECRET_KEY`, else one made once and kept private in the data directory."""
-    if given := os.environ.get("MAXFT_SECRET_KEY"):
-        return given
-    path = folder / "secret_key"
+def secret_in(folder: Path, name: str) -> str:
+    """A secret, made once and kept private in the data directory."""
+    path = folder / name
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
     except FileExistsError:
         return path.read_text()
     with os.fdopen(file, "w") as handle:
-        key = secrets.token_urlsafe(64)
-        handle.write(key)
-    return key
+        secret = secrets.token_urlsafe(64)
+        handle.write(secret)
+    return secret
 
 
 def redis_socket(folder: Path) -> Path:
@@ -69,8 +67,10 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DATASETS_DIR = DATA_DIR / "datasets"
 UPLOADS_DIR = DATA_DIR / "uploads"
 RUNS_DIR = DATA_DIR / "runs"
+MODEL_ROOTS = [DATA_DIR / "models", *map(Path, env_list("MAXFT_MODEL_ROOTS"))]
+"""Where folders of models lie that every member may tune. Others are not looked at."""
 
-SECRET_KEY = secret_key(DATA_DIR)
+SECRET_KEY = os.environ.get("MAXFT_SECRET_KEY") or secret_in(DATA_DIR, "secret_key")
 DEBUG = env_flag("MAXFT_DEBUG", default=False)
 # Probes and scripts of this machine are answered whatever other names the site has.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env_list("MAXFT_ALLOWED_HOSTS")]
@@ -142,7 +142,9 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 8}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{redis_socket(DATA_DIR)}?db=0"
+REDIS_URL = os.environ.get("REDIS_URL") or (
+    f"unix://:{secret_in(DATA_DIR, 'redis_password')}@{redis_socket(DATA_DIR)}?db=0"
+)
 RQ_QUEUES = {
     name: {
         "URL": REDIS_URL,
@@ -153,6 +155,9 @@ RQ_QUEUES = {
     for name in ("training", "light", "fetch")
 }
 RQ = {"JOB_CLASS": "jobs.training.worker.AllowedJob"}
+# Its pages in the admin are for whoever is staff, whatever they may do, and touch jobs behind the
+# back of the runs; the page Queue shows what works and waits.
+RQ_SHOW_ADMIN_LINK = False
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -172,7 +177,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
-]
+] + [{"NAME": "maxft_site.web.models.EndKeys"}]
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [ASSETS_DIR / "static"]
@@ -180,7 +185,6 @@ STATICFILES_DIRS = [ASSETS_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ("/admin/",),
     "DIRECTIVES": {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
@@ -214,10 +218,16 @@ USE_THOUSAND_SEPARATOR = False
 
 MAX_UPLOAD_BYTES = int(os.environ.get("MAXFT_MAX_UPLOAD_BYTES") or 2 * 1024**3)
 DATA_QUOTA_BYTES = int(os.environ.get("MAXFT_DATA_QUOTA_BYTES") or 100 * 1024**3)
+MAX_DEVICES = int(os.environ.get("MAXFT_MAX_DEVICES") or 0)
+"""Devices that one run may have; 0: what there is on the machine of the process that asks."""
+MAX_WAITING_RUNS = int(os.environ.get("MAXFT_MAX_WAITING_RUNS") or 20)
+"""Runs of one person that may wait or work at once."""
 MAX_BODY_BYTES = 2 * 1024**2
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # A trainer that tells nothing for so long is taken for stuck; a step must be faster than that.
 STALL_SECONDS = float(os.environ.get("MAXFT_STALL_SECONDS") or 1800)
+# While it fetches a model, opens it and makes tokens, it has little to tell and more time.
+LOAD_SECONDS = float(os.environ.get("MAXFT_LOAD_SECONDS") or 6 * 3600)
 
 LOGGING = {
     "version": 1,

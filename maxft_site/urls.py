@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", openai_api.urls),
     path("admin/", admin.site.urls),
 ]
+handler400 = "maxft_site.web.views.errors.bad_request"
 handler404 = "maxft_site.web.views.errors.not_found"
 handler500 = "maxft_site.web.views.errors.server_error"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Marks that reverse the text after them, and halves of surrogate pairs."""
+from maxaillm.dev.finetune.components.names import plain_name
+
 SHOWN_CHARS = 2_000
 
 
 def display_name(raw: str, limit: int = 300) -> str:
-    """A file's name for display: one line, no control characters, at most `limit` long."""
-    seen = "".join(char for char in UNSEEN.sub("", raw) if unicodedata.category(char) != "Cc")
-    name = " ".join(seen.split()) or "unnamed"
+    """A file's name for display: one line, nothing hidden in it, at most `limit` long."""
+    name = plain_name(raw) or "unnamed"
     return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 

@@ -21,9 +21,8 @@ from jobs.models import LanguageModel
 from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError
 from maxaillm.model.sampling import SamplingOptions
-from maxft_site.web.api import SiteAPI, members_only
+from maxft_site.web.api import SiteAPI, members_only, user_by_key
 from maxft_site.web.errors import status_of
-from maxft_site.web.models import ApiToken
 
 Body = dict[str, JsonValue]
 NO_KEY = "This call needs a key: send `Authorization: Bearer KEY`; the page Settings makes one."
@@ -33,10 +32,7 @@ class ClientBearer(HttpBearer):
     """`Authorization: Bearer KEY`: what OpenAI's clients call the API key."""
 
     async def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        user: User | None = await sync_to_async(ApiToken.user_of)(token)
-        if user is not None:
-            request.user = user
-        return user
+        return await sync_to_async(user_by_key)(request, token)
 
 
 openai_api = SiteAPI(

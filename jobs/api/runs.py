@@ -125,7 +125,7 @@ def owner_of(request: HttpRequest) -> User:
 
 
 def run_of(request: HttpRequest, run_id: int) -> Run:
-    return get_object_or_404(selectors.runs_of(request.user), pk=run_id)
+    return get_object_or_404(selectors.runs_within_reach_of(request.user), pk=run_id)
 
 
 TAKES_CONFIG = {

@@ -10,6 +10,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
+from maxft_site.web.columns import NameField
+
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
@@ -22,7 +24,7 @@ class Conversation(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="conversations"
     )
-    title = models.CharField(max_length=120)
+    title = NameField(max_length=120)
     left = models.ForeignKey("jobs.LanguageModel", models.RESTRICT, related_name="+")
     right = models.ForeignKey("jobs.LanguageModel", models.RESTRICT, related_name="+", null=True)
     """The one or two models that answer next."""

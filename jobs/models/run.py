@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.run.events import RunFolder
+from maxft_site.web.columns import NameField
 
 
 class Status(models.TextChoices):
@@ -53,6 +54,11 @@ class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         return self.filter(owner_id=user.pk, deleted=None) if user.pk else self.none()
 
+    def within_reach_of(self, user: User | AnonymousUser) -> Self:
+        """What `user` may look at and stop: their own; a superuser, everybody's. Lists show what
+        is `visible_to` one, so that a superuser's own runs are not lost among all others."""
+        return self.filter(deleted=None) if user.is_superuser else self.visible_to(user)
+
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)
 
@@ -71,7 +77,7 @@ class Run(models.Model):
         PAUSE = "pause"
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="runs")
-    name = models.CharField(max_length=200)
+    name = NameField(max_length=200)
     config = models.JSONField()
     """A dumped RunConfig, as the user gave it: datasets and models by name, no paths."""
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

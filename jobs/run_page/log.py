@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from jobs.models import Run
+from maxaillm.dev.finetune.processes.plain_files import open_plain
 from maxaillm.dev.finetune.run.events.journal import Event
 from maxaillm.dev.finetune.run.events.text import data_text
 
@@ -40,10 +42,12 @@ class LogTail(NamedTuple):
 def tail_of(run: Run, words: str = "") -> LogTail:
     """The newest lines of the newest attempt's log that hold `words`, literally."""
     path = run.attempt_folder(run.attempt).log
-    if not path.is_file():
+    try:
+        file = open_plain(path)
+    except FileNotFoundError:
         return LogTail([], 0, is_whole=True, words=words)
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with file:
+        size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
         text = file.read(TAIL_BYTES).decode(errors="replace")
     lines = [clean(line) for line in text.split("\n")]

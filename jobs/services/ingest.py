@@ -13,7 +13,7 @@ from django.db.models import Max
 from jobs import live
 from jobs.models import ACTIVE, Event, Run, Status
 from jobs.services import attempts
-from jobs.services.models import register_tuned
+from jobs.services.models import register_tuned, share_base
 from jobs.services.progress import progress_of
 from jobs.services.transitions import move
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -134,6 +134,7 @@ def follow(run: Run, event: JournalEvent) -> None:
     """Move the run where an event says that it is."""
     match event.payload:
         case StageEvent(name="train"):
+            share_base(run.base_model)
             came_from = {Status.STARTING}
             move(run.pk, to=Status.RUNNING, came_from=came_from, attempt=run.attempt, by="trainer")
         case StageEvent(name="save"):

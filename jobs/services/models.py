@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import ForeignObjectRel
 
 from jobs.models import LanguageModel, Run
 from jobs.services.names import model_name
@@ -17,15 +19,43 @@ Kind = LanguageModel.Kind
 
 
 def register_base(*, owner: User, name: str, provider: Provider) -> LanguageModel:
-    """Write down a folder, a Hub name or another model of the provider's as a base model; a folder
-    is its owner's alone."""
+    """Write down a folder, a Hub name or another model of the provider's as a base model. It is its
+    owner's: a folder for good, a name until the model has been there."""
     folder = provider.find_model(name)
+    common = LanguageModel.objects.filter(owner=None, name=name).first()
+    if common is not None and not is_path(name):
+        return common
     model, _ = LanguageModel.objects.get_or_create(
-        owner=owner if is_path(name) else None,
+        owner=owner,
         name=name,
         defaults={"kind": Kind.BASE, "size_bytes": weight_bytes(folder) if folder else 0},
     )
     return model
+
+
+def share_base(model: LanguageModel | None) -> None:
+    """Show everybody a base model by name that a run has opened, and so is there. What others have
+    written down under that name becomes one with it."""
+    if model is None or model.kind != Kind.BASE or model.owner_id is None or is_path(model.name):
+        return
+    same = LanguageModel.objects.filter(name=model.name, kind=Kind.BASE)
+    with transaction.atomic():
+        common = same.filter(owner=None).first()
+        if common is None:
+            same.filter(pk=model.pk).update(owner=None)
+            common = model
+        for other in same.exclude(pk=common.pk):
+            take_over(other, common)
+
+
+def take_over(old: LanguageModel, new: LanguageModel) -> None:
+    """Have all that refers to `old` refer to `new`, then forget `old`."""
+    for relation in LanguageModel._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ForeignObjectRel):
+            field = relation.remote_field.name
+            rows = relation.related_model._base_manager.filter(**{field: old})
+            rows.update(**{field: new})
+    old.delete()
 
 
 def weight_bytes(folder: Path) -> int:

@@ -12,16 +12,22 @@ from django.contrib.auth.models import User
 from datasets_app.models import DatasetVersion
 from datasets_app.selectors import ready_versions
 from jobs.models import LanguageModel
-from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config import RunConfig, hosted
 from maxaillm.dev.finetune.config.compatibility import refused_methods, resolve_defaults, task_for
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.formats import formats
 from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
+from maxaillm.dev.finetune.estimate.machine import usable_devices
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, is_path
+from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxaillm.dev.finetune.provider_options import Provider
 
 Settings = Mapping[str, Any]
-FILES = ("train_file", "validation_file", "test_file")
+NOT_OFFERED = "There is no folder of this name among the models that are offered."
+HOW_TO_OFFER = (
+    "Choose a model from the list. Who runs the site can offer more folders: "
+    "MAXFT_MODEL_ROOTS names where they lie."
+)
 
 
 class Resolved(NamedTuple):
@@ -96,7 +102,7 @@ def find(
     model: LanguageModel | None = None,
 ) -> Resolved:
     """`resolve` without the defaults, for what is to be known though not all goes together."""
-    problems = list(file_problems(config))
+    problems = [*hosted.refusals(config), *machine_problems(config)]
     version = version or find_version(config, user)
     if version is None:
         message, allowed = "There is no such dataset that is ready.", "the number of one of yours"
@@ -114,12 +120,20 @@ def find(
     return Resolved(config, version, model, settings)
 
 
-def file_problems(config: RunConfig) -> Iterator[Problem]:
-    for name in FILES:
-        value = getattr(config.data, name)
-        if value is not None:
-            message = "Files are for the command line."
-            yield Problem(f"data.{name}", message, value, "data.dataset")
+def machine_problems(config: RunConfig) -> Iterator[Problem]:
+    """More processes than this machine has devices, or cores, for."""
+    if not config.provider.devices:
+        return
+    most = {
+        "training.devices": site_settings.MAX_DEVICES or usable_devices(),
+        "data.dataloader_num_workers": usable_cores(),
+    }
+    for path, limit in most.items():
+        section, option = path.split(".")
+        value = getattr(getattr(config, section), option)
+        if value > limit:
+            message = f"This machine serves {limit} at once."
+            yield Problem(path, message, value, f"at most {limit}")
 
 
 def find_version(config: RunConfig, user: User) -> DatasetVersion | None:
@@ -152,13 +166,27 @@ def base_settings(name: str, provider: Provider) -> Settings | None:
 
     Raises ModelError.
     """
+    if is_path(name) and not is_offered(name):
+        # One answer for all folders that are not, so that nobody finds out what there is.
+        raise ModelError(NOT_OFFERED, HOW_TO_OFFER)
     folder = provider.find_model(name)
-    if folder is None:
-        return provider.model_settings(name)
-    if is_path(name) and folder.resolve().is_relative_to(site_settings.DATA_DIR):
-        # What lies here belongs to somebody; tuned models are chosen by name instead.
-        raise ModelError(f"There is no folder {name!r}.", "Choose a model from the list.")
-    return check_folder(folder)
+    return provider.model_settings(name) if folder is None else check_folder(folder)
+
+
+def is_offered(name: str) -> bool:
+    """Whether a path leads to where the models lie that members may tune.
+
+    The nearest folder decides: a place for models within the data directory offers its own, and
+    the data directory within such a place, where everybody's things are, offers nothing.
+    """
+    try:
+        folder = Path(name).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):  # not ours to look into, links in a ring, NUL
+        return False
+    roots = [root.resolve() for root in site_settings.MODEL_ROOTS]
+    places = [*roots, site_settings.DATA_DIR.resolve()]
+    around = [place for place in places if folder.is_relative_to(place)]
+    return max(around, key=lambda place: len(place.parts), default=None) in roots
 
 
 def model_folder(source: str) -> Path | None:

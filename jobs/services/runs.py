@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -15,10 +16,23 @@ from jobs.services.names import run_name
 from jobs.services.resolve import resolve
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import ConfigError, Problem
+from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
 from maxft_site.web.enqueue import enqueue_on_commit
 
 S = Status
+
+
+class TooManyRunsError(FineTuneError):
+    """Somebody has as many runs in the queue and at work as one person may have."""
+
+    code = "too_many_runs"
+    status = 429
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"You have {settings.MAX_WAITING_RUNS} runs that wait or work, as many as one may.",
+            "Wait for one to end, or stop one.",
+        )
 
 
 def create_run(
@@ -26,7 +40,8 @@ def create_run(
 ) -> Run:
     """Save a run and, unless it is a draft, queue it.
 
-    Raises ConfigError where the dataset or the model can't be used by `owner`, or not together.
+    Raises ConfigError where the dataset or the model can't be used by `owner`, or not together,
+    and TooManyRunsError.
     """
     resolved = resolve(config, owner)
     config = resolved.config
@@ -34,6 +49,8 @@ def create_run(
         owner=owner, name=config.model.name, provider=config.provider
     )
     with transaction.atomic():
+        if not draft:
+            require_place(owner)
         run = Run.objects.create(
             owner=owner,
             name=run_name(config, owner, resolved.version, copy_of),
@@ -50,8 +67,18 @@ def create_run(
     return run
 
 
+def require_place(owner: User) -> None:
+    """Raises TooManyRunsError. Within a transaction, which two requests at once can't both pass."""
+    User.objects.select_for_update().get(pk=owner.pk)
+    pending = Run.objects.filter(owner=owner, deleted=None, status__in=[S.QUEUED, *ACTIVE])
+    if pending.count() >= settings.MAX_WAITING_RUNS:
+        raise TooManyRunsError
+
+
+@transaction.atomic
 def queue_run(*, run: Run, by: User) -> None:
     """Send a draft to the queue."""
+    require_place(run.owner)
     if not move(run.pk, to=S.QUEUED, came_from={S.DRAFT}, by=by.username):
         raise illegal(run, "be queued", "Only a draft can.")
     enqueue_on_commit(training_job(run))
@@ -87,8 +114,10 @@ def pause_run(*, run: Run, by: User) -> None:
         raise illegal(run, "be paused", "Only a run that waits or trains can.")
 
 
+@transaction.atomic
 def resume_run(*, run: Run, by: User) -> None:
     """Queue a paused run; it goes on from its last checkpoint."""
+    require_place(run.owner)
     changes: dict[str, Any] = {"waiting_for": "", "idle_attempts": 0, "stop": ""}
     if not move(
         run.pk, to=S.QUEUED, came_from={S.PAUSED}, by=by.username, why="Resumed.", changes=changes

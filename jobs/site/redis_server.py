@@ -28,39 +28,53 @@ def socket_of(url: str) -> Path:
     return Path(urlsplit(url).path)
 
 
-def command(socket: Path, folder: Path) -> list[str]:
-    """Reached by a private socket only, so no password; its appended file outlives a crash."""
-    return [
-        find_server(),
-        *("--port", "0"),
-        *("--unixsocket", str(socket)),
-        *("--unixsocketperm", "700"),
-        *("--dir", str(folder)),
-        *("--appendonly", "yes"),
-        *("--save", ""),
-        *("--loglevel", "warning"),
-    ]
+def command(url: str, folder: Path) -> list[str]:
+    """Reached by a private socket and a password; its appended file outlives a crash.
+
+    The password stands in a private file: a command's words are everybody's to read.
+    """
+    options = {
+        "port": "0",
+        "unixsocket": f'"{socket_of(url)}"',
+        "unixsocketperm": "700",
+        "dir": f'"{folder}"',
+        "appendonly": "yes",
+        "save": '""',
+        "loglevel": "warning",
+    }
+    if password := urlsplit(url).password:
+        options["requirepass"] = password
+    configuration = folder / "redis.conf"
+    configuration.touch(mode=0o600)
+    configuration.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+    return [find_server(), str(configuration)]
 
 
-def make_way(socket: Path) -> None:
+def make_way(url: str) -> None:
     """See that the socket's folder is ours alone and that no older server listens there."""
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    facts = socket.parent.stat()
-    if facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o022:
-        raise FineTuneError(
-            f"Others may write to {socket.parent}.", "Make it yours alone: chmod 700."
-        )
-    if answers(socket):
+    require_private(socket_of(url).parent)
+    if answers(url):
         # Only a site that was killed where the system can't kill its children leaves one.
-        client(socket).shutdown()
+        with client(url) as old:
+            old.shutdown()
 
 
-def answers(socket: Path) -> bool:
+def require_private(folder: Path) -> None:
+    """Make a folder for sockets. Raises FineTuneError where others may put theirs into it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = folder.stat()
+    if facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o022:
+        raise FineTuneError(f"Others may write to {folder}.", "Make it yours alone: chmod 700.")
+
+
+def answers(url: str) -> bool:
     try:
-        return bool(client(socket).ping())
+        with client(url) as asked:
+            return bool(asked.ping())
     except redis.exceptions.RedisError:
         return False
 
 
-def client(socket: Path) -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(socket))
+def client(url: str) -> redis.Redis:
+    found: redis.Redis = redis.Redis.from_url(url)
+    return found

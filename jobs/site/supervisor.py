@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.processes.child import kill_group, own_session
+from maxaillm.dev.finetune.processes.descendants import adopt_orphans, children_now, end_others
 from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ class Supervisor:
         self.programs: dict[str, Program] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.wants_to_stop = asyncio.Event()
+        adopt_orphans()
+        self.others = children_now()
 
     def stop_on_signals(self) -> None:
         """The first asks all to leave, the second does not wait for them."""
@@ -133,6 +136,7 @@ class Supervisor:
             leaving = [p for p in self.programs.values() if p.leaves_last == is_last]
             await asyncio.gather(*map(self.end, leaving))
         await asyncio.gather(*self.tasks)
+        end_others(spare=self.others)
 
     async def end(self, program: Program) -> None:
         process = self.running.get(program.name)

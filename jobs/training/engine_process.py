@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -19,9 +22,14 @@ from maxaillm.dev.finetune.processes.child import (
     NETWORK,
     allowed_environment,
     kill_group,
+    own_temporary,
     start_child,
 )
+from maxaillm.dev.finetune.processes.descendants import adopt_orphans, children_now, end_others
 from maxaillm.dev.finetune.processes.fork_server import ForkedChild, Request, request_fork
+from maxaillm.dev.finetune.processes.limits import set_limit
+from maxaillm.dev.finetune.processes.plain_files import remove_links
+from maxaillm.dev.finetune.processes.resources import memory_limit_bytes
 from maxaillm.dev.finetune.run.events import RunFolder
 
 log = logging.getLogger(__name__)
@@ -35,6 +43,13 @@ LIBRARIES = (
 """What a trainer's libraries look for besides: no secret of the site is among it."""
 HUB, HUB_WITHOUT_TOKEN = r"HF_\w+", r"HF_(?!TOKEN)\w+"
 LOWER_PRIORITY = 10
+MEMORY_FACTOR = 2
+"""How much more private memory than the machine has a process may ask for: not all of it is used.
+A GPU's driver reserves addresses without measure, so nothing is limited beside one."""
+FIRST_TO_GO = 500
+"""Of 1000: where the memory runs short, the system ends a trainer before it ends the site."""
+LONGEST_TEMPORARY = 50
+"""Characters: sockets lie in the folder, whose whole path may have some hundred."""
 
 
 def trainer_environment(*, online: bool, secrets: Collection[str] = ()) -> dict[str, str]:
@@ -72,16 +87,20 @@ class EngineProcess:
         secrets: Collection[str] = (),
     ) -> None:
         self.argv, self.folder = argv, folder
+        self.temporary = make_temporary()
+        self.others = children_now()
         self.env = trainer_environment(online=online, secrets=secrets)
+        self.env |= own_temporary(self.temporary)
         self.process: psutil.Process | None = None
         self.peak_bytes = 0
         address = os.environ.get(FORK_SERVER)
         self.child = self.fork(Path(address)) if address and not online else self.start()
 
     def fork(self, address: Path) -> ForkedChild | subprocess.Popen[bytes]:
-        folder, log_path = str(self.folder.root), str(self.folder.log)
+        folder = str(self.folder.root.resolve())
+        request = Request(self.argv, folder, self.folder.log.name, self.temporary)
         try:
-            return request_fork(address, Request(self.argv, folder, self.env, log_path))
+            return request_fork(address, request)
         except OSError as error:
             return self.start_instead(error)
 
@@ -90,6 +109,7 @@ class EngineProcess:
         return self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
+        adopt_orphans()
         with self.folder.log.open("ab") as output:
             return start_child(
                 [sys.executable, "-m", "maxaillm.dev.finetune", *self.argv],
@@ -120,6 +140,7 @@ class EngineProcess:
         if self.process is None and self.pid:
             with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended at once
                 self.process = psutil.Process(self.pid)
+            limit(self.pid)
         if status is not None:
             kill_group(self.pid)  # what it may have started itself
         return status
@@ -158,9 +179,32 @@ class EngineProcess:
             self.child.close()
 
     def close(self) -> None:
-        """See that nothing of it is left."""
+        """See that nothing of it is left: no process, no temporary file, and in its folder nothing
+        that leads elsewhere."""
         self.kill()
         if isinstance(self.child, ForkedChild):
             self.child.close()
         else:
             self.child.wait()
+            end_others(spare=self.others)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        if removed := remove_links(self.folder.root):
+            log.warning("Links were left in %s and are removed: %s", self.folder.root, removed)
+
+
+def make_temporary() -> str:
+    """A new private folder for one process's temporary files."""
+    usual = tempfile.gettempdir()
+    place = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else "/tmp"
+    return tempfile.mkdtemp(prefix="maxft-", dir=place)
+
+
+def limit(pid: int) -> None:
+    """Bound a trainer that has just begun, for good. Linux only."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError, FileNotFoundError):
+        set_limit(resource.RLIMIT_CORE, 0, pid=pid)
+        if not list(Path("/dev").glob("nvidia[0-9]*")):
+            set_limit(resource.RLIMIT_DATA, MEMORY_FACTOR * memory_limit_bytes(), pid=pid)
+        Path(f"/proc/{pid}/oom_score_adj").write_text(str(FIRST_TO_GO))

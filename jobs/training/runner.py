@@ -19,6 +19,7 @@ from jobs.training.engine_process import EngineProcess
 from jobs.training.recovery import clear_leftovers
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.processes.cause_of_death import CauseOfDeath, in_words
+from maxaillm.dev.finetune.processes.plain_files import read_plain
 from maxaillm.dev.finetune.run.attempt import hold_lock
 from maxaillm.dev.finetune.run.events.journal import Event, JournalReader
 from maxaillm.dev.finetune.run.events.kinds import StageEvent
@@ -35,6 +36,8 @@ GRACE_SECONDS: dict[StopAction, float] = {"cancel": 5, "save": 600, "pause": 600
 TERMINATE_SECONDS = 3.0
 FROZEN_SECONDS = 60.0
 """A trainer's own heartbeat comes every two seconds, from a thread: without it, it is stuck."""
+START_SECONDS = 300.0
+"""How long a process may take to its first heartbeat: it may import before, from a slow disk."""
 DUMP_SECONDS = 2.0
 LINGER_SECONDS = 15.0
 """How long a trainer may take to go after its last word."""
@@ -190,14 +193,17 @@ class Runner:
 
     def check_heartbeat(self) -> None:
         """End a trainer that is stuck, after it has written where."""
-        heartbeat = self.folder.heartbeat.read_bytes() if self.folder.heartbeat.exists() else b""
-        if heartbeat != self.last_heartbeat or not heartbeat:
+        heartbeat = read_plain(self.folder.heartbeat)
+        if heartbeat != self.last_heartbeat or not self.trainer.pid:
             self.last_heartbeat = heartbeat
             self.frozen_clock.restart()
-        if self.frozen_clock.seconds > FROZEN_SECONDS:
-            self.death = f"The trainer sent no heartbeat for {FROZEN_SECONDS:.0f} s."
-        elif self.silent_clock.seconds > settings.STALL_SECONDS and not self.is_loading:
-            self.death = f"The trainer made no progress for {settings.STALL_SECONDS:.0f} s."
+        longest = FROZEN_SECONDS if heartbeat else START_SECONDS
+        patience = settings.LOAD_SECONDS if self.is_loading else settings.STALL_SECONDS
+        if self.frozen_clock.seconds > longest:
+            self.death = f"The trainer sent no heartbeat for {longest:.0f} s."
+        elif self.silent_clock.seconds > patience:
+            what = "was not done with loading" if self.is_loading else "made no progress"
+            self.death = f"The trainer {what} for {patience:.0f} s."
         else:
             return
         self.trainer.signal(signal.SIGABRT)  # faulthandler writes the stacks into the log
@@ -230,7 +236,7 @@ class Runner:
         status = self.trainer.status or 0
         if status < 0:
             return f"The trainer {in_words(status)}."
-        lines = self.folder.log.read_text(errors="replace").split("\n")[-20:]
+        lines = read_plain(self.folder.log).decode(errors="replace").split("\n")[-20:]
         last = next((line for line in reversed(lines) if line.strip()), "")
         return f"The trainer {in_words(status)}: {last[:120]}"
 

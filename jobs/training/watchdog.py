@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
@@ -17,6 +16,7 @@ from jobs.models import Run
 from jobs.services import attempts
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
+from maxaillm.dev.finetune.processes.plain_files import read_plain
 from maxaillm.dev.finetune.processes.record_lock import is_record_locked
 from maxft_site.web.enqueue import queued_job_ids, requeue
 
@@ -62,7 +62,7 @@ class Watchdog:
         for run in Run.objects.active():
             silent = self.unchanged(run, "heartbeat", run.heartbeat)
             heartbeat_file = run.attempt_folder(run.attempt).heartbeat
-            frozen = self.unchanged(run, "file", content(heartbeat_file))
+            frozen = self.unchanged(run, "file", read_plain(heartbeat_file))
             seen |= {(run.pk, run.attempt, "heartbeat"), (run.pk, run.attempt, "file")}
             if is_dead(run, silent, frozen):
                 log.warning("Run %s, attempt %s is dead.", run.pk, run.attempt)
@@ -105,13 +105,6 @@ def locks_are_free(run: Run) -> bool:
     """Whether neither the trainer nor the process that watches it is there, says the kernel."""
     folder = run.attempt_folder(run.attempt)
     return not any(map(is_record_locked, (folder.lock, folder.watch_lock)))
-
-
-def content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
 
 
 def recover_after_crash() -> None:

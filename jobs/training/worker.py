@@ -24,9 +24,11 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from jobs.models import ACTIVE, Run
+from jobs.site.redis_server import require_private
 from jobs.training.engine_process import FORK_SERVER, LOWER_PRIORITY, trainer_environment
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.child import start_child
+from maxaillm.dev.finetune.processes.descendants import adopt_orphans, end_others
 from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 from maxft_site.settings import redis_socket
 
@@ -79,9 +81,19 @@ class SiteWorker(Worker):  # type: ignore[misc]
         backoff = ExponentialBackoff(cap=2, base=0.1)
         self.connection.set_retry(Retry(backoff, RETRIES, supported_errors=AWAY))
 
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        adopt_orphans()
+        return bool(super().work(*args, **kwargs))
+
     def execute_job(self, job: Job, queue: Queue) -> None:
         connections.close_all()  # a database connection must not be shared with the fork
         super().execute_job(job, queue)
+        end_others(spare=self.lasting)
+
+    @property
+    def lasting(self) -> set[int]:
+        """The children that stay from job to job; what else a job has left behind is ended."""
+        return set()
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         end_with_parent(os.getppid())
@@ -114,7 +126,7 @@ class TrainingWorker(SiteWorker):
         self.fork_server_address = redis_socket(settings.DATA_DIR).with_name(
             f"w-{os.getpid()}.sock"
         )
-        self.fork_server_address.parent.mkdir(mode=0o700, exist_ok=True)
+        require_private(self.fork_server_address.parent)
         self.fork_server: subprocess.Popen[bytes] | None = None
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
@@ -130,6 +142,10 @@ class TrainingWorker(SiteWorker):
         self.keep_fork_server()
         super().execute_job(job, queue)
 
+    @property
+    def lasting(self) -> set[int]:
+        return {self.fork_server.pid} if self.fork_server else set()
+
     def keep_fork_server(self) -> None:
         """Start the fork server, also where it has died."""
         if self.fork_server and self.fork_server.poll() is None:
@@ -137,6 +153,7 @@ class TrainingWorker(SiteWorker):
         self.fork_server_address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.fork_server_address))
+            self.fork_server_address.chmod(0o600)
             listener.listen()
             self.fork_server = start_child(
                 [

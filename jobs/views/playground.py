@@ -23,6 +23,7 @@ from jobs.services import playground as services
 from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.web.errors import status_of
+from maxft_site.web.formatting import typed_number
 
 CHATS_PER_PAGE = 12
 STREAMING = Answer.Status.STREAMING
@@ -104,8 +105,7 @@ def conversation(request: Request, pk: int) -> HttpResponse:
 
 
 def edited_turn(request: Request) -> int | None:
-    asked = request.GET.get("edit", "")
-    return int(asked) if asked.isdecimal() and len(asked) < 10 else None
+    return typed_number(request.GET.get("edit", ""))
 
 
 def show(

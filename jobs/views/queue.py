@@ -16,11 +16,13 @@ FAILED_SHOWN = 10
 
 @require_GET
 def queue(request: Request) -> HttpResponse:
+    """A superuser sees what works and waits of everybody, to stop it where it must be."""
     runs = selectors.runs_of(request.user)
+    at_hand = selectors.runs_within_reach_of(request.user)
     places = selectors.queue_positions()
-    waiting = runs.filter(status=Status.QUEUED).order_by("queued_at", "pk")
+    waiting = at_hand.filter(status=Status.QUEUED).order_by("queued_at", "pk")
     context = {
-        "running": runs.active(),
+        "running": at_hand.active(),
         "waiting": [(places.get(run.pk), run) for run in waiting],
         "paused": runs.filter(status=Status.PAUSED),
         "failed": runs.filter(status=Status.FAILED)[:FAILED_SHOWN],

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from pathlib import Path
+from typing import IO
 
 from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -18,6 +18,7 @@ from jobs.run_page.log import LogTail, tail_of
 from jobs.run_page.series import MAX_POINTS, Point
 from jobs.views.request import Request
 from jobs.views.runs import visible_run
+from maxaillm.dev.finetune.processes.plain_files import open_plain
 
 TABLE_POINTS = 200
 ALL_POINTS = 10_000_000
@@ -88,16 +89,17 @@ def run_log(request: Request, pk: int) -> HttpResponse:
 def run_log_file(request: Request, pk: int) -> StreamingHttpResponse:
     """The whole log of the newest attempt, as a download that is never held in memory."""
     run = visible_run(request, pk)
-    path = run.attempt_folder(run.attempt).log
-    if not path.is_file():
-        raise Http404
-    response = StreamingHttpResponse(chunks(path), content_type="text/plain; charset=utf-8")
+    try:
+        file = open_plain(run.attempt_folder(run.attempt).log)
+    except FileNotFoundError:
+        raise Http404 from None
+    response = StreamingHttpResponse(chunks(file), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{run.pk}-log.txt"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-async def chunks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
+async def chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
         while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
             yield chunk

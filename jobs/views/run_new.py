@@ -23,6 +23,7 @@ from jobs.views.request import Request
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.methods import methods
+from maxft_site.web.formatting import typed_number
 
 TEXTS = ("yaml", "command", "api")
 VIEWS = {"form": "Form", "yaml": "YAML", "command": "Command", "api": "API"}
@@ -74,20 +75,17 @@ def prefilled(request: Request) -> dict[str, Any]:
     """The values that the address asks for: those of another run, a dataset, a model."""
     initial: dict[str, Any] = {}
     if clone := request.GET.get("clone"):
-        run = get_object_or_404(Run.objects.visible_to(request.user), pk=number(clone))
+        run = get_object_or_404(Run.objects.visible_to(request.user), pk=typed_number(clone))
         initial = dict(run.config)
     if chosen := request.GET.get("dataset"):
-        dataset = get_object_or_404(Dataset.objects.visible_to(request.user), pk=number(chosen))
+        datasets = Dataset.objects.visible_to(request.user)
+        dataset = get_object_or_404(datasets, pk=typed_number(chosen))
         initial["data"] = initial.get("data", {}) | {"dataset": dataset.pk, "version": None}
     if chosen := request.GET.get("model"):
         models = LanguageModel.objects.visible_to(request.user)
-        model = get_object_or_404(models, pk=number(chosen))
+        model = get_object_or_404(models, pk=typed_number(chosen))
         initial["model"] = initial.get("model", {}) | {"name": model.name}
     return initial
-
-
-def number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 def show_form(request: Request, forms: RunForms, *, status: int = 200) -> HttpResponse:

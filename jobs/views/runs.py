@@ -27,7 +27,7 @@ PER_PAGE = 20
 
 
 def visible_run(request: Request, pk: int) -> Run:
-    return get_object_or_404(selectors.runs_of(request.user), pk=pk)
+    return get_object_or_404(selectors.runs_within_reach_of(request.user), pk=pk)
 
 
 @require_GET

@@ -20,7 +20,7 @@ admin.site.index_title = "People, roles and everything that is stored"
 
 @admin.register(ApiToken)
 class TokenAdmin(TokenAdminBase):
-    list_display = ("name", "user", "prefix", "created", "last_used")
+    list_display = ("name", "user", "prefix", "scope", "created", "last_used", "expires")
     list_filter = ("user",)
     fields = readonly_fields = list_display
 

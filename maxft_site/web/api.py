@@ -36,14 +36,25 @@ NO_KEY = {
 }
 
 
+OUT_OF_SCOPE = "This key is not for that: make one with another scope on the page Settings."
+
+
+def user_by_key(request: HttpRequest, key: str) -> User | None:
+    """Whose `key` is, noted in the request. Raises HttpError 403 where its scope is too narrow."""
+    token = ApiToken.of(key)
+    if token is None:
+        return None
+    if not token.opens(request.method or "", request.path):
+        raise HttpError(403, OUT_OF_SCOPE)
+    request.user = token.user
+    return token.user
+
+
 class BearerAuth(HttpBearer):
     """`Authorization: Bearer KEY`, with a key of the page Settings."""
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        user = ApiToken.user_of(token)
-        if user is not None:
-            request.user = user
-        return user
+        return user_by_key(request, token)
 
 
 class BrowserAuth(SessionAuth):
@@ -56,9 +67,12 @@ class BrowserAuth(SessionAuth):
 
 
 def user_of(request: HttpRequest) -> User | None:
-    """Whom the request's key or session belongs to."""
+    """Whom the request's key or session belongs to; None also where the key is not for this."""
     by_key = "Authorization" in request.headers
-    user = BearerAuth()(request) if by_key else request.user
+    try:
+        user = BearerAuth()(request) if by_key else request.user
+    except HttpError:
+        return None
     return user if isinstance(user, User) else None
 
 
@@ -116,7 +130,7 @@ class Page(PaginationBase):
 
     class Input(Schema):
         limit: int = Field(50, ge=1, le=500)
-        offset: int = Field(0, ge=0)
+        offset: int = Field(0, ge=0, le=2**62)
 
     class Output(Schema):
         items: list[Any]

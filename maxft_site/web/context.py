@@ -54,13 +54,15 @@ def register(provider: Provider) -> None:
 class Shell:
     """Computed when a template asks, so that partials and API answers pay nothing."""
 
-    def __init__(self, user: User | AnonymousUser) -> None:
+    def __init__(self, user: User | AnonymousUser | None) -> None:
         self.user = user
 
     @cached_property
     def parts(self) -> list[ShellPart]:
         user = self.user
-        return [provider(user) for provider in providers] if user.is_authenticated else []
+        if user is None or not user.is_authenticated:
+            return []
+        return [provider(user) for provider in providers]
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -82,4 +84,5 @@ class Shell:
 
 def shell(request: HttpRequest) -> dict[str, object]:
     """The context processor: `shell` in every template."""
-    return {"shell": Shell(request.user)}
+    # A request that is refused before anybody looks who sent it, as for its Host, has no user.
+    return {"shell": Shell(getattr(request, "user", None))}

@@ -1,12 +1,21 @@
-"""Numbers with their units: counts, sizes, durations, shares, significant figures."""
+"""Numbers with their units: counts, sizes, durations, shares, significant figures; typed ones."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from math import floor, isfinite, log10
 
+MOST_DIGITS = 18
+"""So many fit into a column of a database."""
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 NOTHING = "–"
+
+
+def typed_number(text: str) -> int | None:
+    """The whole number that an address or a form names; None where it names none, or no such one
+    can be in a database."""
+    is_one = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+    return int(text) if is_one else None
 
 
 def count(number: float | None) -> str:

@@ -13,6 +13,8 @@ from django.contrib.auth.forms import (
 )
 from django.contrib.auth.models import User
 
+from maxft_site.web.models import ApiToken
+
 if TYPE_CHECKING:
     CreationForm = BaseUserCreationForm[User]
     PasswordForm = SetPasswordForm[User]
@@ -104,10 +106,30 @@ class InviteForm(UserForm):
 
 
 class TokenForm(forms.Form):
-    """The name of a new key, by which its owner knows it again."""
+    """A new key: the name by which its owner knows it again, what it opens, and how long."""
 
     name = forms.CharField(
         max_length=100,
         label="What the new key is for",
         widget=forms.TextInput({"placeholder": "nightly runs"}),
     )
+    scope = forms.ChoiceField(
+        choices=ApiToken.Scope.choices,
+        initial=ApiToken.Scope.WRITE,
+        label="What it opens",
+        required=False,
+    )
+    days = forms.TypedChoiceField(
+        choices=[(30, "30 days"), (90, "90 days"), (365, "a year"), (0, "until it is revoked")],
+        coerce=int,
+        initial=90,
+        label="How long",
+        required=False,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """What is not sent is as the form has it at first."""
+        return {
+            name: self.get_initial_for_field(self.fields[name], name) if value == "" else value
+            for name, value in self.cleaned_data.items()
+        }

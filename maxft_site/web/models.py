@@ -9,40 +9,125 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
+
+from maxaillm.dev.finetune.errors import FineTuneError
+from maxft_site.web.columns import NameField
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CHAT_PATH = "/v1/"
+
+
+class TooManyTokensError(FineTuneError):
+    """Somebody has as many keys as one person may have."""
+
+    code = "too_many_keys"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"There are {ApiToken.MOST} keys already, as many as one person may have.",
+            "Revoke one that is not used any more.",
+        )
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def valid(self) -> Self:
+        """Those of active accounts that have not expired."""
+        lasting = models.Q(expires=None) | models.Q(expires__gt=timezone.now())
+        return self.filter(lasting, user__is_active=True)
 
 
 class ApiToken(models.Model):
-    """A key to the API. Only its digest is kept; the key itself is shown once."""
+    """A key to the API. Only its digest is kept; the key itself is shown once. A new password of
+    its owner ends it: see `EndKeys`."""
+
+    class Scope(models.TextChoices):
+        """What a key opens."""
+
+        WRITE = "write", "Everything"
+        READ = "read", "Look, change nothing"
+        CHAT = "chat", "Chat only, by /v1"
+
+    MOST = 20
+    """Keys that one person may have."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100)
+    name = NameField(max_length=100)
     prefix = models.CharField(max_length=12)
     digest = models.CharField(max_length=64, unique=True)
     created = models.DateTimeField(auto_now_add=True)
     last_used = models.DateTimeField(null=True)
+    scope = models.CharField(max_length=5, choices=Scope, default=Scope.WRITE)
+    expires = models.DateTimeField(null=True)
+    """None: never."""
+
+    objects = ApiTokenQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.prefix}… of {self.user}"
 
     @classmethod
-    def issue(cls, user: User, name: str) -> str:
-        """Make a token and return the key, which nobody can read again."""
+    def issue(cls, user: User, name: str, scope: str = Scope.WRITE, days: int | None = None) -> str:
+        """Make a token and return the key, which nobody can read again; it is good for `days`.
+
+        Raises TooManyTokensError.
+        """
         key = f"mft_{secrets.token_urlsafe(32)}"
-        cls.objects.create(user=user, name=name, prefix=key[:8], digest=digest_of(key))
+        expires = timezone.now() + timedelta(days=days) if days else None
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=user.pk)  # two at once can't both be the last
+            if user.api_tokens.count() >= cls.MOST:
+                raise TooManyTokensError
+            cls.objects.create(
+                user=user, name=name, prefix=key[:8], digest=digest_of(key), scope=scope,
+                expires=expires,
+            )  # fmt: skip
         return key
 
     @classmethod
-    def user_of(cls, key: str) -> User | None:
-        """The active user whose token `key` is."""
-        token = cls.objects.filter(digest=digest_of(key), user__is_active=True).first()
-        if token is None:
-            return None
+    def of(cls, key: str) -> ApiToken | None:
+        """The valid token whose key is `key`; that it is used is noted."""
+        found = cls.objects.valid().filter(digest=digest_of(key))
+        token = found.select_related("user").first()
         now = timezone.now()
-        if token.last_used is None or now - token.last_used > timedelta(minutes=1):
+        if token and (token.last_used is None or now - token.last_used > timedelta(minutes=1)):
             cls.objects.filter(pk=token.pk).update(last_used=now)
-        return token.user
+        return token
+
+    @classmethod
+    def user_of(cls, key: str) -> User | None:
+        """Whose valid key it is."""
+        token = cls.of(key)
+        return token.user if token else None
+
+    def opens(self, method: str, path: str) -> bool:
+        """Whether its scope allows a request."""
+        is_look = method in SAFE_METHODS
+        if self.scope == self.Scope.CHAT:
+            return path.startswith(CHAT_PATH)
+        return self.scope == self.Scope.WRITE or is_look
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires is not None and self.expires <= timezone.now()
+
+
+class EndKeys:
+    """A password validator that objects to nothing, and revokes the API keys of an account as soon
+    as its password is another: Django calls it whoever changes it, and not where only the hash is
+    made anew by today's algorithm."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        return None
+
+    def get_help_text(self) -> str:
+        return ""
+
+    def password_changed(self, password: str, user: User | None = None) -> None:
+        if user is not None and user.pk:
+            user.api_tokens.all().delete()
 
 
 def digest_of(key: str) -> str:

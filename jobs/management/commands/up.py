@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import socket
 import sys
 import webbrowser
@@ -20,6 +21,11 @@ from django.db import connections
 from filelock import Timeout
 
 from jobs.management.commands.prepare import bring_up_to_date, first_page
+from jobs.management.commands.serve import (
+    add_plain_http,
+    is_loopback_host,
+    require_encryption,
+)
 from jobs.site import redis_server
 from jobs.site.supervisor import Program, Supervisor
 from jobs.training.watchdog import recover_after_crash
@@ -28,7 +34,6 @@ from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxft_site.settings import is_loopback
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 TRAININGS_SECONDS = 16.0
 """So long trainings may take to save when the site is stopped."""
 
@@ -42,11 +47,15 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1, help="trainings at once")
         parser.add_argument("--data-dir", type=Path, help="where everything is kept")
         parser.add_argument("--no-browser", action="store_true")
+        add_plain_http(parser)
 
-    def handle(self, *, host: str, port: int, workers: int, no_browser: bool, **_: Any) -> None:
+    def handle(
+        self, *, host: str, port: int, workers: int, no_browser: bool, plain_http: bool, **_: Any
+    ) -> None:
         logging.getLogger().setLevel(logging.WARNING)
         try:
             require_safety(host)
+            require_encryption(host, plain_http=plain_http)
             require_free_port(host, port)
             with only_one(settings.DATA_DIR):
                 use_private_files(settings.DATA_DIR)
@@ -81,15 +90,15 @@ async def run_site(address: str, host: str, port: int, workers: int, show: Any) 
 
 
 def redis_program() -> Program:
-    path = redis_server.socket_of(settings.REDIS_URL)
-    redis_server.make_way(path)
+    url = settings.REDIS_URL
+    redis_server.make_way(url)
     folder = settings.DATA_DIR / "redis"
     folder.mkdir(mode=0o700, exist_ok=True)
 
     async def is_ready() -> bool:
-        return redis_server.answers(path)
+        return redis_server.answers(url)
 
-    return Program("redis", redis_server.command(path, folder), is_ready, leaves_last=True)
+    return Program("redis", redis_server.command(url, folder), is_ready, leaves_last=True)
 
 
 def programs(host: str, port: int, workers: int) -> Iterator[Program]:
@@ -111,7 +120,9 @@ def programs(host: str, port: int, workers: int) -> Iterator[Program]:
         yield Program(f"worker-{queue}", [*settings.MAXFT, "worker", queue])
     yield Program("infer", [*settings.MAXFT, "infer"])
     yield Program("watchdog", [*settings.MAXFT, "watchdog"])
-    yield Program("web", [*settings.MAXFT, "serve", "--host", host, "--port", str(port)], serves)
+    # Whether it may be plain http was decided above.
+    web = [*settings.MAXFT, "serve", "--host", host, "--port", str(port), "--plain-http"]
+    yield Program("web", web, serves)
 
 
 def make_ready() -> None:
@@ -138,11 +149,13 @@ def use_private_files(folder: Path) -> None:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     for left in folder.glob("w-*.sock"):
         left.unlink()
+    for left in (folder / "tmp").glob("maxft-*"):
+        shutil.rmtree(left, ignore_errors=True)
     os.environ["TMPDIR"] = str(folder / "tmp")
 
 
 def require_safety(host: str) -> None:
-    if settings.DEBUG and host not in LOOPBACK:
+    if settings.DEBUG and not is_loopback_host(host):
         raise FineTuneError(
             "With MAXFT_DEBUG=1 the site is only served to this machine.",
             "Leave it out, or use --host 127.0.0.1.",

@@ -1,1 +1,1 @@
-"""Limits against abuse: size of a request, tries to sign in."""
+"""Limits against abuse: connections, size of a request, tries to sign in."""

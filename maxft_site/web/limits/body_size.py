@@ -21,6 +21,7 @@ App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 UPLOADS = ("/api/v1/datasets", "/datasets/new/", "/datasets/uploads/")
 """Where files arrive. Only members may send more than a form's worth there."""
+MOST_DIGITS = 19
 HINT = "Send less at once; files go to Datasets."
 
 
@@ -64,7 +65,7 @@ def declared_length(scope: Scope) -> int | None:
     if b"transfer-encoding" in headers:
         return None
     value = headers.get(b"content-length", b"0")
-    return int(value) if value.isdigit() else None
+    return int(value) if value.isdigit() and len(value) < MOST_DIGITS else None
 
 
 def is_member(scope: Scope) -> bool:

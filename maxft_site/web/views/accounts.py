@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods
 
 from maxft_site.web import setup_token
 from maxft_site.web.forms import NewPasswordForm, OwnerForm, SignInForm
-from maxft_site.web.limits.sign_in import PERIOD, forget, may_try
+from maxft_site.web.limits.sign_in import PERIOD, forget, may_try, remember_device
 from maxft_site.web.setup_token import SetupTokenError
 
 
@@ -35,7 +35,7 @@ class SignIn(LoginView):
     extra_context = {"has_owner": setup_token.has_owner}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if may_try(request.POST.get("username", ""), address_of(request)):
+        if may_try(request, request.POST.get("username", "")):
             return super().post(request, *args, **kwargs)
         form = self.form_class(request)
         context = self.get_context_data(form=form, is_too_often=True)
@@ -44,8 +44,11 @@ class SignIn(LoginView):
         return response
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        forget(form.cleaned_data["username"], address_of(self.request))
-        return super().form_valid(form)
+        account = form.cleaned_data["username"]
+        forget(self.request, account)
+        response = super().form_valid(form)
+        remember_device(response, account)
+        return response
 
 
 class ChangePassword(PasswordChangeView):
@@ -56,7 +59,8 @@ class ChangePassword(PasswordChangeView):
     success_url = reverse_lazy("web:settings")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        messages.success(self.request, "Your password is changed; other browsers are signed out.")
+        done = "Your password is changed; other browsers are signed out, API keys are revoked."
+        messages.success(self.request, done)
         return super().form_valid(form)
 
 
@@ -88,8 +92,3 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect(f"{reverse_lazy('web:login')}?{request.GET.urlencode()}")
-
-
-def address_of(request: HttpRequest) -> str:
-    """The peer's address. A proxy's headers are the server's business, which knows its proxies."""
-    return str(request.META.get("REMOTE_ADDR", ""))

@@ -19,6 +19,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", status=404)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith(APIS):
+        hint = "Check the address, its host name and the form of the body."
+        return failure(400, "bad_request", "The request makes no sense.", hint)
+    return render(request, "400.html", status=400)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(APIS):
         hint = "The server's log has the details; try again later."

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from maxaillm import __version__
 from maxft_site.web.about import libraries, stored
 from maxft_site.web.forms import TokenForm
-from maxft_site.web.models import ApiToken
+from maxft_site.web.models import ApiToken, TooManyTokensError
 
 
 @require_GET
@@ -29,7 +29,11 @@ def token_new(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if not form.is_valid():
         return show(request, form, status=422)
-    key = ApiToken.issue(member(request), form.cleaned_data["name"])
+    try:
+        key = ApiToken.issue(member(request), **form.cleaned_data)
+    except TooManyTokensError as error:
+        form.add_error(None, f"{error.message} {error.hint}")
+        return show(request, form, status=error.status)
     return show(request, TokenForm(), key=key, status=201)
 
 

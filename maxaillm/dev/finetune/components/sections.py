@@ -12,6 +12,12 @@ ADVANCED: dict[str, Any] = {"advanced": True}
 HIDDEN: dict[str, Any] = {"hidden": True}
 
 
+def local(instead: str) -> dict[str, Any]:
+    """For an option that may name a file of this machine: it is the command line's alone. A
+    browser or a client of the API gives `instead`."""
+    return HIDDEN | {"local": instead}
+
+
 def one_of(registry: Registry[Any]) -> Any:
     """The type of a field that holds any of the registry's components, told apart by name."""
     classes: tuple[type[Component], ...] = tuple(registry.values())

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from maxaillm.dev.finetune.components.names import plain_name
 from maxaillm.dev.finetune.components.plugins import processors
 from maxaillm.dev.finetune.components.problems import problems_of
-from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, one_of
+from maxaillm.dev.finetune.components.sections import ADVANCED, Section, local, one_of
 from maxaillm.dev.finetune.config.training import TrainingSection
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.methods import TuneMethod, methods
@@ -21,6 +22,7 @@ from maxaillm.dev.finetune.provider_options.hugging_face import HuggingFace
 from maxaillm.dev.finetune.tasks import TASK_NAMES, TASKS
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+DATASET = local(instead="data.dataset")
 
 if TYPE_CHECKING:
     Tuning = TuneMethod
@@ -97,9 +99,9 @@ class DataSection(Section):
         description="Empty: the newest.",
         json_schema_extra=ADVANCED,
     )
-    train_file: str | None = Field(None, title="Training file", json_schema_extra=HIDDEN)
-    validation_file: str | None = Field(None, title="Validation file", json_schema_extra=HIDDEN)
-    test_file: str | None = Field(None, title="Test file", json_schema_extra=HIDDEN)
+    train_file: str | None = Field(None, title="Training file", json_schema_extra=DATASET)
+    validation_file: str | None = Field(None, title="Validation file", json_schema_extra=DATASET)
+    test_file: str | None = Field(None, title="Test file", json_schema_extra=DATASET)
     validation_share: float = Field(
         0.05,
         ge=0,
@@ -178,7 +180,7 @@ class EvaluationSection(Section):
 class RunConfig(Section):
     """A whole run. `parse` is the way in: it reports every mistake at once."""
 
-    name: str = Field(
+    name: Annotated[str, BeforeValidator(plain_name)] = Field(
         "", max_length=120, title="Name", description="Empty: made from model and method."
     )
     provider: ChosenProvider = Field(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, one_of
+from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, local, one_of
 from maxaillm.dev.finetune.losses import Loss, losses
 
 if TYPE_CHECKING:
@@ -199,8 +199,9 @@ class TrainingSection(Section):
     deepspeed: str | dict[str, Any] | None = Field(
         None,
         title="DeepSpeed",
-        description="A configuration file of DeepSpeed, which shards what several GPUs hold.",
-        json_schema_extra=HIDDEN,  # a path on this machine: not for a browser
+        description="A configuration of DeepSpeed, which shards what several GPUs hold: an object, "
+        "or on the command line the path of a file.",
+        json_schema_extra=local(instead="an object with DeepSpeed's options"),
     )
     devices: int = Field(
         1,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from maxaillm.dev.finetune.processes.resources import usable_cores
+
 
 @cache
 def flops_per_second() -> float:
@@ -32,16 +34,26 @@ def has_gpu() -> bool:
     return bool(gpu_free_bytes())
 
 
-@cache
 def gpu_free_bytes() -> int:
-    """Free memory of the first GPU as its driver's tool tells it; 0 without one."""
+    """Free memory of the first GPU; 0 without one."""
+    return next(iter(free_bytes_of_gpus()), 0)
+
+
+@cache
+def free_bytes_of_gpus() -> tuple[int, ...]:
+    """Free memory of each GPU as their driver's tool tells it; nothing without one."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return 0
+        return ()
     query = [tool, "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
-    lines = done.stdout.split()
-    return int(lines[0]) * 2**20 if done.returncode == 0 and lines else 0
+    lines = done.stdout.split() if done.returncode == 0 else []
+    return tuple(int(line) * 2**20 for line in lines)
+
+
+def usable_devices() -> int:
+    """How many processes can train one run together here: one a GPU, else one a core."""
+    return len(free_bytes_of_gpus()) or usable_cores()
 
 
 def available_bytes() -> int:

@@ -12,8 +12,17 @@ from maxaillm.dev.finetune.errors import ModelError
 
 HUB_NAME = re.compile(r"[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?")
 PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"})
-CODE_KEYS = frozenset({"auto_map", "custom_pipelines", "_attn_implementation_internal"})
+CODE_KEYS = frozenset(
+    {
+        "auto_map", "custom_pipelines", "custom_generate", "trust_remote_code", "use_kernels",
+        "kernel_config", "_attn_implementation_internal", "_experts_implementation_internal",
+    }
+)  # fmt: skip
 """Keys by which a model asks for code of its own, or for a kernel fetched from elsewhere."""
+IMPLEMENTATION = re.compile(r"_?(\w+_)?implementation")
+"""Keys that choose between implementations of a part, such as attention: a repository of the Hub,
+`owner/name` or `owner/name@revision:function`, is code that would be fetched and run."""
+PLAIN_CHOICE = re.compile(r"[a-z0-9_]*")
 MAX_JSON_BYTES = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 100 * 1024 * 1024
 
@@ -93,12 +102,27 @@ def check_files(folder: Path) -> None:
         if path.suffix == ".safetensors":
             read_header(path)
         if path.suffix == ".json" and path.name != "tokenizer.json":
-            asked = CODE_KEYS.intersection(keys_in(read_json(path)))
+            asked = code_asked_by(read_json(path))
             if asked:
                 raise ModelError(
                     f"{path.name} asks for code of its own ({', '.join(sorted(asked))}).",
                     "Such models are not supported: choose one that transformers knows.",
                 )
+
+
+def code_asked_by(content: dict[str, Any]) -> set[str]:
+    """The keys by which a JSON file of a model asks for code."""
+    asked = set()
+    for key, value in entries_in(content):
+        if key in CODE_KEYS and value not in (None, False):
+            asked.add(key)
+        if IMPLEMENTATION.fullmatch(key) and not all(map(is_plain_choice, texts_in(value))):
+            asked.add(key)
+    return asked
+
+
+def is_plain_choice(text: str) -> bool:
+    return PLAIN_CHOICE.fullmatch(text) is not None
 
 
 def check_link(folder: Path, path: Path) -> None:
@@ -161,13 +185,25 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def keys_in(value: object) -> Iterator[str]:
-    """Every key of nested objects, found without recursion: the nesting may be deep."""
+def entries_in(value: object) -> Iterator[tuple[str, Any]]:
+    """Every key of nested objects with its value, found without recursion: the nesting may be
+    deep."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
-            yield from item
+            yield from item.items()
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """A text, or those that an object or a list of them holds."""
+    if isinstance(value, str):
+        yield value
+    for _, inner in entries_in({"": value}):
+        if isinstance(inner, str):
+            yield inner
+        elif isinstance(inner, list):
+            yield from (item for item in inner if isinstance(item, str))

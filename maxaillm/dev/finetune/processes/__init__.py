@@ -1,1 +1,2 @@
-"""Child processes: limits, JSON lines, cause of death; fork server, parent death, pipeline."""
+"""Child processes: limits, JSON lines, cause of death; fork server, parent death, pipeline,
+descendants, plain files."""

@@ -34,6 +34,13 @@ def allowed_environment(*patterns: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if allowed.fullmatch(name)}
 
 
+def own_temporary(folder: str) -> dict[str, str]:
+    """Environment variables that keep a child's temporary files in `folder`: also the code that
+    torch and Triton compile and load again, which lies in a place that anybody can guess else."""
+    caches = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
+    return {"TMPDIR": folder} | {name: f"{folder}/{place}" for name, place in caches.items()}
+
+
 def own_session(nice: int = 0) -> dict[str, Any]:
     """What `subprocess` and `asyncio` are to start a child with so that it has a session, and so
     a process group, of its own, and a priority lowered by `nice`. On Linux it ends with this

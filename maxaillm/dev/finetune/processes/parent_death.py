@@ -55,7 +55,16 @@ def end_with_connection(connection: socket.socket) -> None:
     def watch() -> None:
         while True:
             select.select([connection], [], [])
-            if not connection.recv(1):
+            if is_closed(connection):
                 os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the other end of a connection from which something can be read is closed: also with
+    something unread, which is an error then."""
+    try:
+        return not connection.recv(1)
+    except ConnectionResetError:
+        return True

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from maxft_site.web.models import ApiToken
+from maxft_site.web.models import ApiToken, TooManyTokensError
 
 
 class Command(BaseCommand):
@@ -17,12 +17,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--name", default="command line", help="what the key is for")
+        parser.add_argument("--scope", choices=ApiToken.Scope.values, default="write")
+        parser.add_argument("--days", type=int, help="how long it is good; else until revoked")
 
     def handle(self, *args: Any, username: str, name: str, **options: Any) -> None:
         user = User.objects.filter(username=username).first() or self.made(username)
         if not user.is_active:
             raise CommandError(f"The account {username!r} is locked.")
-        self.stdout.write(ApiToken.issue(user, name[:100]))
+        try:
+            key = ApiToken.issue(user, name[:100], options["scope"], options["days"])
+        except TooManyTokensError as error:
+            raise CommandError(f"{error.message} {error.hint}") from None
+        self.stdout.write(key)
 
     def made(self, username: str) -> User:
         """An account that can call the API and can't sign in."""

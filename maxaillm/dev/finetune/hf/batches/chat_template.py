@@ -9,10 +9,10 @@ from typing import NamedTuple
 from jinja2 import TemplateError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase as Tokenizer
-from transformers.utils.chat_template_utils import render_jinja_template
 
 from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.hf.templates import render_jinja_template, trust
 
 PLAIN_TEMPLATE = """\
 {%- for message in messages %}
@@ -25,6 +25,7 @@ Assistant:{% generation %} {{ message.content }}{{ eos_token }}{% endgeneration 
 {%- if add_generation_prompt %}Assistant:{% endif %}"""
 """What a model without a chat template is taught. It is saved with the tuned model, so that
 inference writes the same. An answer ends with EOS, which is how generation knows to stop."""
+trust(PLAIN_TEMPLATE, "{{ bos_token }}" + PLAIN_TEMPLATE)
 
 GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 Span = tuple[int, int]

@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging
 
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.hf.templates import use_limited_templates
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder
 from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxaillm.dev.finetune.run.torchrun import process_count
@@ -54,6 +55,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer, with a pad token. Labels never come from padding, so EOS stays trained."""
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what matters is told as an event
+    use_limited_templates()
     try:
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False

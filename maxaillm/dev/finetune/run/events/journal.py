@@ -12,6 +12,7 @@ from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
 
+from maxaillm.dev.finetune.processes.plain_files import open_plain
 from maxaillm.dev.finetune.run.events.payload import (
     EventError,
     EventPayload,
@@ -91,10 +92,12 @@ class JournalReader:
 
     def read(self, limit: int = 1000) -> list[Event]:
         """The next events, at most `limit`, in order."""
-        if not self.path.exists():
-            return []
         events: list[Event] = []
-        with self.path.open("rb") as file:
+        try:
+            file = open_plain(self.path)
+        except FileNotFoundError:
+            return []
+        with file:
             file.seek(self.offset)
             for line in file:
                 if not line.endswith(b"\n") or len(events) == limit:

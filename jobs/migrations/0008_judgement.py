@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0006_wider_events'),
+        ('jobs', '0007_names_that_were_never_there'),
     ]
 
     operations = [
