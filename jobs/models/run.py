@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
+from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.run.events import RunFolder
 
@@ -52,6 +53,11 @@ ACTIVE = frozenset({S.STARTING, S.RUNNING, S.SAVING, S.PAUSING, S.CANCELLING})
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         return self.filter(owner_id=user.pk, deleted=None) if user.pk else self.none()
+
+    def deleted_by(self, user: User | AnonymousUser) -> Self:
+        """What `user` deleted a short while ago and may still take back."""
+        mine = self.filter(owner_id=user.pk, purged=None) if user.pk else self.none()
+        return mine.exclude(deleted=None)
 
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)
@@ -105,6 +111,8 @@ class Run(models.Model):
     """The newest value of each metric."""
     error = models.JSONField(null=True)
     """{code, message, hint} of a failed run."""
+    verdict = models.JSONField(null=True)
+    """How good what it made is: a dumped `advice.verdict.Verdict`, once the trainer has judged."""
     last_seq = models.PositiveBigIntegerField(default=0)
     """Number of the newest event."""
     ingested = models.PositiveBigIntegerField(default=0)
@@ -115,6 +123,8 @@ class Run(models.Model):
     started = models.DateTimeField(null=True)
     ended = models.DateTimeField(null=True)
     deleted = models.DateTimeField(null=True)
+    purged = models.DateTimeField(null=True)
+    """When the files of a deleted run were removed for good; a row stays where chats name it."""
 
     objects = RunQuerySet.as_manager()
 
@@ -144,6 +154,16 @@ class Run(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def judged(self) -> Verdict | None:
+        """The verdict on its end; None before, and where it was not judged."""
+        return Verdict.model_validate(self.verdict) if self.verdict else None
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether its model is worth a chat: nothing says that it is no better than its base."""
+        return self.verdict is None or self.verdict["level"] in {"ok", "note"}
 
     @property
     def progress(self) -> float:

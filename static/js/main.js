@@ -2,12 +2,14 @@
 import { watchConfirms } from "./confirm.js";
 import { watchCopy } from "./copy.js";
 import { watchTheme } from "./theme_switch.js";
+import { watchTimes } from "./times.js";
 import { toast, watchNotices } from "./toast.js";
 
 watchTheme();
 watchNotices();
 watchConfirms();
 watchCopy();
+watchTimes();
 watchHtmx();
 
 const name = document.body.dataset.module;

@@ -43,6 +43,7 @@ const stale = new Set();
 const draw = throttled(() => {
   for (const chart of stale) chart.draw();
   stale.clear();
+  page.querySelector("[data-no-curves]").hidden = charts.some((chart) => !chart.isEmpty);
 }, DRAW_MS);
 
 const wanted = new Set();
@@ -75,6 +76,7 @@ function take(frame) {
 async function loadAll() {
   try {
     await Promise.all(charts.map((chart) => chart.load()));
+    drawAll();
   } catch (error) {
     toastError(error);
   }

@@ -88,11 +88,26 @@ def ago(moment: datetime | None) -> str | SafeString:
         return NOTHING
     seconds = (timezone.now() - moment).total_seconds()
     if abs(seconds) < 45:
-        words = "just now"
+        words = "just now" if seconds >= 0 else "in a moment"
     else:
         far = duration(max(abs(seconds), 60))
         words = f"{far} ago" if seconds > 0 else f"in {far}"
     absolute = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), absolute, words
+        '<time datetime="{}" title="{}" data-ago>{}</time>', moment.isoformat(), absolute, words
+    )
+
+
+@register.filter
+def clock(moment: datetime | None) -> str | SafeString:
+    """A time of today as a clock shows it; the browser's script puts its own zone in."""
+    if moment is None:
+        return NOTHING
+    utc = moment.astimezone(UTC)
+    words = utc.strftime("%H:%M UTC")
+    return format_html(
+        '<time datetime="{}" title="{}" data-clock>{}</time>',
+        moment.isoformat(),
+        utc.strftime("%Y-%m-%d %H:%M UTC"),
+        words,
     )
