@@ -182,7 +182,10 @@ def evaluations_of(run: Run) -> list[Evaluation]:
 
 
 def best_of(run: Run, found: Iterable[Evaluation]) -> Evaluation | None:
-    """The best by the run's own metric; None where none is better than the base model."""
+    """The best by the run's own metric; None where none is better than the base model, or none
+    for sure by the verdict on the run."""
+    if run.verdict and run.verdict["code"] in {"diverged", "learned_nothing"}:
+        return None
     metric, higher_is_better = best_by(run)
     return best_evaluation(found, metric, higher_is_better)
 

@@ -113,7 +113,12 @@ def layout(info: MetricInfo) -> dict[str, Any]:
         "uirevision": "kept",
         "xaxis": axis | {"showgrid": False, "nticks": 6, "tickformat": ",~g"},
         "yaxis": axis
-        | {"nticks": 5, "tickformat": D3_FORMATS[info.format], "exponentformat": "e"}
+        | {
+            "nticks": 5,
+            "tickformat": D3_FORMATS[info.format],
+            "ticksuffix": "B" if info.format == "bytes" else "",
+            "exponentformat": "e",
+        }
         | bounds(info),
     }
 

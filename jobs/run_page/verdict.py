@@ -11,10 +11,12 @@ from pydantic import JsonValue
 
 from jobs.models import Run
 from maxaillm.dev.finetune.advice.comparison import Comparison
+from maxaillm.dev.finetune.advice.judge import LITTLE
 from maxaillm.dev.finetune.advice.verdict import Verdict
 
 ROOM = 1.25
-"""How far the scale of an interval reaches beyond it."""
+"""How far the scale of an interval reaches beyond it; it is never so short that a gain which means
+nothing would look large."""
 ICONS = {"ok": "done", "note": "scale", "warn": "alert", "bad": "error"}
 
 
@@ -79,7 +81,7 @@ def interval_plot(found: Comparison) -> IntervalPlot | None:
     """None where there were too few rows for one, or nothing differs."""
     if found.low is None or found.high is None:
         return None
-    reach = ROOM * max(abs(found.low), abs(found.high))
+    reach = max(ROOM * max(abs(found.low), abs(found.high)), LITTLE * found.scale)
     if not reach:
         return None
 

@@ -43,7 +43,9 @@ const stale = new Set();
 const draw = throttled(() => {
   for (const chart of stale) chart.draw();
   stale.clear();
-  page.querySelector("[data-no-curves]").hidden = charts.some((chart) => !chart.isEmpty);
+  const areCurves = charts.some((chart) => !chart.isEmpty);
+  page.querySelector("[data-no-curves]").hidden = areCurves;
+  page.querySelector("[data-needs-script]").hidden = !areCurves;
 }, DRAW_MS);
 
 const wanted = new Set();
@@ -133,7 +135,6 @@ function announceState() {
   });
 }
 
-page.querySelector("[data-needs-script]").hidden = false;
 page.addEventListener("htmx:sendError", (event) => event.stopPropagation()); // the socket says so
 watchSwitch("axis");
 watchSwitch("scale");

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 
 from django import template
 from django.forms import CheckboxInput, Select, Widget
@@ -34,9 +36,21 @@ STATE_ICONS = {
     "bad": "error",
     "stopped": "stop",
 }
+
+
+def or_nothing(function: Callable[..., str]) -> Callable[..., str]:
+    """The filter of a function of numbers: what a template does not find is an empty string."""
+
+    @wraps(function)
+    def written(value: object, *options: object) -> str:
+        return NOTHING if value is None or value == "" else function(value, *options)
+
+    return written
+
+
 for function in (bytes_of, count, duration, percent, sig):
-    register.filter(function)
-register.filter("bytes", size)
+    register.filter(function.__name__, or_nothing(function))
+register.filter("bytes", or_nothing(size))
 
 
 @register.simple_tag

@@ -99,6 +99,15 @@ def test_what_learned_nothing_is_not_the_chat_that_home_offers(
     assert "Learned nothing" in alice_client.get("/models/").text
 
 
+def test_a_model_that_nothing_was_measured_of_is_in_the_list(
+    alice_client: Client, alice: User
+) -> None:
+    run = ended(alice, "undecided")
+    run.model.metrics = {}
+    run.model.save()
+    assert run.model.name in alice_client.get("/models/").text
+
+
 def test_the_api_has_the_verdict(alice_client: Client, alice: User) -> None:
     run = ended(alice, "better")
     shown = alice_client.get(f"/api/v1/runs/{run.pk}").json()

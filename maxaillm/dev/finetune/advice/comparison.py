@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from maxaillm.dev.finetune.advice.figures import figure
+
 FloatArray = NDArray[np.float64]
 Figure = Callable[[FloatArray], float]
 """A metric of the rows whose statistics sum up to the argument."""
@@ -79,7 +81,7 @@ class Comparison(BaseModel):
 
     def written(self, value: float) -> str:
         """A value of the metric: `0.412`, `91.0 %`."""
-        return f"{100 * value:.1f} %" if self.is_share else f"{value:,.3g}"
+        return f"{100 * value:.1f} %" if self.is_share else figure(value)
 
     def signed(self, value: float) -> str:
         """A gain or a loss of the metric: `+0.44`, `−9.0 points`."""
@@ -87,11 +89,11 @@ class Comparison(BaseModel):
 
     def distance(self, value: float) -> str:
         """A difference of the metric without its sign: `0.44`, `9.0 points`."""
-        return f"{abs(100 * value):.1f} points" if self.is_share else f"{abs(value):,.2g}"
+        return f"{abs(100 * value):.1f} points" if self.is_share else figure(abs(value), 2)
 
 
 def compare(
-    judged: Judged, figure: Figure, base: FloatArray, tuned: FloatArray
+    judged: Judged, of_sums: Figure, base: FloatArray, tuned: FloatArray
 ) -> Comparison | None:
     """Two models by one metric; `base`, `tuned`: [rows, statistics], the same rows in the same
     order. None where a figure is no number.
@@ -102,12 +104,12 @@ def compare(
     """
     sign = 1 if judged.higher_is_better else -1
     with np.errstate(all="ignore"):
-        was, now = figure(base.sum(axis=0)), figure(tuned.sum(axis=0))
+        was, now = of_sums(base.sum(axis=0)), of_sums(tuned.sum(axis=0))
     if not (isfinite(was) and isfinite(now)):
         return None
     rows, gain = len(base), sign * (now - was)
     by_row = sign * row_differences(base, tuned)
-    low, high = interval(figure, base, tuned, sign)
+    low, high = interval(of_sums, base, tuned, sign)
     return Comparison(
         metric=judged.name,
         label=judged.label,
@@ -133,15 +135,15 @@ def row_differences(base: FloatArray, tuned: FloatArray) -> FloatArray:
 
 
 def interval(
-    figure: Figure, base: FloatArray, tuned: FloatArray, sign: int
+    of_sums: Figure, base: FloatArray, tuned: FloatArray, sign: int
 ) -> tuple[float | None, float | None]:
     rows = len(base)
     if rows < LEAST_ROWS:
         return None, None
     if is_right_or_wrong(base) and is_right_or_wrong(tuned):
         return bonett_price(sign * (tuned[:, 0] - base[:, 0]))
-    gain = sign * (figure(tuned.sum(axis=0)) - figure(base.sum(axis=0)))
-    drawn = sign * resampled_differences(figure, base, tuned)
+    gain = sign * (of_sums(tuned.sum(axis=0)) - of_sums(base.sum(axis=0)))
+    drawn = sign * resampled_differences(of_sums, base, tuned)
     error = float(drawn.std(ddof=1)) * sqrt(rows / (rows - 1)) * t_quantile(rows - 1)
     return (gain - error, gain + error) if isfinite(error) else (None, None)
 
@@ -163,7 +165,7 @@ def bonett_price(differences: FloatArray) -> tuple[float, float]:
     return float(won - lost - error), float(won - lost + error)
 
 
-def resampled_differences(figure: Figure, base: FloatArray, tuned: FloatArray) -> FloatArray:
+def resampled_differences(of_sums: Figure, base: FloatArray, tuned: FloatArray) -> FloatArray:
     """Tuned minus base of SAMPLES sets of rows, drawn with replacement, for both the same."""
     rows, chance = len(base), np.random.default_rng(0)
     chunk, even = max(1, CHUNK_COUNTS // rows), np.full(rows, 1 / rows)
@@ -171,7 +173,7 @@ def resampled_differences(figure: Figure, base: FloatArray, tuned: FloatArray) -
     for begin in range(0, SAMPLES, chunk):
         counts = chance.multinomial(rows, even, size=min(chunk, SAMPLES - begin))
         pairs = zip(counts @ base, counts @ tuned, strict=True)
-        found += [figure(after) - figure(before) for before, after in pairs]
+        found += [of_sums(after) - of_sums(before) for before, after in pairs]
     return np.array(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
+from maxaillm.dev.finetune.advice.figures import figure
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 from maxaillm.dev.finetune.advice.rates import lower_rate
 from maxaillm.dev.finetune.advice.verdict import Verdict
@@ -63,22 +64,20 @@ def diverged(history: RunHistory) -> Verdict | None:
 
 def what_the_loss_did(history: RunHistory) -> str:
     words = [history.given_up] if history.given_up else []
-    if not words and history.losses and history.late_loss is not None:
-        words.append(
-            f"The training loss rose from {history.losses[0]:,.3g} to {history.late_loss:,.3g}."
-        )
+    if not words and history.course:
+        words.append(f"The training loss rose {history.course}.")
     held_out = history.end.number(EVAL_LOSS) if history.end else None
     if history.base_loss is not None and held_out is not None:
         words.append(
-            f"On held-out rows it is {held_out:,.3g}, that of the base model "
-            f"{history.base_loss:,.3g}{beside_a_guess(history, held_out)}."
+            f"On held-out rows it is {figure(held_out)}, that of the base model "
+            f"{figure(history.base_loss)}{beside_a_guess(history, held_out)}."
         )
     return " ".join(words)
 
 
 def beside_a_guess(history: RunHistory, loss: float) -> str:
     guess = history.guess_loss
-    return f", and a mere guess has {guess:,.3g}" if guess and loss > guess else ""
+    return f", and a mere guess has {figure(guess)}" if guess and loss > guess else ""
 
 
 def what_is_left(history: RunHistory) -> str:

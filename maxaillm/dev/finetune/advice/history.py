@@ -9,6 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from maxaillm.dev.finetune.advice.comparison import Comparison
+from maxaillm.dev.finetune.advice.figures import figure
 
 EVAL_LOSS = "eval_loss"
 
@@ -76,6 +77,13 @@ class RunHistory:
         """The median training loss of the last eighth of the steps, of three at least."""
         window = min(max(len(self.losses) // 8, 3), 500)
         return median(self.losses[-window:]) if self.losses else None
+
+    @property
+    def course(self) -> str:
+        """The training loss at the beginning and at the end, in words; empty before the end."""
+        if len(self.losses) < 2 or self.late_loss is None:
+            return ""
+        return f"from {figure(self.losses[0])} to {figure(self.late_loss)}"
 
     @property
     def best(self) -> Evaluation | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maxaillm.dev.finetune.advice.comparison import ROUGH_ROWS, Comparison
 from maxaillm.dev.finetune.advice.divergence import diverged
+from maxaillm.dev.finetune.advice.figures import figure
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 from maxaillm.dev.finetune.advice.rates import learn_more, lower_rate, train_longer
 from maxaillm.dev.finetune.advice.verdict import NextStep, Verdict
@@ -30,10 +31,8 @@ def unmeasured(history: RunHistory) -> Verdict | None:
     if history.end is not None:
         words = "The base model was not measured on the held-out rows, so there is no comparison."
         steps = []
-    if len(history.losses) > 1 and history.late_loss is not None:
-        words += (
-            f" The training loss went from {history.losses[0]:,.3g} to {history.late_loss:,.3g}."
-        )
+    if history.course:
+        words += f" The training loss went {history.course}."
     return Verdict(
         code="unmeasured",
         level="note",
@@ -83,7 +82,7 @@ def is_a_guess(history: RunHistory, found: Comparison) -> bool:
 def learned_nothing(history: RunHistory, found: Comparison) -> Verdict:
     words, than = evidence(found), "no different from its base"
     if is_a_guess(history, found):
-        words += f" Who guesses without reading has {history.guess_loss:,.3g}."
+        words += f" Who guesses without reading has {figure(history.guess_loss)}."
         than = "no better than a guess"
     return Verdict(
         code="learned_nothing",
@@ -173,5 +172,5 @@ def evidence(found: Comparison) -> str:
         return words
     about = "about " if found.rows < ROUGH_ROWS and not found.is_share else ""
     low, high = sorted((found.low, found.high))
-    ends = f"{found.signed(low)} to {found.signed(high)}"
+    ends = f"{found.signed(low)} and {found.signed(high)}"
     return f"{words} The gain lies between {about}{ends} (95 % interval)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from maxaillm.dev.finetune.advice.comparison import Comparison
+from maxaillm.dev.finetune.advice.figures import figure
 from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory, is_better
 from maxaillm.dev.finetune.advice.rates import lower_rate
 from maxaillm.dev.finetune.config import RunConfig
@@ -73,7 +74,7 @@ class RunRecord:
     @property
     def lost_words(self) -> str:
         start, late = self.history.start_loss or 0, self.history.late_loss or 0
-        return f"the loss stays at {late:,.3g}, far above its start, {start:,.3g}"
+        return f"the loss stays at {figure(late)}, far above its start, {figure(start)}"
 
     def diverged(self, step: int) -> FineTuneError:
         return self.lost(DivergedError, f"Stopped at step {step:,}: {self.lost_words}")
