@@ -186,6 +186,8 @@ def test_a_run_is_given_up_only_after_long() -> None:
     assert is_diverging(history(wild, base=3))
     assert not is_diverging(history(wild[:8], base=3))  # not for long yet
     assert not is_diverging(history([*calm, 30, 30, 30], base=3))  # a spike
+    falling = [3.0, *(30 - step for step in range(22))]
+    assert not is_diverging(history(falling, base=3))  # it may recover
     assert not is_diverging(history([1.0, *[5.0] * 40], base=1))  # not above a mere guess
 
 
@@ -197,5 +199,8 @@ def test_of_real_curves_those_that_diverged_are_found_and_no_other() -> None:
     """45 runs of the engine with what was wrong with them."""
     for curve in json.loads(CURVES.read_text()):
         losses = [value for value in curve["loss"] if value is not None]
+        if "diverged" not in curve["truth"]:
+            whole = range(len(losses))
+            assert not any(is_diverging(history(losses[:n], curve["eval_loss"][0])) for n in whole)
         run = history(losses, curve["eval_loss"][0], curve["eval_loss"][-1])
         assert (judge(run).code == "diverged") == ("diverged" in curve["truth"]), curve["name"]

@@ -16,19 +16,22 @@ found, none else."""
 FAR_ABOVE = 1.5
 """Above the start by so much for long while it trains, or at the end where no rows are held out:
 a run is given up only where nobody would hope."""
-LEAST_STEPS, MOST_STEPS = 10, 200
+LEAST_STEPS, MOST_STEPS = 20, 200
 
 
 def is_diverging(history: RunHistory) -> bool:
-    """Whether the loss of the newest steps stays far above its start, and above a mere guess.
+    """Whether the loss of the newest steps stays far above its start, and above a mere guess,
+    and does not fall.
 
-    They are a tenth of the run, 10 at least and 200 at most: a spike, or a bad batch, passes.
+    They are a fifth of the run, 20 at least and 200 at most: a spike, a bad batch and a warm-up
+    pass, and a run that recovers has its time.
     """
-    window = min(max(history.total_steps // 10, LEAST_STEPS), MOST_STEPS)
+    window = min(max(history.total_steps // 5, LEAST_STEPS), MOST_STEPS)
     start, newest = history.start_loss, history.losses[-window:]
     if start is None or start <= 0 or len(history.losses) <= window:
         return False
-    return median(newest) > limit_of(history, start)
+    earlier, later = median(newest[: window // 2]), median(newest[window // 2 :])
+    return min(earlier, later) > limit_of(history, start) and later >= earlier
 
 
 def limit_of(history: RunHistory, start: float) -> float:

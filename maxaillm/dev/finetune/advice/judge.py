@@ -74,14 +74,14 @@ def is_nothing(found: Comparison) -> bool:
 def is_a_guess(history: RunHistory, found: Comparison) -> bool:
     """Whether it has just learned how frequent each label is: a new head begins worse than that."""
     guess = history.guess_loss
-    if guess is None or found.metric != EVAL_LOSS or found.base <= guess or found.gain <= 0:
+    if guess is None or found.metric != EVAL_LOSS or found.low is None:
         return False
-    return guess * (1 - NOTHING) < found.tuned
+    return guess * (1 - NOTHING) < found.tuned < found.base and guess < found.base
 
 
 def learned_nothing(history: RunHistory, found: Comparison) -> Verdict:
     words, than = evidence(found), "no different from its base"
-    if is_a_guess(history, found):
+    if history.guess_loss is not None and is_a_guess(history, found):
         words += f" Who guesses without reading has {figure(history.guess_loss)}."
         than = "no better than a guess"
     return Verdict(

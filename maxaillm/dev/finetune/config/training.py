@@ -173,8 +173,8 @@ class TrainingSection(Section):
     stop_when_diverged: bool = Field(
         True,
         title="Stop when it diverges",
-        description="Ends a run whose training loss stays at one and a half times its start, or "
-        "more, for a tenth of its steps: ten at least, 200 at most.",
+        description="Ends a run whose training loss stays above one and a half times its start "
+        "for a fifth of its steps (20 to 200) and does not fall.",
         json_schema_extra=ADVANCED,
     )
     load_best_model_at_end: bool = Field(

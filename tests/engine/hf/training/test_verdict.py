@@ -20,6 +20,9 @@ from maxaillm.dev.finetune.run.events import Event, RunFolder, read_journal
 from tests import tiny
 
 FULL = {"name": "full"}
+HOPELESS = {
+    "learning_rate": 1.0, "optim": "adafactor", "lr_scheduler_type": "constant", "max_steps": 40,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +63,15 @@ def test_a_ruined_model_is_no_result(tune: Any, tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_lost_is_not_trained_to_its_end(tune: Any) -> None:
-    tuner, journal = tune(learning_rate=1.0, max_steps=60)
-    assert max(event.step or 0 for event in journal) < 20
+    tuner, journal = tune(**HOPELESS)
+    assert max(event.step or 0 for event in journal) < 40
     assert "far above its start" in journal[-1].data["message"]
     assert tuner.verdict.code == "diverged"
 
 
 def test_it_is_trained_to_its_end_where_that_is_asked_for(tune: Any) -> None:
-    tuner, journal = tune(learning_rate=1.0, max_steps=15, stop_when_diverged=False)
-    assert max(event.step or 0 for event in journal) == 15
+    tuner, journal = tune(stop_when_diverged=False, **HOPELESS)
+    assert max(event.step or 0 for event in journal) == 40
     assert tuner.verdict.code == "diverged"
 
 
