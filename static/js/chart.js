@@ -1,5 +1,5 @@
 // One chart of a run: keeps its points by step, draws them with Plotly in the page's own colours.
-import { around, ema, interpolated, logarithmic, written } from "./chart_values.js";
+import { around, ema, interpolated, logarithmic, whole, written } from "./chart_values.js";
 import { toast } from "./toast.js";
 
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
@@ -52,13 +52,15 @@ export class Chart {
     if (this.isEmpty) return;
     const traces = [...this.traces.values()].flatMap((trace) => this.lines(trace));
     const { axis, scale } = this.view;
+    const places = traces.flatMap(({ x }) => x);
     const layout = resolve({
       ...this.layout,
       // Zoom is kept while points come, and given up when the axis means something else.
       uirevision: `${axis} ${scale}`,
       xaxis: {
         ...this.layout.xaxis,
-        ...alone(traces.flatMap(({ x }) => x), { least: 0 }),
+        ...(axis === "step" && whole(places)),
+        ...alone(places, { least: 0 }),
         title: { text: TITLES[axis], font: { size: 11 }, standoff: 4 },
       },
       yaxis: {

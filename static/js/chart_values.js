@@ -17,6 +17,12 @@ export function around(values, { least = -Infinity, most = Infinity } = {}) {
   return [Math.max(low - room, least), Math.min(high + room, most)];
 }
 
+/** A tick a step where there are few: there is no half a step. */
+export function whole(steps) {
+  const span = Math.max(...steps) - Math.min(...steps);
+  return span < 6 ? { dtick: 1 } : {};
+}
+
 /** A value in words: its size decides how many figures are worth reading, and none is long. */
 export function written(value, format) {
   const size = Math.abs(value);

@@ -1,7 +1,7 @@
 // What curves show: ticks, words beside a title, smoothed values, places between logged steps.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { around, ema, interpolated, logarithmic, written } from "../../static/js/chart_values.js";
+import { around, ema, interpolated, logarithmic, whole, written } from "../../static/js/chart_values.js";
 
 const rounded = (values) => values.map((value) => value && Number(value.toFixed(6)));
 
@@ -79,4 +79,9 @@ test("points that all have one value lie in the middle of an axis, within its bo
   assert.deepEqual(around([0], { least: 0 }), [0, 1]);
   assert.equal(around([1, 2]), null);
   assert.equal(around([null]), null);
+});
+
+test("few steps have a tick each", () => {
+  assert.deepEqual(whole([0, 1]), { dtick: 1 });
+  assert.deepEqual(whole([1, 400]), {});
 });
