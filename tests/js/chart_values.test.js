@@ -1,7 +1,14 @@
 // What curves show: ticks, words beside a title, smoothed values, places between logged steps.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { around, ema, interpolated, logarithmic, whole, written } from "../../static/js/chart_values.js";
+import {
+  around,
+  ema,
+  interpolated,
+  logarithmic,
+  whole,
+  written,
+} from "../../static/js/chart_values.js";
 
 const rounded = (values) => values.map((value) => value && Number(value.toFixed(6)));
 
