@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from typing import NamedTuple, TypedDict
@@ -14,7 +14,9 @@ from django.db.models import Count, Q, QuerySet
 from datasets_app.models import Dataset
 from jobs.models import ACTIVE, Event, LanguageModel, Run, Status
 from jobs.models.run import RunQuerySet
+from maxaillm.dev.finetune.advice.history import EVAL_LOSS, Evaluation, best_evaluation
 from maxaillm.dev.finetune.run.events import kinds
+from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 from maxft_site.web.formatting import typed_number
 
 AnyUser = User | AnonymousUser
@@ -36,10 +38,12 @@ def events_after(run: Run | int, seq: int, limit: int) -> list[EventItem]:
     return list(rows.values("seq", "kind", "step", "time", "data")[:limit])
 
 
+DIVERGED = Q(verdict__isnull=False, verdict__code="diverged")
 STATES: dict[str, tuple[str, Q]] = {
     "active": ("Active", Q(status__in=[*ACTIVE, Status.QUEUED, Status.PAUSED])),
     "finished": (Status.SUCCEEDED.label, Q(status=Status.SUCCEEDED)),
-    "failed": (Status.FAILED.label, Q(status=Status.FAILED)),
+    "diverged": ("Diverged", DIVERGED),
+    "failed": (Status.FAILED.label, Q(status=Status.FAILED) & ~DIVERGED),
     "stopped": (Status.CANCELLED.label, Q(status=Status.CANCELLED)),
 }
 """How the list of runs can be narrowed by state."""
@@ -140,40 +144,64 @@ class CheckpointRow(NamedTuple):
     is_best: bool
 
 
-def checkpoints_of(run: Run) -> list[CheckpointRow]:
-    """The run's checkpoints, newest first; the best one by validation loss is marked."""
+class Checkpoints(NamedTuple):
+    """The checkpoints of a run that lie on the disk, newest first."""
+
+    rows: list[CheckpointRow]
+    removed: int
+    """How many were made besides, and gave way to newer ones."""
+
+
+def checkpoints_of(run: Run) -> Checkpoints:
+    """The best one is marked, if one is better than the base model."""
     saved = list(run.events.order_by("-step").typed(kinds.CheckpointEvent))
-    evaluations = run.events.typed(kinds.EvalEvent)
-    scores = {event.step: payload.numbers() for event, payload in evaluations}
-    best = best_evaluation(run, at=[event.step for event, _ in saved if event.step is not None])
-    return [
+    found = evaluations_of(run)
+    scores = {evaluation.step: evaluation for evaluation in found}
+    steps = {0, *(event.step for event, _ in saved)}
+    best = best_of(run, [evaluation for evaluation in found if evaluation.step in steps])
+    rows = [
         CheckpointRow(
             step=event.step or 0,
             time=event.time,
             size_bytes=payload.size_bytes,
-            scores=scores.get(event.step, {}),
+            scores=numbers_of(scores[event.step]) if event.step in scores else {},
             is_best=best is not None and event.step == best.step,
         )
         for event, payload in saved
+        if (run.attempt_folder(event.attempt).root / payload.folder).is_dir()
     ]
+    return Checkpoints(rows, len(saved) - len(rows))
 
 
-class BestEvaluation(NamedTuple):
-    loss: float
-    step: int
+def numbers_of(found: Evaluation) -> dict[str, float]:
+    pairs = ((name, found.number(name)) for name in found.scores)
+    return {name: value for name, value in pairs if value is not None}
 
 
-def best_evaluation(run: Run, at: Sequence[int] | None = None) -> BestEvaluation | None:
-    """The evaluation with the lowest validation loss, among the steps `at` if given."""
-    rows = run.events.filter(step__isnull=False)
-    if at is not None:
-        rows = rows.filter(step__in=at)
-    measured = [
-        BestEvaluation(payload.eval_loss, event.step or 0)
+def evaluations_of(run: Run) -> list[Evaluation]:
+    """What was measured on the held-out rows, by step; step 0 is the base model."""
+    rows = run.events.filter(step__isnull=False).order_by("step")
+    return [
+        Evaluation(event.step or 0, payload.measured())
         for event, payload in rows.typed(kinds.EvalEvent)
-        if payload.eval_loss is not None
     ]
-    return min(measured, default=None)
+
+
+def best_of(run: Run, found: Iterable[Evaluation]) -> Evaluation | None:
+    """The best by the run's own metric; None where none is better than the base model, or none
+    for sure by the verdict on the run."""
+    if run.verdict and run.verdict["code"] in {"diverged", "learned_nothing"}:
+        return None
+    metric, higher_is_better = best_by(run)
+    return best_evaluation(found, metric, higher_is_better)
+
+
+def best_by(run: Run) -> tuple[str, bool]:
+    """What a run chooses its best model by, and whether more of it is better."""
+    training = run.config.get("training", {})
+    metric = str(training.get("metric_for_best_model") or EVAL_LOSS)
+    higher = training.get("greater_is_better")
+    return metric, metric_info(metric).better == "higher" if higher is None else bool(higher)
 
 
 BOOKKEEPING = frozenset({"name", "started", "first_step", "first_step_time"})

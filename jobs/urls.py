@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from jobs.views import dataset_tokens, home, models, playground, queue, run_data, run_new, runs
+from jobs.views import (
+    dataset_tokens,
+    deleted_runs,
+    home,
+    models,
+    playground,
+    queue,
+    run_data,
+    run_new,
+    runs,
+)
 
 app_name = "jobs"
 urlpatterns: list[URLPattern] = [
@@ -25,6 +35,9 @@ urlpatterns: list[URLPattern] = [
     path("runs/new/options/<slug:place>/", run_new.run_new_choice, name="run-new-choice"),
     path("runs/new/preview/", run_new.run_new_preview, name="run-new-preview"),
     path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/deleted/", deleted_runs.deleted_runs, name="deleted-runs"),
+    path("runs/<int:pk>/restore/", deleted_runs.run_restore, name="run-restore"),
+    path("runs/<int:pk>/purge/", deleted_runs.run_purge, name="run-purge"),
     path("runs/<int:pk>/parts/<slug:part>/", runs.run_part, name="run-part"),
     path("runs/<int:pk>/charts/<slug:name>.json", run_data.run_chart, name="run-chart"),
     path("runs/<int:pk>/charts/<slug:name>.csv", run_data.run_csv, name="run-csv"),

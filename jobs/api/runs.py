@@ -17,8 +17,10 @@ from jobs.models import Run
 from jobs.run_form.preview import as_json, preview_run
 from jobs.run_page.charts import charts_of
 from jobs.run_page.series import MAX_POINTS, columns_of, read_series
+from jobs.services import deletion
 from jobs.services import runs as services
 from jobs.services.resolve import resolve
+from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.run.events.json_schema import UnionOfKinds
 from maxaillm.dev.finetune.run.events.metric_info import Better
@@ -51,6 +53,9 @@ class RunOut(Schema):
     copy_of: int | None = Field(None, alias="copy_of_id")
     waiting_for: str
     error: ErrorOut | None
+    verdict: Verdict | None = Field(
+        None, description="How good its model is, beside the base model, once it has ended."
+    )
     created: datetime
     started: datetime | None
     ended: datetime | None
@@ -156,8 +161,15 @@ def estimate_run(request: HttpRequest, config: RawConfig) -> dict[str, Any]:
 
 @router.get("", response=list[RunOut], summary="All runs, newest first")
 @paginate(Page)
-def list_runs(request: HttpRequest, status: str = "") -> QuerySet[Run]:
+def list_runs(
+    request: HttpRequest,
+    status: str = "",
+    deleted: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+) -> QuerySet[Run]:
+    """`deleted`: those that can still be restored."""
     runs = selectors.runs_of(request.user)
+    if deleted:
+        runs = Run.objects.deleted_by(request.user).order_by("-deleted")
     return runs.filter(status=status) if status else runs
 
 
@@ -168,8 +180,16 @@ def show_run(request: HttpRequest, run_id: int) -> Run:
 
 @router.delete("/{int:run_id}", response={204: None}, summary="Delete a run that has ended")
 def delete_run(request: HttpRequest, run_id: int) -> Status[None]:
-    services.delete_run(run=run_of(request, run_id), by=owner_of(request))
+    """Its model goes with it. Both can be restored for seven days; then their files go too."""
+    deletion.delete_run(run=run_of(request, run_id), by=owner_of(request))
     return Status(204, None)
+
+
+@router.post("/{int:run_id}/restore", response=RunOut, summary="Take a deletion back")
+def restore_run(request: HttpRequest, run_id: int) -> Run:
+    run = get_object_or_404(Run.objects.deleted_by(request.user), pk=run_id)
+    deletion.restore_run(run=run)
+    return run_of(request, run_id)
 
 
 @router.get("/{int:run_id}/events", response=EventsOut, summary="What happened after an event")

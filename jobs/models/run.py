@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
+from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.run.events import RunFolder
 from maxft_site.web.columns import NameField
@@ -58,6 +59,11 @@ class RunQuerySet(models.QuerySet["Run"]):
         """What `user` may look at and stop: their own; a superuser, everybody's. Lists show what
         is `visible_to` one, so that a superuser's own runs are not lost among all others."""
         return self.filter(deleted=None) if user.is_superuser else self.visible_to(user)
+
+    def deleted_by(self, user: User | AnonymousUser) -> Self:
+        """What `user` deleted a short while ago and may still take back."""
+        mine = self.filter(owner_id=user.pk, purged=None) if user.pk else self.none()
+        return mine.exclude(deleted=None)
 
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)
@@ -111,6 +117,8 @@ class Run(models.Model):
     """The newest value of each metric."""
     error = models.JSONField(null=True)
     """{code, message, hint} of a failed run."""
+    verdict = models.JSONField(null=True)
+    """How good what it made is: a dumped `advice.verdict.Verdict`, once the trainer has judged."""
     last_seq = models.PositiveBigIntegerField(default=0)
     """Number of the newest event."""
     ingested = models.PositiveBigIntegerField(default=0)
@@ -121,6 +129,8 @@ class Run(models.Model):
     started = models.DateTimeField(null=True)
     ended = models.DateTimeField(null=True)
     deleted = models.DateTimeField(null=True)
+    purged = models.DateTimeField(null=True)
+    """When the files of a deleted run were removed for good; a row stays where chats name it."""
 
     objects = RunQuerySet.as_manager()
 
@@ -150,6 +160,16 @@ class Run(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def judged(self) -> Verdict | None:
+        """The verdict on its end; None before, and where it was not judged."""
+        return Verdict.model_validate(self.verdict) if self.verdict else None
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether its model is worth a chat: nothing says that it is no better than its base."""
+        return self.verdict is None or self.verdict["level"] in {"ok", "note"}
 
     @property
     def progress(self) -> float:

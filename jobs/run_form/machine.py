@@ -46,9 +46,18 @@ def machine() -> Machine:
         disk_used=disk.used,
         disk_total=disk.used + disk.free,
         cores=psutil.cpu_count() or 1,
-        busy=psutil.cpu_percent() / 100,
+        busy=busy_at(int(time.monotonic()) // REMEMBER_SECONDS),
         gpus=gpus_at(int(time.monotonic()) // REMEMBER_SECONDS),
     )
+
+
+@lru_cache(maxsize=1)
+def busy_at(moment: int) -> float:
+    """Measured once a moment for all viewers: two looks at once would divide by nothing."""
+    return psutil.cpu_percent() / 100
+
+
+psutil.cpu_percent()  # the first look has nothing to compare with and would say 0
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,8 @@ class Chart(NamedTuple):
     name: str
     title: str
     metrics: list[RunMetric]
+    has_points: bool = False
+    """Whether anything was measured yet that it draws."""
 
     @property
     def info(self) -> MetricInfo:
@@ -41,7 +43,11 @@ def charts_of(run: Run) -> list[Chart]:
         if declared := metric.chart:
             chart = charts.setdefault(declared.name, Chart(*declared, metrics=[]))
             chart.metrics.append(metric)
-    return list(charts.values())
+    return [chart._replace(has_points=is_measured(run, chart)) for chart in charts.values()]
+
+
+def is_measured(run: Run, chart: Chart) -> bool:
+    return any(metric.name in run.metrics for metric in chart.metrics)
 
 
 def chart_named(run: Run, name: str) -> Chart | None:
@@ -107,7 +113,12 @@ def layout(info: MetricInfo) -> dict[str, Any]:
         "uirevision": "kept",
         "xaxis": axis | {"showgrid": False, "nticks": 6, "tickformat": ",~g"},
         "yaxis": axis
-        | {"nticks": 5, "tickformat": D3_FORMATS[info.format], "exponentformat": "e"}
+        | {
+            "nticks": 5,
+            "tickformat": D3_FORMATS[info.format],
+            "ticksuffix": "B" if info.format == "bytes" else "",
+            "exponentformat": "e",
+        }
         | bounds(info),
     }
 

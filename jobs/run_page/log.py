@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from jobs.models import Run
 from maxaillm.dev.finetune.processes.plain_files import open_plain
 from maxaillm.dev.finetune.run.events.journal import Event
-from maxaillm.dev.finetune.run.events.text import data_text
 
 TAIL_BYTES = 256 * 1024
 TAIL_LINES = 400
@@ -71,4 +70,4 @@ def event_text(line: str) -> str:
         return line
     clock = datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S")
     step = "" if event.step is None else f"step {event.step:,}  "
-    return f"{clock}  {event.kind:<10}  {step}{data_text(event.data)}"
+    return f"{clock}  {event.kind:<10}  {step}{event.payload.text()}"

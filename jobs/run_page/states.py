@@ -33,7 +33,19 @@ PHASES: dict[str, tuple[str, str]] = {
 """The phases of a run in their order: as a step of the way, and as what goes on now."""
 
 
+VERDICTS: dict[str, Look] = {
+    "diverged": Look("bad", "Diverged"),
+    "worse": Look("bad", "Worse than its base"),
+    "learned_nothing": Look("warn", "Learned nothing"),
+    "undecided": Look("", Status.SUCCEEDED.label, "done"),
+    "unmeasured": Look("", Status.SUCCEEDED.label, "done"),
+}
+"""How a run that has ended is shown by its verdict; green only where it is better for sure."""
+
+
 def look_of(run: Run) -> Look:
+    if run.has_ended and run.verdict and run.verdict["code"] in VERDICTS:
+        return VERDICTS[run.verdict["code"]]
     if run.status == Status.RUNNING and run.phase in PHASES:
         return Look("active", PHASES[run.phase][1])
     if run.status == Status.CANCELLED and hasattr(run, "model"):
@@ -62,7 +74,13 @@ ACTIONS = (
     Action("pause", "Pause", "pause", WORKING | {Status.QUEUED}),
     Action("resume", "Resume", "play", frozenset({Status.PAUSED}), kind="primary"),
     Action("save", "Stop and save", "save", WORKING),
-    Action("retry", "Retry", "again", ENDED),
+    Action(
+        "retry",
+        "Retry",
+        "again",
+        frozenset({Status.FAILED, Status.CANCELLED}),
+        question="Train {run} again from its beginning, with the same configuration?",
+    ),
     Action(
         "cancel",
         "Stop…",
@@ -77,10 +95,16 @@ ACTIONS = (
         "trash",
         ENDED | {Status.DRAFT},
         kind="danger",
-        question="Delete {run} with its checkpoints, its log and its tuned model?",
+        question="Delete {run} with its checkpoints, its log and its tuned model? "
+        "It can be taken back for seven days.",
     ),
 )
 """In the order of the page: most likely first, destructive last."""
+
+
+def is_hopeless(run: Run) -> bool:
+    """Whether the same configuration would end as badly again."""
+    return bool(run.verdict and run.verdict["code"] == "diverged")
 
 
 def actions_for(run: Run) -> list[Action]:
@@ -88,5 +112,5 @@ def actions_for(run: Run) -> list[Action]:
     return [
         action._replace(question=action.question.format(run=named))
         for action in ACTIONS
-        if run.status in action.states
+        if run.status in action.states and not (action.verb == "retry" and is_hopeless(run))
     ]

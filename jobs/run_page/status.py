@@ -11,7 +11,8 @@ from django.utils import timezone
 from jobs.models import Run
 from jobs.run_page.number_formats import figure_and_unit, in_words
 from jobs.run_page.states import PHASES
-from jobs.selectors import BestEvaluation, best_evaluation, first_loss, newest_log
+from jobs.selectors import best_by, best_of, evaluations_of, first_loss, newest_log
+from maxaillm.dev.finetune.advice.history import Evaluation
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.run.events.kinds import EvalEvent, LogEvent
 from maxaillm.dev.finetune.run.events.run_metrics import metric_info
@@ -53,12 +54,12 @@ class StatusPanel(NamedTuple):
 
 
 def status_panel(run: Run) -> StatusPanel:
-    now = newest_log(run)
-    best = best_evaluation(run)
+    now, found = newest_log(run), evaluations_of(run)
+    best = best_of(run, found)
     return StatusPanel(
         ruler=ruler(run, best.step if best else None),
         phases=phases(run),
-        stats=stats(run, now, best),
+        stats=stats(run, now, found, best),
         ends_at=ends_at(run),
         epoch=now.get("epoch"),
     )
@@ -124,8 +125,11 @@ def last_moment(run: Run) -> float:
     return (run.ended or timezone.now()).timestamp()
 
 
-def stats(run: Run, now: dict[str, float], best: BestEvaluation | None) -> list[Stat]:
-    found = [loss_stat(run, now), best_stat(run, best), *metric_stats(run)]
+def stats(
+    run: Run, now: dict[str, float], measured: list[Evaluation], best: Evaluation | None
+) -> list[Stat]:
+    judged = best_stat(run, best) if best else newest_stat(run, measured)
+    found = [loss_stat(run, now), judged, *metric_stats(run)]
     if "tokens_per_second" in now:
         found.append(stat("tokens_per_second", now["tokens_per_second"], pace(run)))
     if "tokens" in now:
@@ -148,13 +152,21 @@ def loss_stat(run: Run, now: dict[str, float]) -> Stat | None:
     return stat("loss", now["loss"], f"from {words}" if first else "")
 
 
-def best_stat(run: Run, best: BestEvaluation | None) -> Stat | None:
-    if best is None:
-        return None
-    past = run.step - best.step
+def best_stat(run: Run, best: Evaluation) -> Stat:
+    past, (metric, _) = run.step - best.step, best_by(run)
     when = f"step {best.step:,}" + (f", {past:,} steps ago" if past > 0 else "")
-    label = metric_info("eval_loss").label.lower()
-    return Stat(f"Best {label}", f"{best.loss:.4g}", "", when)
+    shown = stat(metric, best.number(metric), when)
+    return shown._replace(label=f"Best {shown.label.lower()}")
+
+
+def newest_stat(run: Run, measured: list[Evaluation]) -> Stat | None:
+    """Where nothing is better than the base model yet: the newest value beside its own."""
+    metric, _ = best_by(run)
+    if not measured or not measured[-1].step:
+        return None
+    base = measured[0].number(metric) if measured[0].step == 0 else None
+    words = f"base {in_words(metric_info(metric), base)}" if base is not None else ""
+    return stat(metric, measured[-1].number(metric), words)
 
 
 def metric_stats(run: Run) -> list[Stat]:

@@ -48,6 +48,7 @@ def claim(run_id: int, *, worker: str) -> Run | None:
             "ingested": 0,
             "phase": "",
             "phases": [],
+            "verdict": None,
         }
         if not move(run_id, to=S.STARTING, attempt=run.attempt, by=worker, changes=fresh):
             return None

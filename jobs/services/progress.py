@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.models import Run
 from maxaillm.dev.finetune.run.events.journal import Event
-from maxaillm.dev.finetune.run.events.kinds import LogEvent, ResumedEvent, StageEvent
+from maxaillm.dev.finetune.run.events.kinds import LogEvent, ResumedEvent, StageEvent, VerdictEvent
 
 
 def progress_of(run: Run, events: Iterable[Event]) -> dict[str, Any]:
@@ -36,6 +36,8 @@ class Progress:
             self.begin_phase(payload, event.time)
         elif isinstance(payload, ResumedEvent):
             self.changes["step"] = event.step or 0
+        elif isinstance(payload, VerdictEvent):
+            self.changes["verdict"] = payload.as_json()
         elif isinstance(payload, LogEvent):
             self.take_step(event)
 

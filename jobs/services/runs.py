@@ -1,4 +1,4 @@
-"""Run actions of a user: create, cancel, pause, resume, retry, extend, delete."""
+"""Run actions of a user: create, cancel, pause, resume, retry, extend."""
 
 from __future__ import annotations
 
@@ -149,15 +149,6 @@ def extend_run(*, run: Run, by: User, num_train_epochs: float) -> Run:
     training = {"num_train_epochs": num_train_epochs, "max_steps": None}
     longer = {**run.config, "training": {**run.config["training"], **training}}
     return create_run(owner=by, config=RunConfig.parse(longer), copy_of=run)
-
-
-def delete_run(*, run: Run, by: User) -> None:
-    """Take a run out of sight. One that works must be stopped first; one that waits is."""
-    with transaction.atomic():
-        move(run.pk, to=S.CANCELLED, came_from={S.QUEUED, S.PAUSED}, by=by.username, why="Deleted.")
-        idle = Run.objects.filter(pk=run.pk).exclude(status__in=ACTIVE)
-        if not idle.update(deleted=timezone.now()):
-            raise illegal(run, "be deleted", "It is at work: stop it first.")
 
 
 def illegal(run: Run, what: str, hint: str) -> IllegalMoveError:

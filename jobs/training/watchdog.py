@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
 from jobs.services import attempts
+from jobs.services.deletion import purge_runs
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain
@@ -55,6 +56,7 @@ class Watchdog:
         if self.clock() - self.uploads_swept > UPLOADS_SECONDS:
             self.uploads_swept = self.clock()
             sweep_uploads()
+            purge_runs()
 
     def reap(self) -> None:
         """Recover the runs whose attempt shows no sign of life."""

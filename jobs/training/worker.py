@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 ALLOWED = re.compile(r"(jobs|datasets_app)\.tasks\.[a-z]\w*")
 AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 RETRIES = 60
+TTL_SECONDS = 45
+"""An idle worker shows itself 15 seconds before: else it would seem away for minutes."""
 
 
 class ForbiddenJobError(Exception):
@@ -77,6 +79,7 @@ class SiteWorker(Worker):  # type: ignore[misc]
             connection=queue.connection,
             job_class=AllowedJob,
             serializer=queue.serializer,
+            worker_ttl=TTL_SECONDS,
         )
         backoff = ExponentialBackoff(cap=2, base=0.1)
         self.connection.set_retry(Retry(backoff, RETRIES, supported_errors=AWAY))

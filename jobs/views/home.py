@@ -71,8 +71,12 @@ def steps(request: Request) -> dict[str, Any]:
         "sample": ready.filter(dataset__in=sample_datasets()).first(),
         "own": ready.filter(dataset__owner=request.user).first(),
         "run": runs.active().first() or runs.filter(status=Status.QUEUED).first(),
-        "model": tuned.order_by("-pk").first(),
+        "model": next(filter(is_promising, tuned.select_related("run").order_by("-pk")[:50]), None),
     }
+
+
+def is_promising(model: LanguageModel) -> bool:
+    return model.run is None or model.run.is_promising
 
 
 def sample_datasets() -> Any:

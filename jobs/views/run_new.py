@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -21,6 +22,7 @@ from jobs.services.resolve import find
 from jobs.services.runs import create_run
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.files import apply_override
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.methods import methods
 from maxft_site.web.formatting import typed_number
@@ -76,7 +78,7 @@ def prefilled(request: Request) -> dict[str, Any]:
     initial: dict[str, Any] = {}
     if clone := request.GET.get("clone"):
         run = get_object_or_404(Run.objects.visible_to(request.user), pk=typed_number(clone))
-        initial = dict(run.config)
+        initial = deepcopy(run.config)
     if chosen := request.GET.get("dataset"):
         datasets = Dataset.objects.visible_to(request.user)
         dataset = get_object_or_404(datasets, pk=typed_number(chosen))
@@ -85,6 +87,9 @@ def prefilled(request: Request) -> dict[str, Any]:
         models = LanguageModel.objects.visible_to(request.user)
         model = get_object_or_404(models, pk=typed_number(chosen))
         initial["model"] = initial.get("model", {}) | {"name": model.name}
+    for path, value in request.GET.items():
+        if "." in path:  # training.learning_rate=2e-05, such as a verdict advises
+            apply_override(initial, f"{path}={value}")
     return initial
 
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
@@ -18,6 +19,8 @@ from jobs.run_page.config_rows import config_rows
 from jobs.run_page.log import tail_of
 from jobs.run_page.states import actions_for
 from jobs.run_page.status import status_panel
+from jobs.run_page.verdict import verdict_panel
+from jobs.services import deletion
 from jobs.services import runs as services
 from jobs.views.request import Request
 from maxaillm.dev.finetune.methods import methods
@@ -48,13 +51,16 @@ def runs(request: Request) -> HttpResponse:
     counts = selectors.counts_by_state(request.user)
     states = [("", "All", counts["all"])]
     states += [(name, word, counts[name]) for name, (word, _) in selectors.STATES.items()]
-    choices = {
+    choices: dict[str, Any] = {
         "chosen": chosen,
         "states": states,
         "counts": counts,
         "datasets": selectors.datasets_of_runs(request.user),
         "methods": [(name, method.label) for name, method in methods.items()],
     }
+    deleted = get.get("deleted", "")
+    if deleted.isdecimal() and len(deleted) < 16:
+        choices["deleted"] = Run.objects.deleted_by(request.user).filter(pk=deleted).first()
     return render(request, "jobs/runs.html", context | choices)
 
 
@@ -68,14 +74,21 @@ def rows_context(page: Page[Run]) -> dict[str, Any]:
 
 def query_without_page(get: QueryDict) -> str:
     kept = get.copy()
-    kept.pop("page", None)
+    for name in ("page", "deleted"):
+        kept.pop(name, None)
     return kept.urlencode()
 
 
 @require_GET
 def run(request: Request, pk: int) -> HttpResponse:
     shown = visible_run(request, pk)
-    context: dict[str, Any] = {"run": shown, "charts": charts_of(shown), "tail": tail_of(shown)}
+    charts = charts_of(shown)
+    context: dict[str, Any] = {
+        "run": shown,
+        "charts": charts,
+        "has_points": any(chart.has_points for chart in charts),
+        "tail": tail_of(shown),
+    }
     for part in PARTS.values():
         context |= part(shown)
     return render(request, "jobs/run.html", context)
@@ -92,11 +105,12 @@ def status_part(run: Run) -> dict[str, Any]:
 
 def results_part(run: Run) -> dict[str, Any]:
     checkpoints = selectors.checkpoints_of(run)
+    rows = checkpoints.rows
     return {
         "samples": selectors.samples_of(run),
         "checkpoints": checkpoints,
-        "measured": list(dict.fromkeys(name for row in checkpoints for name in row.scores)),
-        "best_step": next((row.step for row in checkpoints if row.is_best), None),
+        "measured": list(dict.fromkeys(name for row in rows for name in row.scores)),
+        "best_step": next((row.step for row in rows if row.is_best), None),
     }
 
 
@@ -109,8 +123,13 @@ def history_part(run: Run) -> dict[str, Any]:
     }
 
 
+def verdict_part(run: Run) -> dict[str, Any]:
+    return {"end": verdict_panel(run)}
+
+
 PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "header": header_part,
+    "verdict": verdict_part,
     "status": status_part,
     "results": results_part,
     "history": history_part,
@@ -160,9 +179,9 @@ def retry(run: Run, request: Request) -> Any:
 
 
 def delete(run: Run, request: Request) -> Any:
-    services.delete_run(run=run, by=request.user)
-    messages.success(request, f"{run} is deleted.")
-    return "jobs:runs"
+    """Leads to the list, which offers to undo it."""
+    deletion.delete_run(run=run, by=request.user)
+    return f"{reverse('jobs:runs')}?deleted={run.pk}"
 
 
 ACTS: dict[str, Callable[[Run, Request], Any]] = {

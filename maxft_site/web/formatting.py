@@ -9,6 +9,9 @@ MOST_DIGITS = 18
 """So many fit into a column of a database."""
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 NOTHING = "–"
+MOST_COUNTED = 1e15
+"""From here on a count is written in powers of ten: no number makes a page wider."""
+MOST_PERCENT = 1e5
 
 
 def typed_number(text: str) -> int | None:
@@ -20,13 +23,17 @@ def typed_number(text: str) -> int | None:
 
 def count(number: float | None) -> str:
     """1204 → 1,204."""
-    return NOTHING if number is None else f"{number:,.0f}"
+    if number is None:
+        return NOTHING
+    return f"{number:,.0f}" if abs(number) < MOST_COUNTED else sig(number)
 
 
 def size(number: float | None) -> str:
     """3200000 → 3.2 MB; a kB is 1,000 bytes, as on a disk's label."""
     if number is None:
         return NOTHING
+    if not abs(number) < MOST_COUNTED * 1e6:
+        return f"{sig(number / 1e15)} PB"
     step = min(int(log10(number) / 3), len(UNITS) - 1) if number >= 1 else 0
     if step == 0:
         return f"{number:,.0f} {'byte' if number == 1 else 'bytes'}"
@@ -42,9 +49,9 @@ def bytes_of(used: float, total: float) -> str:
 
 def duration(value: float | timedelta | None) -> str:
     """Seconds or a timedelta → 0.4 s, 12 s, 19 min, 2 h 5 min, 3 d 4 h."""
-    if value is None:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if seconds is None or not isfinite(seconds):
         return NOTHING
-    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if seconds < 9.95:
         return f"{max(seconds, 0):.1f} s"
     if seconds < 59.5:
@@ -56,16 +63,20 @@ def duration(value: float | timedelta | None) -> str:
     if hours < 24:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
-    return f"{days:,} d {hours} h" if hours else f"{days:,} d"
+    return f"{count(days)} d {hours} h" if hours and days < 1000 else f"{count(days)} d"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
     """0.612 → 61 %."""
-    return NOTHING if share is None else f"{share * 100:.{digits}f} %"
+    if share is None:
+        return NOTHING
+    if not abs(share) < MOST_PERCENT:
+        return f"{sig(share * 100)} %"
+    return f"{share * 100:.{digits}f} %"
 
 
 def sig(number: float | None) -> str:
-    """Three significant figures: 1.07, 0.412, 3,900; small ones as 7.0e-5."""
+    """Three significant figures: 1.07, 0.412, 3,900; small and large ones as 7.0e-5, 3.9e60."""
     if number is None:
         return NOTHING
     if not isfinite(number):
@@ -73,7 +84,7 @@ def sig(number: float | None) -> str:
     if number == 0:
         return "0"
     size = floor(log10(abs(number)))
-    if size < -3:
+    if not -4 < size < 7:
         mantissa, exponent = f"{number:.1e}".split("e")
         return f"{mantissa}e{int(exponent)}"
     return f"{number:,.{max(0, 2 - size)}f}"

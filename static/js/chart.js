@@ -1,10 +1,12 @@
 // One chart of a run: keeps its points by step, draws them with Plotly in the page's own colours.
-import { ema, interpolated, logarithmic, written } from "./chart_values.js";
+import { around, ema, interpolated, logarithmic, whole, written } from "./chart_values.js";
+import { toast } from "./toast.js";
 
-const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset" };
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
 const AXES = { epoch: 0, tokens: 1, time: 2 }; // places in a point's custom data
 const TITLES = { step: "steps", epoch: "epochs", tokens: "tokens", time: "min" };
 const EMPTY = "–";
+let isTipShown = false;
 
 export class Chart {
   /** `box` is a [data-chart] figure; `view` = {axis, scale, smoothing}, shared by all charts. */
@@ -40,23 +42,56 @@ export class Chart {
     return changed;
   }
 
+  get isEmpty() {
+    return [...this.traces.values()].every(({ points }) => points.size === 0);
+  }
+
   draw() {
     if (!this.layout || !this.box.isConnected) return;
+    this.box.hidden = this.isEmpty;
+    if (this.isEmpty) return;
     const traces = [...this.traces.values()].flatMap((trace) => this.lines(trace));
     const { axis, scale } = this.view;
+    const places = traces.flatMap(({ x }) => x);
     const layout = resolve({
       ...this.layout,
       // Zoom is kept while points come, and given up when the axis means something else.
       uirevision: `${axis} ${scale}`,
       xaxis: {
         ...this.layout.xaxis,
+        ...(axis === "step" && whole(places)),
+        ...alone(places, { least: 0 }),
         title: { text: TITLES[axis], font: { size: 11 }, standoff: 4 },
       },
-      yaxis: { ...this.layout.yaxis, type: scale, ...(scale === "log" && logarithmic(traces)) },
+      yaxis: {
+        ...this.layout.yaxis,
+        type: scale,
+        ...(scale === "log" ? logarithmic(traces) : this.vertical(traces)),
+      },
     });
     layout.xaxis.title.font.color = token("var(--ink-3)");
     globalThis.Plotly.react(this.plot, traces, layout, CONFIG);
+    if (!this.isWatched) this.watchZoom();
     this.write();
+  }
+
+  /** The vertical axis of points that all have one value, within the metric's bounds. */
+  vertical(traces) {
+    const { minallowed: least, maxallowed: most } = this.layout.yaxis;
+    return alone(
+      traces.flatMap(({ y }) => y),
+      { least, most },
+    );
+  }
+
+  /** Who zooms in for the first time is told the way out. */
+  watchZoom() {
+    this.isWatched = true;
+    this.plot.on("plotly_relayout", (change) => {
+      if (isTipShown || !("xaxis.range[0]" in change)) return;
+      isTipShown = true;
+      toast("Double-click the chart to see all of it again.", { level: "info" });
+    });
   }
 
   /** The lines of one metric: as measured and, if asked for, smoothed over it. */
@@ -112,6 +147,11 @@ export class Chart {
     entry.append(key, `${look.name} `, word);
     return entry;
   }
+}
+
+function alone(values, bounds) {
+  const range = around(values, bounds);
+  return range && { range };
 }
 
 const token = (value) => {

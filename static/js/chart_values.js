@@ -7,17 +7,39 @@ export function logarithmic(traces) {
   return { dtick: span > 1.5 ? Math.ceil(span / 5) : "D2", minallowed: null, maxallowed: null };
 }
 
-/** A value in words: its size decides how many figures are worth reading. */
+/** A range around values that are all the same, which would else be an axis of invented numbers;
+ * null where they differ or there are none. */
+export function around(values, { least = -Infinity, most = Infinity } = {}) {
+  const known = values.filter((value) => value !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  if (!known.length || low < high) return null;
+  const room = Math.abs(low) / 2 || 1;
+  return [Math.max(low - room, least), Math.min(high + room, most)];
+}
+
+/** A tick a step where there are few: there is no half a step. */
+export function whole(steps) {
+  const span = Math.max(...steps) - Math.min(...steps);
+  return span < 6 ? { dtick: 1 } : {};
+}
+
+/** A value in words: its size decides how many figures are worth reading, and none is long. */
 export function written(value, format) {
   const size = Math.abs(value);
+  if (format.includes("s")) return inBytes(value);
+  if (size >= 1e9 || (size > 0 && size < 1e-3 && !format.includes("%"))) return powers(value);
   if (format.includes("%")) return `${(100 * value).toFixed(1)} %`;
-  if (format.includes("s"))
-    return size < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
-  if (size > 0 && size < 1e-3) return value.toExponential(1).replace("e+", "e");
   return value.toLocaleString(
     "en",
     size >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 },
   );
+}
+
+const powers = (value) => value.toExponential(1).replace("e+", "e");
+
+function inBytes(value) {
+  if (value >= 1e15) return `${powers(value / 1e9)} GB`;
+  return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
 }
 
 /** Exponential moving average, its start corrected as Adam corrects its own; gaps stay gaps. */

@@ -3,6 +3,7 @@ import { watchConfirms } from "./confirm.js";
 import { watchCopy } from "./copy.js";
 import { watchShortcuts } from "./shortcuts.js";
 import { watchTheme } from "./theme_switch.js";
+import { watchTimes } from "./times.js";
 import { toast, watchNotices } from "./toast.js";
 
 watchTheme();
@@ -10,6 +11,7 @@ watchNotices();
 watchConfirms();
 watchCopy();
 watchShortcuts();
+watchTimes();
 watchHtmx();
 
 const name = document.body.dataset.module;

@@ -43,6 +43,9 @@ const stale = new Set();
 const draw = throttled(() => {
   for (const chart of stale) chart.draw();
   stale.clear();
+  const areCurves = charts.some((chart) => !chart.isEmpty);
+  page.querySelector("[data-no-curves]").hidden = areCurves;
+  page.querySelector("[data-needs-script]").hidden = !areCurves;
 }, DRAW_MS);
 
 const wanted = new Set();
@@ -75,6 +78,7 @@ function take(frame) {
 async function loadAll() {
   try {
     await Promise.all(charts.map((chart) => chart.load()));
+    drawAll();
   } catch (error) {
     toastError(error);
   }
@@ -131,7 +135,6 @@ function announceState() {
   });
 }
 
-page.querySelector("[data-needs-script]").hidden = false;
 page.addEventListener("htmx:sendError", (event) => event.stopPropagation()); // the socket says so
 watchSwitch("axis");
 watchSwitch("scale");

@@ -19,6 +19,7 @@ def trained(owner: User, steps: int = STEPS) -> Run:
     """A run at work that has logged, evaluated, answered and saved."""
     run = running(owner)
     record_events(run.pk, run.attempt, history(3, steps))
+    (run.attempt_folder(run.attempt).root / f"checkpoint-{steps}").mkdir(parents=True)
     return fresh(run)
 
 

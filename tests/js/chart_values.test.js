@@ -1,7 +1,14 @@
 // What curves show: ticks, words beside a title, smoothed values, places between logged steps.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ema, interpolated, logarithmic, written } from "../../static/js/chart_values.js";
+import {
+  around,
+  ema,
+  interpolated,
+  logarithmic,
+  whole,
+  written,
+} from "../../static/js/chart_values.js";
 
 const rounded = (values) => values.map((value) => value && Number(value.toFixed(6)));
 
@@ -65,4 +72,23 @@ test("a share is told in per cent, bytes in MB or GB", () => {
   assert.equal(written(0.4567, ".1%"), "45.7 %");
   assert.equal(written(17_300_000, ".3s"), "17.3 MB");
   assert.equal(written(2_345_000_000, ".3s"), "2.35 GB");
+});
+
+test("no number is long", () => {
+  assert.equal(written(3.9e60, ".4~g"), "3.9e60");
+  assert.equal(written(3.9e60, ".0%"), "3.9e60");
+  assert.equal(written(3.9e60, ".3~s"), "3.9e51 GB");
+});
+
+test("points that all have one value lie in the middle of an axis, within its bounds", () => {
+  assert.deepEqual(around([2, null, 2]), [1, 3]);
+  assert.deepEqual(around([0.9], { least: 0, most: 1 }), [0.45, 1]);
+  assert.deepEqual(around([0], { least: 0 }), [0, 1]);
+  assert.equal(around([1, 2]), null);
+  assert.equal(around([null]), null);
+});
+
+test("few steps have a tick each", () => {
+  assert.deepEqual(whole([0, 1]), { dtick: 1 });
+  assert.deepEqual(whole([1, 400]), {});
 });

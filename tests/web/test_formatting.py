@@ -36,10 +36,17 @@ def test_duration(seconds, words):
 @pytest.mark.parametrize(
     ("number", "words"),
     [(None, "–"), (0, "0"), (1.0712, "1.07"), (0.41249, "0.412"), (7e-5, "7.0e-5"),
-     (21.34, "21.3"), (3900.4, "3,900"), (-0.5, "-0.500"), (float("nan"), "nan")],
+     (21.34, "21.3"), (3900.4, "3,900"), (1_234_567, "1,234,567"),
+     (3.94e60, "3.9e60"), (-0.5, "-0.500"), (float("nan"), "nan")],
 )  # fmt: skip
 def test_significant_figures(number, words):
     assert sig(number) == words
+
+
+@pytest.mark.parametrize("number", [3.9e60, -3.9e60, 1.7e308, float("inf"), float("nan")])
+@pytest.mark.parametrize("write", [count, duration, percent, sig, size])
+def test_no_number_is_long(write, number):
+    assert len(write(number)) < 20
 
 
 def test_count_and_percent():

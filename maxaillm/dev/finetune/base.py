@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,9 +11,12 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune.advice.history import RunHistory
+from maxaillm.dev.finetune.advice.judge import judge
+from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig, legacy
 from maxaillm.dev.finetune.data.reading.processor import DataProcessor
-from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.errors import DivergedError, FineTuneError, NotFiniteError
 from maxaillm.dev.finetune.evaluator import ModelEvaluator
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint
@@ -23,6 +25,7 @@ from maxaillm.dev.finetune.run.events.kinds import (
     StageEvent,
     StoppedEvent,
     SucceededEvent,
+    VerdictEvent,
 )
 from maxaillm.dev.finetune.run.folder import StopAction, write_atomically
 
@@ -43,8 +46,10 @@ class MaxFineTuningBase(ABC):
 
     `config` is a RunConfig, its JSON, or the specification's loose dict (`model_name`,
     `training_args`, ...). Without an attempt, one is opened in `training_args["output_dir"]`,
-    or `./results`, for the life of this object.
+    or `./results`, for the life of this object. `verdict`: how good what was trained last is.
     """
+
+    verdict: Verdict | None = None
 
     def __init__(
         self, config: RunConfig | Mapping[str, Any], attempt: Attempt | None = None
@@ -58,7 +63,6 @@ class MaxFineTuningBase(ABC):
             self.config = RunConfig.parse(config)
         self.attempt = attempt or self.own_attempt(folder)
         for note in notes:
-            warnings.warn(note, stacklevel=3)
             self.attempt.warn(note)
 
     def own_attempt(self, folder: Path) -> Attempt:
@@ -77,18 +81,44 @@ class MaxFineTuningBase(ABC):
         self.load()
         train_dataset, eval_dataset = self.prepare_data()
         model, tokenizer = self.configure_model()
-        trainer = self.train(model, tokenizer, train_dataset, eval_dataset, resume)
+        try:
+            trainer = self.train(model, tokenizer, train_dataset, eval_dataset, resume)
+        except (NotFiniteError, DivergedError):
+            self.tell_verdict()
+            raise
         action, step = self.ending(trainer)
         if action in {"cancel", "pause", "release"}:
             self.attempt.emit(StoppedEvent(action=action, saved=action != "cancel"), step)
             return
         metrics = {} if action else self.evaluate(trainer)
+        if not action:
+            self.tell_verdict()
+            self.require_kept()
         self.attempt.emit(StageEvent(name="save"))
         self.save_model(trainer)
         if action:
             self.attempt.emit(StoppedEvent(action=action, saved=True), step)
         else:
             self.attempt.emit(SucceededEvent(metrics=EvalEvent.of(metrics)), step)
+
+    @property
+    def history(self) -> RunHistory | None:
+        """What the run measured, for the verdict on it; None where a provider does not tell."""
+        return None
+
+    def tell_verdict(self) -> None:
+        """Judge the run as it is now, and write that down."""
+        if self.history is None:
+            return
+        self.verdict = judge(self.history)
+        self.attempt.emit(VerdictEvent.of(self.verdict.model_dump(mode="json")))
+
+    def require_kept(self) -> None:
+        """Raises DivergedError where training has ruined the model: it is not saved as a result,
+        and its checkpoints stay."""
+        if self.verdict and self.verdict.code == "diverged":
+            message = f"{self.verdict.title}. {self.verdict.explanation}"
+            raise DivergedError(message, self.verdict.advice)
 
     @abstractmethod
     def load(self) -> None:

@@ -93,6 +93,13 @@ class NotFiniteError(FineTuneError):
     exit_code = 6
 
 
+class DivergedError(FineTuneError):
+    """Training made the model worse than its base, and kept doing so."""
+
+    code = "diverged"
+    exit_code = 13
+
+
 class DiskFullError(FineTuneError):
     """A file could not be written for want of space."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 
 from django import template
 from django.forms import CheckboxInput, Select, Widget
@@ -34,9 +36,21 @@ STATE_ICONS = {
     "bad": "error",
     "stopped": "stop",
 }
+
+
+def or_nothing(function: Callable[..., str]) -> Callable[..., str]:
+    """The filter of a function of numbers: what a template does not find is an empty string."""
+
+    @wraps(function)
+    def written(value: object, *options: object) -> str:
+        return NOTHING if value is None or value == "" else function(value, *options)
+
+    return written
+
+
 for function in (bytes_of, count, duration, percent, sig):
-    register.filter(function)
-register.filter("bytes", size)
+    register.filter(function.__name__, or_nothing(function))
+register.filter("bytes", or_nothing(size))
 
 
 @register.simple_tag
@@ -88,11 +102,26 @@ def ago(moment: datetime | None) -> str | SafeString:
         return NOTHING
     seconds = (timezone.now() - moment).total_seconds()
     if abs(seconds) < 45:
-        words = "just now"
+        words = "just now" if seconds >= 0 else "in a moment"
     else:
         far = duration(max(abs(seconds), 60))
         words = f"{far} ago" if seconds > 0 else f"in {far}"
     absolute = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), absolute, words
+        '<time datetime="{}" title="{}" data-ago>{}</time>', moment.isoformat(), absolute, words
+    )
+
+
+@register.filter
+def clock(moment: datetime | None) -> str | SafeString:
+    """A time of today as a clock shows it; the browser's script puts its own zone in."""
+    if moment is None:
+        return NOTHING
+    utc = moment.astimezone(UTC)
+    words = utc.strftime("%H:%M UTC")
+    return format_html(
+        '<time datetime="{}" title="{}" data-clock>{}</time>',
+        moment.isoformat(),
+        utc.strftime("%Y-%m-%d %H:%M UTC"),
+        words,
     )

@@ -24,6 +24,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "sample": {"prompt": "Who?", "answer": "", "index": 1},
     "warning": {"message": "It is hot.", "hint": ""},
     "saved": {"folder": "model", "size_bytes": 12, "kind": "full"},
+    "verdict": {
+        "code": "undecided",
+        "level": "note",
+        "title": "Too few rows",
+        "explanation": "Only 3.",
+        "next_steps": [{"label": "Hold out more rows", "changes": {}}],
+        "comparison": {
+            "metric": "eval_loss",
+            "label": "Validation loss",
+            "is_share": False,
+            "higher_is_better": False,
+            "base": 2.0,
+            "tuned": 1.5,
+            "gain": 0.5,
+            "rows": 3,
+        },
+    },
     "succeeded": {"metrics": {"eval_loss": 1.5, "rows": 3}},
     "stopped": {"action": "pause", "saved": True},
     "failed": {"code": "error", "message": "It broke.", "hint": "Mend it."},
@@ -119,6 +136,6 @@ def test_a_newer_engines_events_are_kept_and_shown_as_text(tmp_path: Path) -> No
     for event in events:
         line(event)
     shown = stream.getvalue()
-    assert "gpu (step 3)  celsius 71.5  fans [1, 2]\n" in shown
+    assert "gpu (step 3)  celsius 71.5  fans 1, 2\n" in shown
     assert "step 4/0  loss 1.5" in shown
     assert "saved  folder model  size_bytes 1  kind sharded\n" in shown

@@ -73,9 +73,9 @@ def test_only_what_makes_sense_is_offered(alice_client: Client, alice: User) -> 
     queued = alice_client.get(address("run", make_run(alice))).text
     assert "Pause" in queued
     assert "Stop and save" not in queued
-    done = alice_client.get(address("run", make_run(alice, status="succeeded"))).text
-    assert "Retry" in done
-    assert "Stop…" not in done
+    failed = alice_client.get(address("run", make_run(alice, status="failed"))).text
+    assert "Retry" in failed
+    assert "Stop…" not in failed
 
 
 def test_stopping_asks_the_trainer(alice_client: Client, alice: User) -> None:
@@ -113,7 +113,7 @@ def test_retry_goes_to_the_new_run(alice_client: Client, alice: User) -> None:
 
 def test_a_deleted_run_is_gone(alice_client: Client, alice: User) -> None:
     run = make_run(alice, status="cancelled")
-    assert alice_client.post(address("run-delete", run)).url == reverse("jobs:runs")
+    assert alice_client.post(address("run-delete", run)).url.startswith(reverse("jobs:runs"))
     assert alice_client.get(address("run", run)).status_code == 404
 
 
@@ -173,7 +173,6 @@ def test_names_answers_and_log_lines_stay_text(
     Run.objects.filter(pk=run.pk).update(name=payload, error={"message": payload, "hint": payload})
     run.events.filter(kind="sample").update(data={"prompt": payload, "answer": payload, "index": 0})
     folder = run.attempt_folder(run.attempt)
-    folder.root.mkdir(parents=True)
     folder.log.write_text(f"\x1b[31m{payload}\x1b[0m\n")
     assert is_text(alice_client.get(address("run", run)), payload)
     assert is_text(alice_client.get(address("run-log", run)), payload)

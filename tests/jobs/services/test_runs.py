@@ -197,12 +197,3 @@ def test_extend_makes_a_longer_run(alice: User) -> None:
     assert new.copy_of == old
     with pytest.raises(ConfigError):
         runs.extend_run(run=old, by=alice, num_train_epochs=2)
-
-
-def test_delete(alice: User) -> None:
-    waits, works = make_run(alice), running(alice)
-    runs.delete_run(run=waits, by=alice)
-    assert status_of(waits) == Status.CANCELLED
-    assert list(Run.objects.visible_to(alice)) == [works]
-    with pytest.raises(IllegalMoveError, match="be deleted"):
-        runs.delete_run(run=works, by=alice)

@@ -35,7 +35,7 @@ def test_a_task_is_found() -> None:
         "jobs.tasks.Runner",
         "jobs.tasks.attempts",
         "jobs.tasks._train",
-        "jobs.services.runs.delete_run",
+        "jobs.services.deletion.delete_run",
         "builtins.eval",
     ],
 )

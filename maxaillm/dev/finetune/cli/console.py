@@ -9,7 +9,6 @@ from typing import IO
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.run.events.journal import Event
 from maxaillm.dev.finetune.run.events.kinds import StageEvent
-from maxaillm.dev.finetune.run.events.text import data_text
 
 CLEAR = "\r\x1b[K"
 
@@ -44,7 +43,7 @@ class ProgressLine:
         if isinstance(payload, StageEvent) and payload.total_steps is not None:
             self.total = payload.total_steps
         step = "" if event.step is None else f" (step {event.step})"
-        self.show(f"{event.kind}{step}  {data_text(event.data)}\n")
+        self.show(f"{event.kind}{step}  {payload.text()}\n")
 
     def show(self, text: str) -> None:
         self.stream.write(CLEAR + text)

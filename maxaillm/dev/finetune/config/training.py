@@ -170,10 +170,18 @@ class TrainingSection(Section):
         description="Evaluations without a better validation loss. Empty: never.",
         json_schema_extra=ADVANCED | {"unit": "evaluations"},
     )
+    stop_when_diverged: bool = Field(
+        True,
+        title="Stop when it diverges",
+        description="Ends a run whose training loss stays above one and a half times its start "
+        "for a fifth of its steps (20 to 200) and does not fall.",
+        json_schema_extra=ADVANCED,
+    )
     load_best_model_at_end: bool = Field(
         False,
         title="Keep the best model",
-        description="The result is the model of the best evaluation, not of the last step.",
+        description="The result is the model of the best evaluation, where one is better than "
+        "the base model, not that of the last step.",
         json_schema_extra=ADVANCED,
     )
     metric_for_best_model: str = Field(

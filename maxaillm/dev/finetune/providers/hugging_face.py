@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory
+from maxaillm.dev.finetune.advice.judge import judge
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.estimate import count_steps
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from maxaillm.dev.finetune.hf.batches.collate import Sequences
     from maxaillm.dev.finetune.hf.evaluation.evaluator import HeldOutEvaluator
     from maxaillm.dev.finetune.hf.prepare.base_model import Base
+    from maxaillm.dev.finetune.hf.training.callbacks import RunCallback
     from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
+    from maxaillm.dev.finetune.hf.training.record import RunRecord
     from maxaillm.dev.finetune.hf.training.tasks import ModelTask
     from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 
@@ -47,6 +51,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
     trainer: StepTrainer | None = None
+    record: RunRecord | None = None
+    callback: RunCallback
     is_loaded = False
 
     def load(self) -> None:
@@ -145,6 +151,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             evaluate=partial(self.evaluator.scores, model) if self.evaluator else None,
             sample=lambda step: self.sample(model, step),
         )
+        self.record = self.callback.record
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
         with disk_full_said(), out_of_memory_said(self.config):
@@ -154,6 +161,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         return trainer
 
     def tell_training(self, model: Any, resume: Checkpoint | None) -> None:
+        from maxaillm.dev.finetune.hf.training.baseline import Baseline
+
         event = StageEvent(
             name="train",
             total_steps=self.steps,
@@ -165,12 +174,22 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.attempt.emit(event)
         if resume:
             self.attempt.emit(ResumedEvent(checkpoint=resume.folder.name), resume.step)
+            if baseline := Baseline.read(resume.folder):
+                self.callback.record.begin(baseline)
             return
         with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
             self.sample(model, 0)
             if self.evaluator:
-                scores = self.evaluator.scores(model) | self.evaluator.answer_scores(model)
-                self.attempt.emit(EvalEvent.of(scores), 0)
+                self.measure_base(model, self.evaluator)
+
+    def measure_base(self, model: Any, evaluator: HeldOutEvaluator) -> None:
+        """What the run will be compared with."""
+        from maxaillm.dev.finetune.hf.distributed import agreed_scores
+        from maxaillm.dev.finetune.hf.training.baseline import Baseline
+
+        scores = agreed_scores(evaluator.scores(model) | evaluator.answer_scores(model))
+        self.attempt.emit(EvalEvent.of(scores), 0)
+        self.callback.record.begin(Baseline(scores, evaluator.statistics, evaluator.guess_loss))
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
@@ -193,19 +212,37 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def evaluate(self, trainer: StepTrainer | None = None) -> dict[str, JsonValue]:
         """Figures of the model as it will be saved; empty where no rows are held out."""
+        from maxaillm.dev.finetune.hf.distributed import agreed_scores
+
         trainer = trainer or self.trained()
         if self.evaluator is None:
+            self.verdict = judge(self.callback.record.history)
             return {}
         self.attempt.emit(StageEvent(name="evaluate"))
         model, self.evaluator.intervals = trainer.model, True
-        self.final_scores = self.evaluator.scores(model) | self.evaluator.answer_scores(model)
+        scores = self.evaluator.scores(model) | self.evaluator.answer_scores(model)
+        self.final_scores = agreed_scores(scores)
         if missing := [name for name in self.evaluator.names if name not in self.final_scores]:
             self.attempt.warn(
                 f"No held-out row gives what is measured by {', '.join(missing)}.",
                 "Hold out rows with questions, or leave the metric out.",
             )
-        self.attempt.emit(EvalEvent.of(self.final_scores), self.callback.step_of_model)
+        step = self.callback.step_of_model
+        self.attempt.emit(EvalEvent.of(self.final_scores), step)
+        self.compare(Evaluation(step, self.final_scores), self.evaluator)
         return self.final_scores
+
+    def compare(self, end: Evaluation, evaluator: HeldOutEvaluator) -> None:
+        """Judge the model that was measured last beside its base."""
+        record = self.callback.record
+        base = record.baseline.statistics if record.baseline else None
+        higher = record.history.higher_is_better
+        record.end(end, evaluator.beside(base, higher_is_better=higher))
+        self.verdict = judge(record.history)
+
+    @property
+    def history(self) -> RunHistory | None:
+        return self.record.history if self.record else None
 
     def make_evaluator(self, held_out: Sequences) -> HeldOutEvaluator:
         """What measures by the metrics of the run."""
@@ -213,7 +250,10 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
         names = self.config.evaluation.metrics
         size = self.config.training.per_device_train_batch_size
-        return HeldOutEvaluator(self.task, self.tokenizer, held_out, names, batch_size=size)
+        best_by = self.config.training.metric_for_best_model
+        return HeldOutEvaluator(
+            self.task, self.tokenizer, held_out, names, batch_size=size, judged_by=best_by
+        )
 
     def save_model(
         self, trainer: StepTrainer | str | Path | None = None, path: str | Path | None = None

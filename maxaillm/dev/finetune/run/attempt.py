@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -97,7 +98,10 @@ class Attempt:
             self.listener(written)
 
     def warn(self, message: str, hint: str = "") -> None:
+        """Tell the user something; where nobody listens, Python's own warnings do it."""
         self.emit(WarningEvent(message=message, hint=hint))
+        if self.listener is None:
+            warnings.warn(" ".join(filter(None, (message, hint))), stacklevel=2)
 
     def stop_action(self) -> StopAction | None:
         """What the run is asked to do, by a file or by SIGTERM (then `release` is wanted)."""

@@ -63,6 +63,9 @@ class SilentAttempt(Attempt):
     ) -> None:
         return None
 
+    def warn(self, message: str, hint: str = "") -> None:
+        return None
+
     def stop_action(self) -> StopAction | None:
         """A signal counts, whoever gets it; requests in files are the first process's to read."""
         return "release" if self.release_wanted else None

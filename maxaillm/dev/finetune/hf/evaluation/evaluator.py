@@ -11,6 +11,8 @@ from pydantic import JsonValue
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from maxaillm.dev.finetune.advice.comparison import Comparison, FloatArray
+from maxaillm.dev.finetune.advice.history import EVAL_LOSS
 from maxaillm.dev.finetune.config.compatibility import unfit_metrics
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.reading.examples import has_split
@@ -19,6 +21,7 @@ from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
 from maxaillm.dev.finetune.errors import ConfigError, DataError
 from maxaillm.dev.finetune.hf.batches.collate import Sequences
 from maxaillm.dev.finetune.hf.batches.tokenise import require_rows
+from maxaillm.dev.finetune.hf.evaluation.judged import beside, flat, guess_loss, row_statistics
 from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
@@ -32,8 +35,13 @@ Scores = dict[str, JsonValue]
 class HeldOutEvaluator:
     """Measures a model on the same held-out rows each time, by the same metrics.
 
-    With `intervals`, each metric comes with where it lies with 95 % probability.
+    With `intervals`, each metric comes with where it lies with 95 % probability. `statistics` and
+    `guess_loss` are of the newest measurement: what each row adds to the metric `judged_by`, and
+    the loss of who guesses without reading.
     """
+
+    statistics: FloatArray | None = None
+    guess_loss: float | None = None
 
     def __init__(
         self,
@@ -44,7 +52,9 @@ class HeldOutEvaluator:
         *,
         batch_size: int = BATCH,
         intervals: bool = False,
+        judged_by: str = EVAL_LOSS,
     ) -> None:
+        self.judged_by = judged_by
         self.task, self.tokenizer, self.held_out, self.names = task, tokenizer, held_out, names
         self.batch_size, self.intervals = batch_size, intervals
 
@@ -57,7 +67,14 @@ class HeldOutEvaluator:
         loss = sum(row.total for row in learned) / sum(row.tokens for row in learned)
         scores: Scores = {"eval_loss": loss}
         scores |= self.figures(learned) | self.figures(seen.predictions)
+        self.statistics = row_statistics(self.judged_by, learned, seen)
+        self.guess_loss = guess_loss(self.task.name, model, seen.predictions)
         return scores | {"rows": len(self.held_out.rows), "seconds": time.monotonic() - began}
+
+    def beside(self, base: FloatArray | None, *, higher_is_better: bool) -> Comparison | None:
+        """The model measured last, beside the one whose `statistics` were `base`; None where
+        there are none of the same rows."""
+        return beside(self.judged_by, base, self.statistics, higher_is_better=higher_is_better)
 
     def answer_scores(self, model: PreTrainedModel) -> Scores:
         """The metrics that are made of answers; empty where no row asks anything."""
@@ -80,9 +97,7 @@ class HeldOutEvaluator:
 
 def kind_of(rows: SequenceOf[Any]) -> type | None:
     """What rows are; of documents of classified words, what the words are."""
-    flat = (part for row in rows for part in (row if isinstance(row, list) else [row]))
-    first = next(flat, None)
-    return None if first is None else type(first)
+    return next(map(type, flat(rows)), None)
 
 
 def chosen(names: SequenceOf[str]) -> list[Metric]:

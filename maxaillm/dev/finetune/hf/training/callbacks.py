@@ -13,15 +13,17 @@ import torch
 from pydantic import JsonValue
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from maxaillm.dev.finetune.advice.divergence import is_diverging
+from maxaillm.dev.finetune.advice.history import Evaluation
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import ConfigError, DiskFullError, NotFiniteError, Problem
+from maxaillm.dev.finetune.errors import DiskFullError
 from maxaillm.dev.finetune.hf import distributed
+from maxaillm.dev.finetune.hf.training.record import RunRecord
 from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events.kinds import CheckpointEvent, EvalEvent
-from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 from maxaillm.dev.finetune.run.folder import StopAction
 from maxaillm.dev.finetune.run.torchrun import rank
 
@@ -44,10 +46,16 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         self.config, self.attempt, self.trainer, self.facts = config, attempt, trainer, facts
         self.evaluate, self.sample = evaluate, sample
+        self.record = RunRecord(config)
         self.action: StopAction | None = None
         self.step_seconds, self.step_began = 0.0, 0.0
         self.losses: list[float] = []
         self.tokens = 0
+
+    def on_train_begin(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.record.history.total_steps = state.max_steps
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         self.step_began = time.monotonic()
@@ -60,6 +68,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         loss, taken = distributed.total(own).tolist()
         tokens = round(taken)
         self.losses.append(loss)
+        self.record.history.losses.append(loss)
         self.tokens += tokens
         state.num_input_tokens_seen += tokens
         self.step_seconds += time.monotonic() - self.step_began
@@ -68,7 +77,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         for name, value in (("loss", loss), ("gradient", norm)):
             if not isfinite(value):
                 self.log(state, state.global_step + 1)
-                raise not_finite(name, value, state.global_step + 1, self.config)
+                raise self.record.not_finite(name, value, state.global_step + 1)
 
     def on_optimizer_step(
         self, args: Any, state: TrainerState, control: TrainerControl, model: Any, **kwargs: Any
@@ -82,6 +91,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         is_last = step >= state.max_steps
         if step % training.logging_steps == 0 or is_last:
             self.log(state, step)
+        self.look_for_divergence(state, control)
         evaluates = self.is_due(training.eval_strategy, training.eval_steps, state)
         if evaluates and not (is_last and not self.keeps_best):
             self.score(state, control)
@@ -110,6 +120,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         staged = staging / f"checkpoint-{step}"
         for name in ("training_args.bin", "README.md"):
             (staged / name).unlink(missing_ok=True)
+        if baseline := self.record.to_keep():
+            baseline.write(staged)
         folder = self.attempt.folder.checkpoints
         saved = checkpoints.commit(staged, folder / f"step-{step:07d}", step, self.facts)
         keep = self.config.training.save_total_limit
@@ -138,6 +150,21 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         )
         self.losses, self.tokens, self.step_seconds = [], 0, 0.0
 
+    def look_for_divergence(self, state: TrainerState, control: TrainerControl) -> None:
+        """End a run that is lost; one with a model worth keeping ends with that.
+
+        Raises DivergedError.
+        """
+        if not (self.config.training.stop_when_diverged and is_diverging(self.record.history)):
+            return
+        if not (self.keeps_best and state.best_global_step):
+            raise self.record.diverged(state.global_step)
+        control.should_training_stop = True
+        self.attempt.warn(
+            f"Stopped early: {self.record.lost_words}.",
+            f"The model of step {state.best_global_step:,} is kept.",
+        )
+
     def is_due(self, strategy: str, every: int, state: TrainerState) -> bool:
         """Whether something that is done at steps, or after epochs, is done now."""
         if strategy == "epoch":
@@ -156,8 +183,11 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             return
         scores, step = distributed.agreed_scores(self.evaluate()), state.global_step
         self.attempt.emit(EvalEvent.of(scores), step)
-        if self.is_better(scores, state.best_metric):
-            state.best_metric = scores[self.config.training.metric_for_best_model]
+        found = Evaluation(step, scores)
+        self.record.history.evaluations.append(found)
+        best = state.best_metric if state.best_global_step else None
+        if self.record.is_best(found, best):
+            state.best_metric = found.number(self.record.history.metric)
             state.best_global_step = step
         patience = self.config.training.early_stopping_patience
         waited = self.evaluations_since(state.best_global_step or 0, state)
@@ -165,7 +195,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
             self.attempt.warn(
                 f"Stopped early: no better validation loss in {waited} evaluations.",
-                f"The model of step {state.best_global_step} is kept.",
+                f"The model of step {state.best_global_step} is kept."
+                if state.best_global_step
+                else "None was better than the base model: that of the last step is kept.",
             )
 
     def evaluations_since(self, step: int, state: TrainerState) -> int:
@@ -174,20 +206,6 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         epoch = state.global_step / float(state.epoch or 1)
         every: float = epoch if training.eval_strategy == "epoch" else training.eval_steps
         return round((int(state.global_step) - step) / every)
-
-    def is_better(self, scores: Scores, best: float | None) -> bool:
-        """Whether the scores beat the best so far, by the metric that decides."""
-        training = self.config.training
-        name = training.metric_for_best_model
-        value = scores.get(name)
-        if not isinstance(value, float | int):
-            known = ", ".join(n for n, v in scores.items() if isinstance(v, float))
-            message = f"{name} is not measured in this run."
-            raise ConfigError([Problem("training.metric_for_best_model", message, name, known)])
-        greater = training.greater_is_better
-        if greater is None:
-            greater = metric_info(name).better == "higher"
-        return best is None or (value > best if greater else value < best)
 
     def is_new_best(self, state: TrainerState) -> bool:
         return self.keeps_best and state.best_global_step == state.global_step
@@ -214,16 +232,6 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         except DiskFullError:
             checkpoints.prune(folder, keep=1, best_step=state.best_global_step)
             checkpoints.require_space(folder, needed)
-
-
-def not_finite(name: str, value: float, step: int, config: RunConfig) -> NotFiniteError:
-    became = "NaN" if value != value else "infinite"  # noqa: PLR0124 - NaN is unlike itself
-    rate = config.learning_rate
-    return NotFiniteError(
-        f"{name} became {became} at step {step}",
-        f"Lower the learning rate, now {rate:g}: try {rate / 10:g}. "
-        "The last checkpoint before it is kept.",
-    )
 
 
 def peak_memory(device: torch.device) -> int:

@@ -19,7 +19,8 @@ from maxaillm.dev.finetune.run.checkpoints import Checkpoint
 
 MAY_CHANGE = {
     "num_train_epochs", "max_steps", "logging_steps", "eval_steps", "save_steps",
-    "early_stopping_patience", "save_total_limit", "ddp_find_unused_parameters",
+    "early_stopping_patience", "stop_when_diverged", "save_total_limit",
+    "ddp_find_unused_parameters",
 }  # fmt: skip
 """How long a run goes on and what it tells may change; what each step does may not."""
 

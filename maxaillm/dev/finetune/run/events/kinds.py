@@ -10,6 +10,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from maxaillm.dev.finetune.advice.comparison import Comparison
+from maxaillm.dev.finetune.advice.verdict import NextStep
 from maxaillm.dev.finetune.run.events.metric_info import Chart, MetricInfo
 from maxaillm.dev.finetune.run.events.payload import EventPayload, Measurement, Section, register
 from maxaillm.dev.finetune.run.folder import StopAction
@@ -175,6 +177,23 @@ class SavedEvent(EventPayload):
     folder: str = Field(description="Relative to the attempt's folder, if it lies in it.")
     size_bytes: int
     model_kind: Literal["adapter", "full"] = Field(alias="kind")
+
+
+@register
+class VerdictEvent(EventPayload):
+    """How good what the run made is, beside its base model. It comes before the end."""
+
+    kind: ClassVar[str] = "verdict"
+
+    code: str
+    level: str
+    title: str
+    explanation: str
+    next_steps: list[NextStep] = Field([], strict=False)
+    comparison: Comparison | None = Field(None, strict=False)
+
+    def text(self) -> str:
+        return " ".join((self.title + ".", self.explanation, *(s.text for s in self.next_steps)))
 
 
 @register

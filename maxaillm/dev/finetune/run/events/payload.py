@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.run.events.metric_info import MetricInfo
+from maxaillm.dev.finetune.run.events.text import data_text
 
 Section = Literal["curves", "results", "history"]
 KINDS: dict[str, type[EventPayload]] = {}
@@ -89,6 +90,10 @@ class EventPayload(BaseModel):
     def measured(self) -> dict[str, JsonValue]:
         """Metrics by name, with null where one was no number, and what belongs to them."""
         return {}
+
+    def text(self) -> str:
+        """The event as one line, for terminals and logs."""
+        return data_text(self.as_json())
 
     def progress_text(self) -> str:
         """The metrics that a terminal shows while the run goes on; empty for other events."""
