@@ -102,7 +102,7 @@ class LoadedModel(ABC):
         self.adapter: str | None = None
         self.laid_kind = ""
         if adapter:
-            self.load_adapter("default", adapter)
+            self.add_adapter("default", adapter)
             self.set_adapter("default")
 
     @property
@@ -162,6 +162,10 @@ class LoadedModel(ABC):
         """Lay the adapter in `folder` on this base. Raises OtherBaseError where it belongs on
         another one."""
         require_base(folder, self.base_folder, any_base=self.any_base)
+        self.add_adapter(name, folder)
+
+    def add_adapter(self, name: str, folder: Path) -> None:
+        """Lay an adapter that is known to belong here."""
         settings = check_adapter(folder)
         rows = " with rows" if settings.get("trainable_token_indices") else ""
         self.adapters[name] = Adapter(folder, f"{settings.get('peft_type')}{rows}")
