@@ -20,6 +20,7 @@ from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.model_files.embeddings import READ
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
+from maxaillm.dev.finetune.run.checkpoints import Checkpoint
 from maxaillm.dev.finetune.run.events import read_journal
 from maxaillm.model.llm import MaxHuggingFaceLLM
 from maxaillm.model.opening import open_model
@@ -181,12 +182,18 @@ def test_exports_have_them(form: str, sleepy: Path, chats: Path, tmp_path: Path)
 
 
 def test_a_run_goes_on_with_them(sleepy: Path, chats: Path, tmp_path: Path) -> None:
-    from maxaillm.dev.finetune.run.checkpoints import Checkpoint
+    assert_goes_on(config_of(sleepy, chats, "lora"), tmp_path)
 
-    config = config_of(sleepy, chats, "lora")
-    whole, _ = tuned(config, tmp_path / "whole")
-    half = Checkpoint.read(tmp_path / "whole" / "checkpoints" / "step-0000003")
-    rest, _ = tuned(config, tmp_path / "rest", half)
+
+def test_a_run_goes_on_with_added_tokens(grown: Path, chats: Path, tmp_path: Path) -> None:
+    assert_goes_on(config_of(grown, chats, "lora"), tmp_path)
+
+
+def assert_goes_on(config: RunConfig, folder: Path) -> None:
+    """A run that is resumed ends as one that was not interrupted."""
+    whole, _ = tuned(config, folder / "whole")
+    half = Checkpoint.read(folder / "whole" / "checkpoints" / "step-0000003")
+    rest, _ = tuned(config, folder / "rest", half)
     torch.testing.assert_close(logits(rest), logits(whole), rtol=0, atol=0)
 
 

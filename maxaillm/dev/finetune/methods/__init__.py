@@ -103,11 +103,11 @@ class TuneMethod(Component, ABC):
         if not tokens or (not self.keeps_base and self.learns_tokens(base)):
             return None
         found = f"{len(tokens):,} token{'s' * (len(tokens) > 1)}"
-        message = f"The base never trained {found} of these rows: {listed(tokens)}."
+        message = f"The base never trained {found} of these data: {listed(tokens)}."
         if self.learns_tokens(base):
-            message += f" {self.label} trains their rows of the embeddings too."
+            message += f" {self.label} trains these rows of the embeddings too."
             return TokenNote("", message, "They are saved with the adapter and merged with it.")
-        message += f" {self.label} leaves their embeddings as they are, so they can't be learned."
+        message += f" {self.label} leaves these embeddings as they are: nothing is learned there."
         if any(token in ends for token in tokens):
             message += " Answers will not end."
         return TokenNote("warn", message, HOW_TO_LEARN.format(", ".join(row_trainers())))
