@@ -18,6 +18,7 @@ from maxaillm.dev.finetune.exports import choose_export
 from maxaillm.dev.finetune.exports.shared.export import export_model
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.model_files.embeddings import READ
+from maxaillm.dev.finetune.model_files.folder import read_json
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint
@@ -27,38 +28,13 @@ from maxaillm.model.opening import open_model
 from tests import tiny
 from tests.engine.methods.matrix import logits as logits_of
 from tests.engine.methods.matrix import rows_for
+from tests.engine.methods.sleepy import END, START, make_grown, make_sleepy
 from tests.families import FAMILIES
 
-START, END = tiny.SPECIAL_TOKENS.index("<|im_start|>"), tiny.SPECIAL_TOKENS.index("<|im_end|>")
-ASLEEP = [START, END, *range(110, 150)]
-"""Rows that no text of the base had: all the same."""
 ABLE = [name for name, method in methods.items() if method.trains_rows]
 IDS = torch.tensor([[1, START, 90, 95, END, 80, START]])
 
 Make = Callable[..., Path]
-
-
-def make_sleepy(folder: Path, *, tied: bool) -> Path:
-    """A Llama whose rows `ASLEEP` its training left alone."""
-    tiny.make_llama(folder, tie_word_embeddings=tied)
-    file = folder / "model.safetensors"
-    weights = load_file(file)
-    for name in ("model.embed_tokens.weight", "lm_head.weight"):
-        if name in weights:
-            weights[name][ASLEEP] = weights[name][250].clone() + 1e-6 * torch.randn(len(ASLEEP), 32)
-    save_file(weights, file, metadata={"format": "pt"})
-    return folder
-
-
-def make_grown(folder: Path) -> Path:
-    """A Llama whose tokenizer got two tokens that it has no rows for."""
-    from transformers import AutoTokenizer
-
-    tiny.make_llama(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|call|>", "<|end_call|>"]})
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "untied"])
@@ -133,9 +109,16 @@ def test_their_rows_are_trained_saved_and_merged(
     assert (head is table) == tied
 
 
-def test_the_estimate_counts_them(sleepy: Path, chats: Path, tmp_path: Path) -> None:
-    found = estimate(config_of(sleepy, chats, "lora"))
-    config = config_of(sleepy, chats, "lora")
+@pytest.mark.parametrize("layer", [None, "embed_tokens", "lm_head"])
+def test_the_estimate_counts_them(
+    layer: str | None, sleepy: Path, chats: Path, tmp_path: Path
+) -> None:
+    """Also where one end of the model is adapted as a whole, and needs no rows."""
+    if layer and read_json(sleepy / "config.json")["tie_word_embeddings"]:
+        return
+    options = {"target_modules": ["q_proj", layer]} if layer else {}
+    config = config_of(sleepy, chats, "lora", **options)
+    found = estimate(config)
     with Attempt(tmp_path / "run") as attempt:
         run = MaxHuggingFaceFineTuning(config, attempt)
         run.prepare_data()
