@@ -6,6 +6,7 @@ import os
 
 from jobs.services import attempts
 from jobs.tokens import process
+from jobs.training import engine_jobs
 from jobs.training.runner import Runner
 
 
@@ -19,3 +20,8 @@ def train(run_id: int, _attempt: int) -> None:
 def show_tokens(version_id: int, key: str, part: int) -> None:
     """Find out what the model will see of a dataset; nothing where that is known."""
     process.show(version_id, key, part)
+
+
+def carry_out(kind: str, pk: int) -> None:
+    """Make an export or an evaluation that was asked for; nothing where it has ended."""
+    engine_jobs.carry_out(kind, pk)

@@ -25,7 +25,13 @@ from datasets_app.selectors import (
     require_rows,
     row_numbered,
 )
-from datasets_app.services import change_version, import_dataset, set_mapping, stage_file
+from datasets_app.services import (
+    change_version,
+    fix_version,
+    import_dataset,
+    set_mapping,
+    stage_file,
+)
 from maxaillm.dev.finetune.data.store.batch import chars_of
 from maxaillm.dev.finetune.data.store.query import RowQuery
 from maxaillm.dev.finetune.data.store.store import StoredRow
@@ -112,6 +118,10 @@ class ChangeIn(Schema):
     version: int | None = Field(None, ge=1, description="The version to change; else the newest.")
 
 
+class FixesIn(Schema):
+    codes: list[str] = Field(min_length=1, max_length=100)
+
+
 class RowsIn(Schema):
     words: str = Field("", max_length=1000, description="Only rows in which all of them occur.")
     code: str = Field("", max_length=100, description="Only rows that findings of it name.")
@@ -187,6 +197,21 @@ def change_rows(
         version = get_object_or_404(own.versions.all(), number=change.version)
     new = change_version(version=version, fixes=change.fixes, codes=change.codes)
     return Status(202, new)
+
+
+@router.post(
+    "/{int:dataset_id}/fixes",
+    response={201: DatasetOut},
+    summary="Mend what findings name; makes the next version in the queue",
+)
+@idempotent
+def fix_findings(
+    request: HttpRequest, dataset_id: int, asked: Body[FixesIn]
+) -> Status[DatasetVersion]:
+    """Such as `{"codes": ["duplicate"]}`: the fix that belongs to these findings, with its
+    defaults. `POST …/versions` takes any fixes, with options."""
+    own = get_object_or_404(Dataset.objects.owned_by(request.user), pk=dataset_id)
+    return Status(201, fix_version(version=own.newest, codes=asked.codes))
 
 
 @router.get("/{int:dataset_id}/rows", response=RowsOut, summary="Rows that can be trained on")

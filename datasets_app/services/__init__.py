@@ -26,6 +26,7 @@ from datasets_app.services.uploads import (
 from datasets_app.services.versions import (
     bring_back,
     change_version,
+    fix_version,
     join_datasets,
     lock_test,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "delete_dataset",
     "discard_upload",
     "ensure_samples",
+    "fix_version",
     "import_dataset",
     "import_from_hub",
     "import_upload",

@@ -16,8 +16,10 @@ from datasets_app.services.checks import queue_check
 from datasets_app.services.imports import NAME_CHARS, next_number
 from datasets_app.services.quota import require_quota
 from datasets_app.services.uploads import require_space
+from maxaillm.dev.finetune.data.checks import checks
 from maxaillm.dev.finetune.data.recipes.recipe import recipe_of
 from maxaillm.dev.finetune.data.rows.splits import Split
+from maxaillm.dev.finetune.errors import ConfigError, Problem
 
 CHANGE_CHARS = 300
 CONTENT = (
@@ -47,6 +49,24 @@ def change_version(
     }
     words = ", ".join(fix.label for fix in made)
     return add_child(version, recipe, f"{words[: CHANGE_CHARS - 2]} …")
+
+
+def fix_version(*, version: DatasetVersion, codes: Sequence[str]) -> DatasetVersion:
+    """Make the next version by the fix that the checks of these findings name.
+
+    Raises ConfigError where a finding has none, or they have different ones: each fix is to touch
+    the rows of its own findings.
+    """
+    named = {code: checks[code].fix if code in checks else None for code in codes}
+    lacking = [code for code, fix in named.items() if fix is None]
+    if lacking:
+        allowed = ", ".join(code for code, check in checks.items() if check.fix)
+        raise ConfigError([Problem("codes", "No fix belongs to it.", lacking[0], allowed)])
+    if len(set(named.values())) > 1:
+        message = "These findings have different fixes: ask for one after the other."
+        pairs = ", ".join(f"{code}: {fix}" for code, fix in named.items())
+        raise ConfigError([Problem("codes", message, pairs, "findings with the same fix")])
+    return change_version(version=version, fixes=[{"name": named[codes[0]]}], codes=codes)
 
 
 def add_child(version: DatasetVersion, recipe: dict[str, Any], change: str) -> DatasetVersion:

@@ -32,9 +32,13 @@ class ModelOut(Schema):
     run: int | None = Field(None, alias="run_id")
     lineage: list[Ancestor] = Field(description="What it was made from, the oldest first.")
     size_bytes: int
-    parameters: int
+    parameters: int | None = Field(description="Null where they were not counted.")
     metrics: dict[str, Any]
     created: datetime
+
+    @staticmethod
+    def resolve_parameters(model: LanguageModel) -> int | None:
+        return model.parameters or None
 
     @staticmethod
     def resolve_lineage(model: LanguageModel) -> list[LanguageModel]:

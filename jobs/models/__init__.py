@@ -1,11 +1,12 @@
 """Runs, what they tell, the models they make, the chats with those."""
 
 from jobs.models.conversation import Answer, Conversation
+from jobs.models.engine_job import EngineJob, Evaluation, Export
 from jobs.models.event import Event
 from jobs.models.language_model import LanguageModel
 from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
 
 __all__ = [
-    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "Event", "LanguageModel", "Run",
-    "Status", "Transition",
+    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "EngineJob", "Evaluation", "Event",
+    "Export", "LanguageModel", "Run", "Status", "Transition",
 ]  # fmt: skip

@@ -31,7 +31,8 @@ class RunForms:
         self, user: User, data: QueryDict | None = None, initial: Mapping[str, Any] | None = None
     ) -> None:
         self.user = user
-        self.models = models_on_offer(user)
+        # an adapter can't be tuned again
+        self.models = [model for model in models_on_offer(user) if model.kind != "adapter"]
         self.versions = versions_on_offer(user)
         self.other = ""
         if data is not None:

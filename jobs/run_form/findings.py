@@ -43,6 +43,7 @@ def findings_of(config: RunConfig, rows: int, found: Estimate, disk_free: int) -
     return [
         *memory_findings(config, rows, found),
         *rate_findings(config),
+        *token_findings(found),
         *other_findings(found, disk_free),
     ]
 
@@ -117,6 +118,13 @@ def rate_findings(config: RunConfig) -> Iterator[Finding]:
         yield Finding("warn", f"Learning rate {sig(chosen)} is very high", text, (use,))
     elif chosen < LOW_RATE * recommended:
         yield Finding("warn", f"Learning rate {sig(chosen)} is very low", "Little moves.", (use,))
+
+
+def token_findings(found: Estimate) -> Iterator[Finding]:
+    """Tokens that the base never trained: a method that freezes them can't learn them."""
+    for note in found.notes:
+        title = "Tokens that the base never trained"
+        yield Finding(note.level, title, f"{note.message} {note.hint}")
 
 
 def other_findings(found: Estimate, disk_free: int) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 from django.contrib.auth.models import User
@@ -10,6 +11,7 @@ from django.db.models import ForeignObjectRel
 
 from jobs.models import LanguageModel, Run
 from jobs.services.names import model_name
+from maxaillm.dev.finetune.estimate import read_shapes
 from maxaillm.dev.finetune.model_files.folder import is_path
 from maxaillm.dev.finetune.provider_options import Provider
 from maxaillm.dev.finetune.run.events.kinds import SavedEvent
@@ -28,7 +30,7 @@ def register_base(*, owner: User, name: str, provider: Provider) -> LanguageMode
     model, _ = LanguageModel.objects.get_or_create(
         owner=owner,
         name=name,
-        defaults={"kind": Kind.BASE, "size_bytes": weight_bytes(folder) if folder else 0},
+        defaults={"kind": Kind.BASE, **(sizes_of(folder) if folder else {})},
     )
     return model
 
@@ -58,8 +60,12 @@ def take_over(old: LanguageModel, new: LanguageModel) -> None:
     old.delete()
 
 
-def weight_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+def sizes_of(folder: Path) -> dict[str, int]:
+    """Bytes and parameters of a model's weights, by the headers of its files."""
+    return {
+        "size_bytes": sum(path.stat().st_size for path in folder.glob("*.safetensors")),
+        "parameters": sum(prod(shape) for shape in read_shapes(folder).values()),
+    }
 
 
 def register_tuned(*, run: Run, attempt: int, saved: SavedEvent) -> LanguageModel:
@@ -73,10 +79,19 @@ def register_tuned(*, run: Run, attempt: int, saved: SavedEvent) -> LanguageMode
             "base": run.base_model,
             "attempt": attempt,
             "size_bytes": saved.size_bytes,
+            "parameters": parameters_of(run, saved),
             "metrics": Run.objects.values_list("metrics", flat=True).get(pk=run.pk),
         },
     )
     return model
+
+
+def parameters_of(run: Run, saved: SavedEvent) -> int:
+    """Of what was saved, as the trainer has counted them: of an adapter, those it trained."""
+    name = "trainable_parameters" if saved.model_kind == "adapter" else "total_parameters"
+    phases = Run.objects.values_list("phases", flat=True).get(pk=run.pk)
+    counts = [int(phase[name]) for phase in phases if phase.get(name)]
+    return counts[-1] if counts else 0
 
 
 def ensure_starters() -> None:
@@ -87,5 +102,5 @@ def ensure_starters() -> None:
         LanguageModel.objects.update_or_create(
             owner=None,
             name=starter.name,
-            defaults={"kind": Kind.BASE, "size_bytes": weight_bytes(starter.path)},
+            defaults={"kind": Kind.BASE, **sizes_of(starter.path)},
         )

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.models import ACTIVE, Run, Status, Transition
+from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
 from jobs.services.attempts import training_job
 from jobs.services.models import register_base
 from jobs.services.names import run_name
@@ -17,6 +17,7 @@ from jobs.services.resolve import resolve
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
+from maxaillm.dev.finetune.model_files.folder import HOW_TO_MERGE
 from maxft_site.web.enqueue import enqueue_on_commit
 
 S = Status
@@ -45,6 +46,9 @@ def create_run(
     """
     resolved = resolve(config, owner)
     config = resolved.config
+    if resolved.model is not None and resolved.model.kind == LanguageModel.Kind.ADAPTER:
+        message = f"{resolved.model} is an adapter: it can't be tuned again. {HOW_TO_MERGE}"
+        raise ConfigError([Problem("model.name", message, config.model.name, "a whole model")])
     model = resolved.model or register_base(
         owner=owner, name=config.model.name, provider=config.provider
     )

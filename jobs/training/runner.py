@@ -17,10 +17,10 @@ from jobs.services.ingest import FencedError, record_events, warn
 from jobs.training.attempt_folder import make_folder, prepare
 from jobs.training.engine_process import EngineProcess
 from jobs.training.recovery import clear_leftovers
-from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
 from maxaillm.dev.finetune.processes.cause_of_death import CauseOfDeath, in_words
 from maxaillm.dev.finetune.processes.plain_files import read_plain
-from maxaillm.dev.finetune.run.attempt import hold_lock
+from maxaillm.dev.finetune.run.attempt import FolderInUseError, hold_lock
 from maxaillm.dev.finetune.run.events.journal import Event, JournalReader
 from maxaillm.dev.finetune.run.events.kinds import StageEvent
 from maxaillm.dev.finetune.run.folder import StopAction
@@ -39,6 +39,8 @@ FROZEN_SECONDS = 60.0
 START_SECONDS = 300.0
 """How long a process may take to its first heartbeat: it may import before, from a slow disk."""
 DUMP_SECONDS = 2.0
+PASSING_CODES = frozenset({FolderInUseError.exit_code, ProcessLostError.exit_code})
+"""Of exit codes, those whose cause may be gone at the next attempt."""
 LINGER_SECONDS = 15.0
 """How long a trainer may take to go after its last word."""
 
@@ -224,6 +226,8 @@ class Runner:
             attempts.release(*self.key, by=self.worker, why=self.death or why)
         elif self.was_out_of_memory():
             attempts.fail(*self.key, by=self.worker, error=out_of_memory(self.trainer.peak_bytes))
+        elif self.gave_up():
+            attempts.fail(*self.key, by=self.worker, error=given_up(self.last_words()))
         else:
             attempts.lose(*self.key, by=self.worker, why=self.death or self.last_words())
 
@@ -232,6 +236,12 @@ class Runner:
         was_ended_here = bool(self.death) or self.requested is not None
         return not was_ended_here and self.trainer.cause_of_death() is CauseOfDeath.MEMORY
 
+    def gave_up(self) -> bool:
+        """Whether the trainer itself said by its exit code that it would not: once more it would
+        say the same."""
+        code = self.trainer.status or 0
+        return not self.death and self.requested is None and code > 1 and code not in PASSING_CODES
+
     def last_words(self) -> str:
         status = self.trainer.status or 0
         if status < 0:
@@ -239,6 +249,14 @@ class Runner:
         lines = read_plain(self.folder.log).decode(errors="replace").split("\n")[-20:]
         last = next((line for line in reversed(lines) if line.strip()), "")
         return f"The trainer {in_words(status)}: {last[:120]}"
+
+
+def given_up(last_words: str) -> attempts.Error:
+    return {
+        "code": "exit",
+        "message": last_words,
+        "hint": "Look at the end of the log, change what it complains about and retry the run.",
+    }
 
 
 def out_of_memory(peak_bytes: int) -> attempts.Error:

@@ -1,4 +1,4 @@
-"""The workers that are up, as the queue in Redis knows them."""
+"""Workers: the settings they start with, and those that are up, as the queue in Redis knows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from redis.exceptions import RedisError
 from rq import Worker
 
 from jobs.inference_queue.redis import connection
+from maxaillm.dev.finetune.processes.resources import usable_cores
+
+
+def worker_environment(workers: int) -> dict[str, str]:
+    """What trainings share the processor by, in the environment of their workers.
+
+    One core is left to the pages, and threads that wait sleep. Threads that spin for a core which
+    another program has taken train several times slower: benchmarks/README.md.
+    """
+    threads = max(1, (usable_cores() - 1) // max(1, workers))
+    return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class WorkerRow(NamedTuple):

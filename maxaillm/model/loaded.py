@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -19,24 +18,12 @@ from maxaillm.dev.finetune.errors import DataError, FineTuneError, ModelError
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.generation.streaming import Finish
 from maxaillm.dev.finetune.hf.loading.precision import choose_precision, weights_dtype
+from maxaillm.dev.finetune.hf.loading.vocabulary import fit_vocabulary
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask, model_task
-from maxaillm.dev.finetune.methods import method_of_adapter
-from maxaillm.dev.finetune.model_files.card import (
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    TaskCard,
-    read_card,
-)
-from maxaillm.dev.finetune.model_files.folder import (
-    check_adapter,
-    check_folder,
-    find_folder,
-    is_hub_name,
-    read_header,
-)
-from maxaillm.dev.finetune.run.events import RunFolder
+from maxaillm.dev.finetune.model_files.folder import check_adapter
 from maxaillm.dev.finetune.tasks import TASKS
 from maxaillm.model.sampling import SamplingOptions
+from maxaillm.model.source import find_source, laid, require_base, require_weights
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -54,18 +41,10 @@ Pieces = Generator[str, None, Usage]
 
 
 class Adapter(NamedTuple):
-    """Where an adapter lies, and its kind in PEFT's words."""
+    """Where an adapter lies, and its kind: PEFT's type, and whether it has rows of embeddings."""
 
     folder: Path
     kind: str
-
-
-class Source(NamedTuple):
-    """Where a model's weights lie, and what it is for."""
-
-    base: Path
-    adapter: Path | None
-    card: TaskCard
 
 
 class PromptTooLongError(FineTuneError):
@@ -78,7 +57,8 @@ class LoadedModel(ABC):
     """A model that is ready for its task.
 
     `model_name` is a starter model, a folder (base, tuned or adapter) or a Hub name. The base
-    of an adapter is `base`, else what the adapter's run or the adapter itself names.
+    of an adapter is `base`, else what the adapter's run or the adapter itself names; `any_base`
+    lets it be another one than the adapter was trained on.
     `max_length` bounds what the model sees, in tokens. `precision` is fp32, bf16, fp16, or auto:
     whichever is quickest here; figures that are compared with others need fp32.
     """
@@ -95,9 +75,11 @@ class LoadedModel(ABC):
         max_length: int = 512,
         *,
         base: str | Path | None = None,
+        any_base: bool = False,
         precision: Precision = "auto",
     ) -> None:
-        source = find_source(model_name, base)
+        source = find_source(model_name, base, any_base=any_base)
+        self.any_base = any_base
         self.base_folder, adapter, self.card = source
         self.require_task()
         self.device = loading.choose_device(available(device))
@@ -113,11 +95,13 @@ class LoadedModel(ABC):
             **self.task.model_options(),
         )
         require_weights(source, opened.fresh)
+        fit_vocabulary(opened.model, self.tokenizer)
         self.model: Any = opened.model.to(self.device).eval()
         self.task.prepare_model(self.model, self.tokenizer)
         self.asked_length, self.context = max_length, loading.context_length(self.model)
         self.adapters: dict[str, Adapter] = {}
         self.adapter: str | None = None
+        self.laid_kind = ""
         if adapter:
             self.load_adapter("default", adapter)
             self.set_adapter("default")
@@ -176,24 +160,22 @@ class LoadedModel(ABC):
         """What the model makes of a prompt, for a program to read."""
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Lay the adapter in `folder` on this base."""
-        self.adapters[name] = Adapter(folder, str(check_adapter(folder).get("peft_type")))
+        """Lay the adapter in `folder` on this base. Raises OtherBaseError where it belongs on
+        another one."""
+        require_base(folder, self.base_folder, any_base=self.any_base)
+        settings = check_adapter(folder)
+        rows = " with rows" if settings.get("trainable_token_indices") else ""
+        self.adapters[name] = Adapter(folder, f"{settings.get('peft_type')}{rows}")
         self.lay(name)
 
     def lay(self, name: str) -> None:
         """PEFT lays adapters of one kind on a base: those of another are taken off, and laid
         again when they are asked for."""
         folder, kind = self.adapters[name]
-        if isinstance(self.model, PeftModel) and self.model.peft_type != kind:
+        if isinstance(self.model, PeftModel) and self.laid_kind != kind:
             self.model = bare(self.model)
-        if isinstance(self.model, PeftModel):
-            self.model.load_adapter(str(folder), adapter_name=name)
-        else:
-            method = method_of_adapter(kind)
-            if method:
-                method.make_room(self.model)
-            self.model = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
-        self.model.eval()
+        self.laid_kind = kind
+        self.model = laid(self.model, folder, name).eval()
 
     def set_adapter(self, name: str | None) -> None:
         """Answer with an adapter, or with the bare base."""
@@ -233,57 +215,6 @@ def bare(model: PeftModel) -> Any:
     if model.active_peft_config.is_prompt_learning:
         return model.get_base_model()
     return model.base_model.unload()
-
-
-def find_source(model_name: str | Path, base: str | Path | None = None) -> Source:
-    """The checked folders of a model, and its card. Raises ModelError."""
-    name = as_name(model_name)
-    folder = find_folder(name) or loading.download(name)
-    if (folder / ADAPTER_CONFIG).is_file():
-        base_folder = loading.fetch(base_name(folder, base))
-        return Source(base_folder, folder, read_card(folder, base_folder))
-    check_folder(folder)
-    return Source(folder, None, read_card(folder))
-
-
-def as_name(model_name: str | Path) -> str:
-    """A Path is a folder even where it does not look like one."""
-    return str(model_name.resolve()) if isinstance(model_name, Path) else model_name
-
-
-def base_name(adapter: Path, base: str | Path | None) -> str:
-    """What an adapter was trained on: as told, by its run's configuration, or by itself."""
-    if base:
-        return as_name(base)
-    run = RunFolder(adapter.resolve().parent).config
-    if run.is_file():
-        return str(json.loads(run.read_bytes())["model"]["name"])
-    name = check_adapter(adapter).get("base_model_name_or_path")
-    if not isinstance(name, str) or not (is_hub_name(name) or name.startswith("starter/")):
-        raise ModelError(f"{adapter.name} does not say its base.", "Pass it: base=...")
-    return name
-
-
-def require_weights(source: Source, fresh: Sequence[str]) -> None:
-    """Raises ModelError where weights, a classifier's head above all, would be random numbers."""
-    if not fresh:
-        return
-    held: set[str] = set()
-    if source.adapter:
-        held = {plain(name) for name in read_header(source.adapter / ADAPTER_WEIGHTS)}
-    missing = [name for name in fresh if name not in held]
-    if missing:
-        folder = source.adapter or source.base
-        raise ModelError(
-            f"{folder.name} lacks weights: {missing[0]}"
-            + (f" and {len(missing) - 1} more." if len(missing) > 1 else "."),
-            "The folder is incomplete, or its base is another one.",
-        )
-
-
-def plain(name: str) -> str:
-    """An adapter's name of a whole weight as its base calls it."""
-    return name.removeprefix("base_model.").removeprefix("model.")
 
 
 def available(device: str) -> str:

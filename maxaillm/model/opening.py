@@ -7,7 +7,8 @@ from pathlib import Path
 from maxaillm.dev.finetune.config import Precision
 from maxaillm.model.classifier import GapFiller, SequenceClassifier, TokenClassifier
 from maxaillm.model.llm import MaxHuggingFaceLLM
-from maxaillm.model.loaded import LoadedModel, find_source
+from maxaillm.model.loaded import LoadedModel
+from maxaillm.model.source import find_source
 
 KINDS: tuple[type[LoadedModel], ...] = (
     MaxHuggingFaceLLM,
@@ -23,8 +24,10 @@ def open_model(
     device: str = "auto",
     max_length: int = 512,
     precision: Precision = "auto",
+    *,
+    any_base: bool = False,
 ) -> LoadedModel:
     """The model `name` (see `LoadedModel`), ready for its task. Raises ModelError."""
-    card = find_source(name, base).card
+    card = find_source(name, base, any_base=any_base).card
     kind = next(kind for kind in KINDS if card.opens_as in kind.tasks)
-    return kind(name, device, max_length, base=base, precision=precision)
+    return kind(name, device, max_length, base=base, any_base=any_base, precision=precision)

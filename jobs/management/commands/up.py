@@ -29,9 +29,9 @@ from jobs.management.commands.serve import (
 from jobs.site import redis_server
 from jobs.site.supervisor import Program, Supervisor
 from jobs.training.watchdog import recover_after_crash
+from jobs.training.workers import worker_environment
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.processes.file_lock import file_lock
-from maxaillm.dev.finetune.processes.resources import usable_cores
 from maxft_site.settings import is_loopback
 
 TRAININGS_SECONDS = 16.0
@@ -74,7 +74,7 @@ class Command(BaseCommand):
 
 async def run_site(address: str, host: str, port: int, workers: int, show: Any) -> None:
     """Start what the site consists of, in order; return when it was told to stop."""
-    supervisor = Supervisor(settings.DATA_DIR / "logs", environment(workers))
+    supervisor = Supervisor(settings.DATA_DIR / "logs", worker_environment(workers) | os.environ)
     supervisor.stop_on_signals()
     try:
         if not os.environ.get("REDIS_URL"):
@@ -130,16 +130,6 @@ def make_ready() -> None:
     bring_up_to_date()
     recover_after_crash()
     connections.close_all()
-
-
-def environment(workers: int) -> dict[str, str]:
-    """What the programs are started with: trainings share the processor between them.
-
-    One core is left to the pages, and threads that wait sleep. Threads that spin for a core which
-    another program has taken train several times slower: benchmarks/README.md.
-    """
-    threads = max(1, (usable_cores() - 1) // max(1, workers))
-    return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 
 
 def use_private_files(folder: Path) -> None:

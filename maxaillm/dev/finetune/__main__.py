@@ -13,17 +13,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json
-from maxaillm.dev.finetune.config import Precision
+from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
+from maxaillm.dev.finetune.config import Precision, RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
-from maxaillm.dev.finetune.model_files.folder import is_hub_name
+from maxaillm.dev.finetune.model_files.folder import is_hub_name, local_name
 from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
 from maxaillm.dev.finetune.run.torchrun import launch, needs_launch, open_attempt
+
+if TYPE_CHECKING:
+    from maxaillm.model.loaded import LoadedModel
 
 PROG = "python -m maxaillm.dev.finetune"
 RELEASING = (signal.SIGTERM, signal.SIGINT)
@@ -34,6 +37,9 @@ def main(argv: Sequence[str] | None = None, prog: str = PROG) -> int:
     top = argparse.ArgumentParser(prog=prog, description=__doc__)
     add_commands(top.add_subparsers(required=True, metavar="COMMAND"))
     args = top.parse_args(argv)
+    for name in ("model", "base"):
+        if getattr(args, name, None):
+            setattr(args, name, local_name(getattr(args, name), print_note))
     warnings.filterwarnings("ignore", category=FutureWarning)  # the libraries' words to us
     try:
         return args.command(args) or 0
@@ -102,6 +108,10 @@ def add_config(command: argparse.ArgumentParser) -> None:
 def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", help="a starter model, a folder or a Hub name")
     command.add_argument("--base", help="the base of an adapter, where it does not name it")
+    command.add_argument(
+        "--any-base", action="store_true",
+        help="lay an adapter on another base than the one it was trained on",
+    )  # fmt: skip
 
 
 def add_precision(command: argparse.ArgumentParser) -> None:
@@ -111,13 +121,18 @@ def add_precision(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def config_of(args: argparse.Namespace) -> RunConfig:
+    """The file given, with what is given besides. Raises ConfigError."""
+    return read_config(args.config, args.overrides).of_this_machine(print_note)
+
+
 def run_training(args: argparse.Namespace) -> int:
-    config = read_config(args.config, args.overrides)
+    config = config_of(args)
     stay_off_the_network(config.model.name)
     root = args.folder or Path("runs") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     show = print_json if args.json or not sys.stdout.isatty() else ProgressLine()
     if needs_launch(config):
-        return launch(same_arguments(args, root), config.training.devices, root)
+        return launch(same_arguments(args, root), config, root, show)
     with open_attempt(root, show) as attempt, release_on_signal(attempt):
         resume = find_checkpoint(args.resume, attempt) if args.resume else None
         config.provider.check_secrets()
@@ -135,14 +150,14 @@ def same_arguments(args: argparse.Namespace, root: Path) -> list[str]:
 def run_estimate(args: argparse.Namespace) -> None:
     from maxaillm.dev.finetune.estimate import estimate
 
-    print_facts(estimate(read_config(args.config, args.overrides)).as_json(), args)
+    print_facts(estimate(config_of(args)).as_json(), args)
 
 
 def run_token_view(args: argparse.Namespace) -> None:
     """Rows token by token, else figures of all. Raises what a run would be refused with."""
     from maxaillm.dev.finetune.cli import tokens
 
-    config = tokens.config_of(args)
+    config = tokens.config_of(args).of_this_machine(print_note)
     stay_off_the_network(config.model.name)
     if args.to is not None:
         tokens.write(config, args)
@@ -156,7 +171,7 @@ def run_validation(args: argparse.Namespace) -> None:
     """Raises ConfigError, or DataError where the file is not ready to be trained on."""
     from maxaillm.dev.finetune.data.reading.validate import validate
 
-    config = read_config(args.config, args.overrides)
+    config = config_of(args)
     if not config.data.train_file:
         raise DataError("No training file is given.", "Set data.train_file.")
     findings: list[dict[str, Any]] = []
@@ -171,10 +186,9 @@ def run_validation(args: argparse.Namespace) -> None:
 def run_evaluation(args: argparse.Namespace) -> None:
     stay_off_the_network(args.model)
     from maxaillm.dev.finetune.hf.evaluation.evaluator import evaluate_file, kind_in
-    from maxaillm.model.opening import open_model
 
     kind = kind_in(args.data)
-    model = open_model(args.model, args.base, max_length=args.max_length, precision=args.precision)
+    model = open_asked(args, args.max_length)
     scores = evaluate_file(
         model.task_for(kind),
         model.answering,
@@ -189,11 +203,9 @@ def run_evaluation(args: argparse.Namespace) -> None:
 
 def run_generation(args: argparse.Namespace) -> None:
     stay_off_the_network(args.model)
-    from maxaillm.model.opening import open_model
     from maxaillm.model.sampling import SamplingOptions
 
-    length = args.max_new_tokens + 2048
-    model = open_model(args.model, args.base, max_length=length, precision=args.precision)
+    model = open_asked(args, args.max_new_tokens + 2048)
     options = SamplingOptions(
         temperature=args.temperature, max_new_tokens=args.max_new_tokens, seed=args.seed
     )
@@ -206,6 +218,19 @@ def run_generation(args: argparse.Namespace) -> None:
     sys.stdout.write("\n")
 
 
+def open_asked(args: argparse.Namespace, max_length: int) -> LoadedModel:
+    """The model that a command names, with what it says of it."""
+    from maxaillm.model.opening import open_model
+
+    return open_model(
+        args.model,
+        args.base,
+        max_length=max_length,
+        precision=args.precision,
+        any_base=args.any_base,
+    )
+
+
 def run_export(args: argparse.Namespace) -> None:
     """The export is replayed against the model; its manifest is shown. Raises ExportError."""
     stay_off_the_network(args.model)
@@ -216,7 +241,8 @@ def run_export(args: argparse.Namespace) -> None:
     for override in args.options:
         apply_override(options, override)
     chosen = choose_export(args.format, options)
-    print_facts(export_model(chosen, args.model, args.folder, args.base), args)
+    made = export_model(chosen, args.model, args.folder, args.base, any_base=args.any_base)
+    print_facts(made, args)
 
 
 def print_facts(facts: dict[str, Any], args: argparse.Namespace) -> None:

@@ -61,6 +61,7 @@ class MaxFineTuningBase(ABC):
             self.config, folder, notes = legacy.translate(config)
         else:
             self.config = RunConfig.parse(config)
+        self.config = self.config.of_this_machine(notes.append)
         self.attempt = attempt or self.own_attempt(folder)
         for note in notes:
             self.attempt.warn(note)

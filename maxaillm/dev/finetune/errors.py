@@ -79,6 +79,12 @@ class ModelError(FineTuneError):
     exit_code = 4
 
 
+class OtherBaseError(ModelError):
+    """An adapter is to lie on another base than the one that it was trained on."""
+
+    code = "other_base"
+
+
 class OutOfMemoryError(FineTuneError):
     """The work does not fit into memory."""
 

@@ -151,3 +151,21 @@ def test_rows_are_searched_and_changed(
 
 def post(client: Client, url: str, body: dict[str, Any]) -> Any:
     return client.post(url, json.dumps(body), content_type="application/json")
+
+
+def test_findings_are_mended_by_their_own_fix(
+    api: Client, alice_client: Client, queue: FakeQueue
+) -> None:
+    body = post_file(api, QUESTIONS + QUESTIONS).json()
+    queue.work()
+    url = f"{URL}/{body['id']}"
+    made = api.post(f"{url}/fixes", {"codes": ["duplicate"]}, content_type="application/json")
+    assert made.status_code == 201, made.text
+    assert made.json()["version"] == 2
+    queue.work()
+    fixed = api.get(url).json()
+    assert (fixed["rows"], fixed["status"]) == (25, "ready")
+    for codes in (["no_such_code"], ["duplicate", "markup"]):
+        wrong = api.post(f"{url}/fixes", {"codes": codes}, content_type="application/json")
+        assert wrong.status_code == 422
+        assert wrong.json()["errors"][0]["path"] == "codes"

@@ -72,3 +72,25 @@ def test_exit_codes_tell_what_kind_of_mistake_it_was(
     assert main(["train", path, *folder]) == 3  # no training file
     assert main(["train", path, "model.name=./missing", *folder]) == 4
     assert "starts with / or ./" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "guess"),
+    [
+        ("tuning.name=lorra", "tuning.name", "lora"),
+        ("training.loss={name: focl}", "training.loss.name", "focal"),
+        ("training.lerning_rate=1", "training.lerning_rate", "learning_rate"),
+        ("model.precision=fp23", "model.precision", "fp32"),
+        ("evaluation.metrics=[perplexty]", "evaluation.metrics.0", "perplexity"),
+        ("task=causal_ml", "task", "causal_lm"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_guessed(
+    tmp_path: Path, override: str, path: str, guess: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config(written(tmp_path, YAML), [override])
+    (problem,) = caught.value.problems
+    assert problem.path == path
+    assert f"Did you mean {guess!r}?" in problem.message
+    assert guess in problem.allowed

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from maxaillm.dev.finetune.__main__ import main
 from maxaillm.dev.finetune.config import RunConfig, deepspeed
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError
-from maxaillm.dev.finetune.run.events import Event
+from maxaillm.dev.finetune.run.events import Event, read_journal
+from tests import tiny
 from tests.engine.conftest import Train
 
 GOOD: dict[str, Any] = {
@@ -105,3 +107,15 @@ def test_without_torchrun_it_is_left_out_and_said(llama: Path, train: Train) -> 
     events: list[Event] = train(llama, training={"deepspeed": GOOD})
     assert any("torchrun" in str(e.data["message"]) for e in events if e.kind == "warning")
     assert events[-1].kind == "succeeded"
+
+
+def test_the_command_says_what_is_missing_before_it_starts_processes(
+    llama: Path, chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(deepspeed, "find_spec", lambda name: None)
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(tiny.run_config(llama, chats, training={"deepspeed": GOOD})))
+    assert main(["train", str(file), "--folder", str(tmp_path / "run")]) == 1
+    assert "pip install deepspeed" in capsys.readouterr().err
+    (event,) = read_journal(tmp_path / "run" / "events.jsonl")
+    assert (event.kind, event.data["hint"][:16]) == ("failed", "Run: pip install")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
 from redis import Redis
 from rq.serializers import JSONSerializer
 
-from jobs.training.engine_process import trainer_environment
+from jobs.training.engine_process import EngineProcess, trainer_environment
+from jobs.training.runner import Runner
 from jobs.training.worker import AllowedJob, ForbiddenJobError
+from jobs.training.workers import worker_environment
+from maxaillm.dev.finetune.processes.child import start_child
+from tests.jobs.runs import claimed, fresh, make_run
 
 
 def job(name: str, **options: Any) -> AllowedJob:
@@ -65,3 +74,40 @@ def test_the_environment_of_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OPENAI_API_KEY" not in trainer_environment(online=False, secrets=["OPENAI_API_KEY"])
     assert offline["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in online
+
+
+def test_a_worker_that_is_started_by_hand_sets_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[dict[str, str]] = []
+
+    class Idle:
+        def work(self, **options: Any) -> None:
+            started.append(dict(os.environ))
+
+    monkeypatch.setattr("jobs.management.commands.worker.make_worker", lambda queue: Idle())
+    for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    call_command("worker", "training")
+    assert started[0].items() >= worker_environment(1).items()
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    call_command("worker", "training")
+    assert started[1]["OMP_NUM_THREADS"] == "7"
+
+
+@pytest.mark.parametrize(("code", "status"), [(2, "failed"), (1, "queued")])
+def test_a_trainer_that_gives_up_by_its_exit_code_is_not_asked_again(
+    code: int, status: str, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = f"import sys; print('there is no such key'); sys.exit({code})"
+
+    def start(self: EngineProcess) -> subprocess.Popen[bytes]:
+        with self.folder.log.open("ab") as output:
+            return start_child([sys.executable, "-c", says], stdout=output, stderr=output)
+
+    monkeypatch.setattr(EngineProcess, "start", start)
+    monkeypatch.delenv("MAXFT_FORK_SERVER", raising=False)
+    run = claimed(make_run(alice, status="queued"))
+    Runner(run, "here").carry_out()
+    run = fresh(run)
+    assert run.status == status
+    if status == "failed":
+        assert "there is no such key" in run.error["message"]

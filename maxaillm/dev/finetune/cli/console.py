@@ -29,6 +29,11 @@ def print_error(error: FineTuneError, *, as_json: bool) -> None:
     sys.stderr.write(text + "\n")
 
 
+def print_note(text: str) -> None:
+    """What a person should know and a program need not, on stderr."""
+    sys.stderr.write(text + "\n")
+
+
 class ProgressLine:
     """A listener for people."""
 

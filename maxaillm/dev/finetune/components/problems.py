@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from math import isfinite
 from types import NoneType
@@ -17,6 +19,10 @@ Loc = tuple[int | str, ...]
 SIGNS = {Ge: ("at least", "ge"), Gt: ("above", "gt"), Le: ("at most", "le"), Lt: ("below", "lt")}
 LENGTHS = {MinLen: ("at least {} long", "min_length"), MaxLen: ("at most {} long", "max_length")}
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+OBJECT = "an object"
+SEVERAL = {"a whole number": "whole numbers", "a number": "numbers", OBJECT: "objects"}
+QUOTED = re.compile(r"'([^']*)'")
+"""Names in pydantic's own lists of them."""
 
 
 def problems_of(schema: type[BaseModel], error: ValidationError) -> list[Problem]:
@@ -26,19 +32,28 @@ def problems_of(schema: type[BaseModel], error: ValidationError) -> list[Problem
 
 def problem_of(schema: type[BaseModel], item: dict[str, Any]) -> Problem:
     models, path, info = walk(schema, item["loc"])
-    value = json_value(item.get("input"))
-    if item["type"] == "extra_forbidden":
+    kind, context = item["type"], item.get("ctx") or {}
+    value = None if kind == "missing" else json_value(item.get("input"))
+    if kind == "extra_forbidden":
         names = sorted(name for model in models for name in model.model_fields)
-        nearest = get_close_matches(str(path[-1]), names, n=1)
-        guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        message = f"There is no option of this name.{guess}"
+        message = f"There is no option of this name.{guess(path[-1], names)}"
         return Problem(dotted(path), message, value, ", ".join(names))
-    if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        known = str(item["ctx"].get("expected_tags", ""))
-        tag = str(item["ctx"].get("tag", ""))
-        return Problem(dotted((*path, "name")), "There is no choice of this name.", tag, known)
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        names = QUOTED.findall(str(context.get("expected_tags", "")))
+        tag = str(context.get("tag", ""))
+        message = f"There is no choice of this name.{guess(tag, names)}"
+        return Problem(dotted((*path, "name")), message, tag, ", ".join(names))
     message = item["msg"].removeprefix("Value error, ")
+    if kind == "literal_error" and isinstance(value, str):
+        nearest = guess(value, QUOTED.findall(str(context.get("expected", ""))))
+        message += f".{nearest}" if nearest else ""
     return Problem(dotted(path), message, value, allowed(info) if info else "")
+
+
+def guess(name: object, known: Sequence[str]) -> str:
+    """The known name that is nearest to one that is not, as a sentence; else nothing."""
+    nearest = get_close_matches(str(name), known, n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def walk(schema: type[BaseModel], loc: Loc) -> tuple[list[type[BaseModel]], Loc, FieldInfo | None]:
@@ -90,11 +105,18 @@ def kind_words(annotation: Any) -> str:
         return kind_words(get_args(annotation)[0])
     if annotation in WORDS:
         return WORDS[annotation]
+    if is_object(annotation):
+        return OBJECT
+    is_list = get_origin(annotation) is list
     args = [arg for arg in get_args(annotation) if arg is not NoneType]
-    if len(args) == 1:
-        inner = kind_words(args[0])
-        return f"a list of {inner}" if get_origin(annotation) is list else f"{inner} or empty"
-    return ""
+    inner = kind_words(args[0]) if len(args) == 1 else ""
+    if is_list:
+        return f"a list of {SEVERAL.get(inner, inner)}" if inner else "a list"
+    return f"{inner} or empty" if inner else ""
+
+
+def is_object(annotation: Any) -> bool:
+    return dict in {annotation, get_origin(annotation)} or models_in(annotation) == [annotation]
 
 
 def dotted(path: Loc) -> str:
@@ -107,4 +129,5 @@ def json_value(value: object) -> JsonValue:
         return value[:200]
     if value is None or (isinstance(value, int | float) and isfinite(value)):
         return value
-    return repr(value)[:200]
+    told = repr(value)[:200]
+    return None if told.startswith("<") else told  # what Python says of an object, no value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.methods.lora import LoRA
 from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.model_files.folder import local_name
 from maxaillm.dev.finetune.provider_options import Provider, providers
 from maxaillm.dev.finetune.provider_options.hugging_face import HuggingFace
 from maxaillm.dev.finetune.tasks import TASK_NAMES, TASKS
@@ -214,6 +215,13 @@ class RunConfig(Section):
             return cls.model_validate(with_default_names(data))
         except ValidationError as error:
             raise ConfigError(problems_of(cls, error)) from None
+
+    def of_this_machine(self, say: Callable[[str], object]) -> RunConfig:
+        """The same run, its model a folder where the working directory has one of that name."""
+        if not self.provider.local_models:
+            return self
+        model = {"name": local_name(self.model.name, say)}
+        return self.model_copy(update={"model": self.model.model_copy(update=model)})
 
     @property
     def learning_rate(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from maxaillm.dev.finetune.components.problems import guess
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import ConfigError, Problem
@@ -91,6 +92,14 @@ def measure_problems(config: RunConfig, task: str) -> Iterator[Problem]:
         message = f"{loss.label} does not serve {task}."
         yield Problem("training.loss.name", message, loss.name, ", ".join(serving))
     yield from unfit_metrics(config.evaluation.metrics, task, "evaluation.metrics")
+
+
+def known_metrics(names: Iterable[str], path: str) -> None:
+    """Raises ConfigError for names that no metric has."""
+    unknown = [name for name in names if name not in metrics]
+    if unknown:
+        message = f"There is no choice of this name.{guess(unknown[0], list(metrics))}"
+        raise ConfigError([Problem(path, message, unknown[0], ", ".join(metrics))])
 
 
 def unfit_metrics(names: Iterable[str], task: str, path: str) -> Iterator[Problem]:

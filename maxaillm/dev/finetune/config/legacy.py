@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.legacy_names import DROPPED, IGNORED, LEAVE, RENAMED
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.model_files.folder import is_hub_name
+from maxaillm.dev.finetune.model_files.folder import local_name
 
 Notes = list[str]
 
@@ -40,7 +40,7 @@ def translate(config: Mapping[str, Any]) -> Translated:
     notes: Notes = []
     arguments = dict(config.get("training_args") or {})
     sections: dict[str, Any] = {
-        "model": {"name": local_or_hub(str(config["model_name"]))},
+        "model": {"name": local_name(str(config["model_name"]), notes.append)},
         "data": {},
         "training": {},
         "tuning": {"name": "full"},
@@ -141,12 +141,3 @@ PEFT_TASKS = {
 
 def plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
-
-
-def local_or_hub(name: str) -> str:
-    """A folder of this name in the working directory comes before the Hub, as in transformers.
-
-    Only here, where a program says which model it means: a name that a user typed into a page
-    is never looked up in the file system.
-    """
-    return f"./{name}" if is_hub_name(name) and Path(name).is_dir() else name

@@ -26,6 +26,8 @@ from maxaillm.dev.finetune.estimate.model import (
     new_head,
     opened_for,
 )
+from maxaillm.dev.finetune.estimate.tokens import Rows as TokenRows
+from maxaillm.dev.finetune.estimate.tokens import token_rows
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, read_header
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.tasks import choose_task, may_pack
@@ -33,6 +35,7 @@ from maxaillm.dev.finetune.tasks.names import CLASSES
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.config import RunConfig
+    from maxaillm.dev.finetune.methods import TokenNote
 
 PACKED_SHARE = 0.98
 BUSY_SHARE = 0.45
@@ -52,9 +55,13 @@ class Estimate(NamedTuple):
     fits: bool
     seconds: float | None
     disk_bytes: int
+    notes: tuple[TokenNote, ...] = ()
+    """What becomes of tokens that the base never trained."""
 
     def as_json(self) -> dict[str, JsonValue]:
-        return {**self._asdict(), "memory_bytes": dict(self.memory_bytes._asdict())}
+        notes: list[JsonValue] = [dict(note._asdict()) for note in self.notes]
+        memory = dict(self.memory_bytes._asdict())
+        return {**self._asdict(), "memory_bytes": memory, "notes": notes}
 
 
 class Rows(NamedTuple):
@@ -112,7 +119,8 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
     held = look_into(config, folder, rows)
     task = config.task or choose_task(held.kind, settings)
     base = opened_for(task, ModelShapes(read_shapes(folder), settings))
-    count = count_parameters(config, base, new_head(task, base, held.labels))
+    rows_of_tokens = token_rows(config, base, folder, task, held.tokens)
+    count = count_parameters(config, base, new_head(task, base, held.labels), rows_of_tokens)
     data = training_rows(config, base, task, held)
     training = config.training
     steps = count_steps(config, data.sequences)
@@ -131,6 +139,7 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
         fits=memory.total <= available,
         seconds=seconds_of(config, base, task, tokens, data.answered),
         disk_bytes=disk_of(config, count),
+        notes=(rows_of_tokens.note,) if rows_of_tokens.note else (),
     )
 
 
@@ -142,12 +151,12 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     }
 
 
-def count_parameters(config: RunConfig, base: ModelShapes, head: int) -> Count:
+def count_parameters(config: RunConfig, base: ModelShapes, head: int, rows: TokenRows) -> Count:
     """Every method trains a new head; beside a base that stays as it is, in a copy."""
     method = config.tuning
-    trained = method.count_trainable(base) + head
+    trained = method.count_trainable(base) + head + rows.trained
     total = sum(prod(shape) for shape in base.shapes.values()) + head
-    return Count(total, trained, trained if method.keeps_base else 0)
+    return Count(total, trained, trained if method.keeps_base else 0, rows.copied)
 
 
 def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -> Rows:

@@ -41,6 +41,8 @@ class Held(NamedTuple):
     labels: int
     """Different classes; 1 where rows have none, for a number is one output."""
     has_validation: bool
+    tokens: frozenset[int]
+    """Those that the first rows have."""
 
 
 def look_into(config: RunConfig, folder: Path, rows: int | None) -> Held:
@@ -74,13 +76,15 @@ def read(file: Path, tokenizer: Path, counts: bool, state: tuple[int, int]) -> H
         for example in examples:
             seen += 1
             labels.update(labels_of(example))
-    length = length_counter(tokenizer)
+    tokens: set[int] = set()
+    length = length_counter(tokenizer, tokens)
     return Held(
         kind=type(sample[0]),
         rows=seen,
         lengths=tuple(length(example) for example in sample),
         labels=max(1, len(labels)),
         has_validation=has_split(file, "validation"),
+        tokens=frozenset(tokens),
     )
 
 
@@ -102,7 +106,8 @@ def texts_of(example: Example) -> list[str]:
     ]
 
 
-def length_counter(file: Path) -> Callable[[Example], Length]:
+def length_counter(file: Path, tokens: set[int]) -> Callable[[Example], Length]:
+    """What counts the tokens of a row; it gathers them in `tokens`."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(file))
@@ -111,6 +116,7 @@ def length_counter(file: Path) -> Callable[[Example], Length]:
         encoded = tokenizer.encode_batch(texts_of(example), add_special_tokens=False)
         turns = TEMPLATE_TOKENS if type(example).columns_of(MessagesColumn) else 1
         parts = [len(part.ids) + turns for part in encoded]
+        tokens.update(number for part in encoded for number in part.ids)
         return Length(sum(parts), parts[-1])
 
     return count

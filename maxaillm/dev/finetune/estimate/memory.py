@@ -70,6 +70,8 @@ class Count(NamedTuple):
     total: int
     trained: int
     added: int
+    copied: int = 0
+    """Of the base, how many numbers each step makes anew, for rows of theirs are trained."""
 
 
 def memory_of(
@@ -78,7 +80,8 @@ def memory_of(
     """Trained weights are fp32, whatever else is."""
     weights = int(base_bytes(config, base, count) + 4 * count.added)
     optimizer = int(STATE_BYTES.get(config.training.optim, 8) * count.trained)
-    activations = int(activation_bytes(config, base, task, batch))
+    copies = count.copied * (width_of_values(config) + 4)  # and their gradient
+    activations = int(activation_bytes(config, base, task, batch) + copies)
     gradients = max(0, 4 * count.trained - activations)
     parts = (weights, optimizer, gradients, activations)
     total = PROCESS_BYTES + int((HIGH_WATER - 1) * activations) + sum(parts)

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
+from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.model_files.embeddings import listed
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.tasks.names import EVERY_TASK
 
@@ -29,6 +31,18 @@ class Plan(NamedTuple):
     """Tells the user what was changed, and what to do about it."""
     fresh: Sequence[str] = ()
     """Weights that the base does not have: those of a new head. They are trained and saved."""
+    tokens: Sequence[int] = ()
+    """Tokens of these rows that the base never trained, or got only now: their rows of the
+    embeddings are to be trained too, where the method can."""
+
+
+class TokenNote(NamedTuple):
+    """What a user is told of tokens that the base never trained."""
+
+    level: str
+    """`warn` where they stay as they are."""
+    message: str
+    hint: str
 
 
 class TuneMethod(Component, ABC):
@@ -47,6 +61,8 @@ class TuneMethod(Component, ABC):
     """Whether packed documents stay invisible to each other under this method."""
     checkpoints_gradients: ClassVar[bool] = True
     """Whether activations may be computed again instead of kept."""
+    trains_rows: ClassVar[bool] = False
+    """Whether single rows of the embeddings can be trained beside what is trained."""
     quantizes: ClassVar[frozenset[str]] = frozenset()
     """How few bits the base may be held in."""
     tasks: ClassVar[frozenset[str]] = EVERY_TASK
@@ -74,6 +90,41 @@ class TuneMethod(Component, ABC):
     def count_trainable(self, base: ModelShapes) -> int:
         """How many parameters of `base` and beside it would be trained. A head that is new to
         the model comes on top."""
+
+    def learns_tokens(self, base: ModelShapes) -> bool:
+        """Whether tokens that the base never trained can be learned."""
+        return False
+
+    def note_on_tokens(
+        self, base: ModelShapes, tokens: Sequence[str], ends: Sequence[str]
+    ) -> TokenNote | None:
+        """What becomes of `tokens` that the base never trained; `ends` are those that end an
+        answer. None where nothing is to be said."""
+        if not tokens or (not self.keeps_base and self.learns_tokens(base)):
+            return None
+        found = f"{len(tokens):,} token{'s' * (len(tokens) > 1)}"
+        message = f"The base never trained {found} of these rows: {listed(tokens)}."
+        if self.learns_tokens(base):
+            message += f" {self.label} trains their rows of the embeddings too."
+            return TokenNote("", message, "They are saved with the adapter and merged with it.")
+        message += f" {self.label} leaves their embeddings as they are, so they can't be learned."
+        if any(token in ends for token in tokens):
+            message += " Answers will not end."
+        return TokenNote("warn", message, HOW_TO_LEARN.format(", ".join(row_trainers())))
+
+    def count_rows(self, base: ModelShapes, tokens: int) -> int:
+        """How many parameters are trained of the rows that so many tokens have."""
+        return 0
+
+    def require_learning(self, base: ModelShapes, new: Sequence[str]) -> None:
+        """Raises ModelError where `new` tokens, whose rows of the embeddings mean nothing yet,
+        could not be learned."""
+        if new and not self.learns_tokens(base):
+            raise ModelError(
+                f"The tokenizer has {len(new):,} more tokens than the model has rows: "
+                f"{listed(new)}. {self.label} can't train the rows that they need.",
+                HOW_TO_LEARN.format(", ".join(row_trainers())),
+            )
 
     def kept_values(self, base: ModelShapes) -> float:
         """How many numbers it keeps of each token for the gradient, beside those of the base."""
@@ -107,6 +158,14 @@ class TuneMethod(Component, ABC):
 
 
 methods: Registry[TuneMethod] = Registry("tuning method", package=__name__)
+
+
+HOW_TO_LEARN = "Choose one of {}; or full."
+
+
+def row_trainers() -> list[str]:
+    """The methods that can train single rows of embeddings."""
+    return [name for name, cls in methods.items() if cls.trains_rows]
 
 
 def method_of_adapter(peft_type: object) -> type[TuneMethod] | None:

@@ -37,6 +37,7 @@ class AdaLoRA(LayerMethod):
     costs: ClassVar[str] = "Half as much again as LoRA; a tenth slower. Can be merged."
     config_name: ClassVar[str] = "AdaLoraConfig"
     peft_type: ClassVar[str | None] = "ADALORA"
+    trains_rows: ClassVar[bool] = True
     quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     name: Literal["adalora"] = "adalora"

@@ -50,6 +50,10 @@ class Freeze(TuneMethod):
             parameter.requires_grad_(name in trained)
         return model
 
+    def learns_tokens(self, base: ModelShapes) -> bool:
+        """To write them, where the head has weights of its own."""
+        return not base.ties_embeddings
+
     def count_trainable(self, base: ModelShapes) -> int:
         trained = self.trained(base.shapes)
         return sum(prod(shape) for name, shape in base.shapes.items() if name in trained)

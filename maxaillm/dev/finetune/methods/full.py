@@ -27,5 +27,8 @@ class Full(TuneMethod):
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         return model.requires_grad_(requires_grad=True)
 
+    def learns_tokens(self, base: ModelShapes) -> bool:
+        return True
+
     def count_trainable(self, base: ModelShapes) -> int:
         return sum(prod(shape) for shape in base.shapes.values())

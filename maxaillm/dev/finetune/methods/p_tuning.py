@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.methods.shared.peft import PromptMethod, prompts_of, width_of
+from maxaillm.dev.finetune.methods.shared.prompts import PromptMethod, prompts_of, width_of
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 

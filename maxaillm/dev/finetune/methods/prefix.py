@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.methods.shared.peft import PrefixMethod, kv_width_of, layers_of
+from maxaillm.dev.finetune.methods.shared.prompts import PrefixMethod, kv_width_of, layers_of
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 

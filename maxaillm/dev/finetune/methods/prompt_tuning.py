@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from maxaillm.dev.finetune.methods import methods
-from maxaillm.dev.finetune.methods.shared.peft import PromptMethod, prompts_of, width_of
+from maxaillm.dev.finetune.methods.shared.prompts import PromptMethod, prompts_of, width_of
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 
 

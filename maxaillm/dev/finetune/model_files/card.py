@@ -44,6 +44,8 @@ class TaskCard(BaseModel):
     """The most tokens of a row in training."""
     base: str | None = None
     """What was tuned; of a folder only its last part."""
+    base_digest: str | None = None
+    """Of what an adapter was trained on (`identity.digest_of`)."""
 
     @field_validator("task")
     @classmethod

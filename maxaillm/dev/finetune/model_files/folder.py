@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,25 @@ def is_path(name: str) -> bool:
     return name.startswith(("/", "./", "../", "~/")) or name in {".", ".."}
 
 
+def is_starter(name: str) -> bool:
+    return name.startswith("starter/")
+
+
 def is_hub_name(name: str) -> bool:
-    return not is_path(name) and not name.startswith("starter/") and bool(HUB_NAME.fullmatch(name))
+    return not is_path(name) and not is_starter(name) and bool(HUB_NAME.fullmatch(name))
+
+
+def local_name(name: str, say: Callable[[str], object]) -> str:
+    """`name`, as a path where there is a folder of that name in the working directory: it comes
+    before a model of the Hub, which is said.
+
+    For programs and commands, which say which model they mean; what is typed into a page is never
+    looked up in the file system.
+    """
+    if not is_hub_name(name) or not Path(name).is_dir():
+        return name
+    say(f"{name} is a folder here, which comes before a model of the Hub; ./{name} says so.")
+    return f"./{name}"
 
 
 def find_folder(name: str) -> Path | None:
@@ -48,7 +65,7 @@ def find_folder(name: str) -> Path | None:
         if folder is None or not folder.is_dir():
             raise ModelError(f"There is no folder {name!r}.", HOW_TO_NAME)
         return folder
-    if name.startswith("starter/"):
+    if is_starter(name):
         from maxaillm.starter import resolve
 
         folder = resolve(name)
@@ -69,6 +86,8 @@ HOW_TO_NAME = (
 def check_folder(folder: Path) -> dict[str, Any]:
     """The `config.json` of a model folder that is safe to load. Raises ModelError."""
     check_files(folder)
+    if not (folder / "config.json").is_file():
+        raise no_model(folder)
     config = read_json(folder / "config.json")
     if not list(folder.glob("*.safetensors")):
         raise ModelError(
@@ -77,6 +96,24 @@ def check_folder(folder: Path) -> dict[str, Any]:
         )
     check_index(folder)
     return config
+
+
+def no_model(folder: Path) -> ModelError:
+    """What a folder without a `config.json` is instead."""
+    if (folder / "adapter_config.json").is_file():
+        return ModelError(f"{folder.name} is an adapter: it can't be tuned again.", HOW_TO_MERGE)
+    inside = next((path.parent.name for path in sorted(folder.glob("*/*config.json"))), None)
+    return ModelError(
+        f"{folder.name} has no config.json, so it is no model folder.",
+        f"There is a model in {folder.name}/{inside}."
+        if inside
+        else "A model folder holds config.json, the tokenizer and *.safetensors.",
+    )
+
+
+HOW_TO_MERGE = (
+    "Merge it with its base, and tune what that gives: maxft export ADAPTER merged FOLDER."
+)
 
 
 def check_adapter(folder: Path) -> dict[str, Any]:
@@ -155,6 +192,11 @@ def check_index(folder: Path) -> None:
 
 def read_header(path: Path) -> dict[str, Any]:
     """The header of a safetensors file: tensor name -> dtype, shape, offsets."""
+    return read_header_at(path)[0]
+
+
+def read_header_at(path: Path) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file, and the byte that its offsets count from."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         content = file.read(length) if 2 <= length <= MAX_HEADER_BYTES else b""
@@ -165,7 +207,7 @@ def read_header(path: Path) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise ModelError(f"{path.name} is no safetensors file.", "Download the model again.")
     header.pop("__metadata__", None)
-    return header
+    return header, 8 + length
 
 
 def read_json(path: Path) -> dict[str, Any]:

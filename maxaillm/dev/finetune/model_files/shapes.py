@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.model_files.embeddings import READ
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -36,6 +37,11 @@ NOT_ADAPTED = re.compile(
     r"|score|\w*classifier|classification_head|pooler|vocab_\w+|qa_outputs)(\.|$)"
 )
 """Embeddings, norms, routers and heads: two-dimensional weights that stay as they are."""
+EMBEDDING = re.compile(r"(^|\.)(\w*embed\w*|wte|wpe|shared)$")
+HEAD = re.compile(r"(^|\.)(lm_head|embed_out)$")
+HEAD_BIAS = re.compile(
+    r"(^|\.)(lm_head|embed_out|vocab_projector|cls\.predictions(\.decoder)?)\.bias$"
+)
 CONV1D_FAMILIES = {"gpt2", "openai-gpt", "decision_transformer", "imagegpt", "clvp"}
 """Their linear layers hold the weight as [inputs, outputs]."""
 
@@ -78,6 +84,25 @@ class ModelShapes(NamedTuple):
     @property
     def model_type(self) -> str:
         return str(self.settings.get("model_type", ""))
+
+    @property
+    def ties_embeddings(self) -> bool:
+        """Whether tokens are written by the same weights by which they are read."""
+        named = self.settings.get("tie_word_embeddings")
+        if isinstance(named, bool):
+            return named
+        return not any(HEAD.search(name.removesuffix(".weight")) for name in self.shapes)
+
+    @property
+    def head_has_bias(self) -> bool:
+        """Whether what writes tokens adds a number to each."""
+        return any(HEAD_BIAS.search(name) for name in self.shapes)
+
+    def tied(self, wanted: Sequence[str]) -> list[str]:
+        """Those of `wanted` that mean weights which another layer has too."""
+        if not self.ties_embeddings:
+            return []
+        return [name for name in wanted if HEAD.search(name) or is_token_table(name)]
 
     def matrices(self) -> list[Layer]:
         """Everything with a two-dimensional weight."""
@@ -147,6 +172,14 @@ class ModelShapes(NamedTuple):
             f"The model's config.json does not say its {names[0]}.",
             "Choose another tuning method, such as lora.",
         )
+
+
+def is_embedding(name: str) -> bool:
+    return bool(EMBEDDING.search(name))
+
+
+def is_token_table(name: str) -> bool:
+    return bool(READ.search(f"{name}.weight"))
 
 
 def fits(module: str, names: Sequence[str]) -> bool:

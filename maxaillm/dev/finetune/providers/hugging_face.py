@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
     from maxaillm.dev.finetune.hf.batches.collate import Sequences
+    from maxaillm.dev.finetune.hf.batches.rows import Rows
     from maxaillm.dev.finetune.hf.evaluation.evaluator import HeldOutEvaluator
     from maxaillm.dev.finetune.hf.prepare.base_model import Base
     from maxaillm.dev.finetune.hf.training.callbacks import RunCallback
@@ -45,6 +46,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     base: Base
     task: ModelTask
+    rows: Rows
     model: PreTrainedModel
     tokenizer: Tokenizer
     evaluator: HeldOutEvaluator | None
@@ -87,7 +89,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             sequences=len(train),
             packing_efficiency=train.efficiency,
         )
-        self.steps = count_steps(self.config, len(train))
+        self.steps, self.rows = count_steps(self.config, len(train)), rows
         if held is None:
             return train, None
         return train, TaskDataset(self.task, held, packed=packed, width=width)
@@ -105,11 +107,13 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from transformers import set_seed
 
         from maxaillm.dev.finetune.hf.kernels.cpu_dropout import use_cheap_dropout
+        from maxaillm.dev.finetune.hf.prepare.untrained_tokens import tokens_to_train
 
         self.load()
         set_seed(self.config.training.seed)  # adapters begin with random numbers
         peft_name = TASKS[self.task.name].peft_name
-        plan = Plan(peft_name, self.steps, self.attempt.warn, self.base.fresh)
+        tokens = tokens_to_train(self.base, self.rows, self.attempt)
+        plan = Plan(peft_name, self.steps, self.attempt.warn, self.base.fresh, tokens)
         model = self.config.tuning.prepare(self.model, plan)
         use_cheap_dropout(model)
         return model, self.tokenizer
@@ -270,7 +274,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         if rank():
             return folder
         with disk_full_said():
-            save_tuned(trainer.model, self.tokenizer, folder, self.config, summary)
+            base = self.base.folder
+            save_tuned(trainer.model, self.tokenizer, folder, self.config, summary, base)
         inside = folder.is_relative_to(self.attempt.folder.root)
         event = SavedEvent(
             folder=str(folder.relative_to(self.attempt.folder.root) if inside else folder),

@@ -14,7 +14,7 @@ from typing import Self
 import psutil
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config import RunConfig, deepspeed
 from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
 from maxaillm.dev.finetune.processes.child import start_child
 from maxaillm.dev.finetune.processes.parent_death import end_with_parent
@@ -81,10 +81,12 @@ def open_attempt(root: Path, listener: Listener) -> Attempt:
     return SilentAttempt(root) if rank() else Attempt(root, listener)
 
 
-def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
-    """Train by `devices` processes, each with these arguments of the command. Returns its exit
-    code; if the processes left no word, says so in the journal and raises it."""
-    cores = usable_cores()
+def launch(arguments: Sequence[str], config: RunConfig, root: Path, show: Listener) -> int:
+    """Train by as many processes as the run has devices, each with these arguments of the
+    command. Returns its exit code; if the processes left no word, says so in the journal and
+    raises it. Raises before that what each of them would fail with."""
+    require_deepspeed(config, root, show)
+    cores, devices = usable_cores(), config.training.devices
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // devices))
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
@@ -110,6 +112,15 @@ def launch(arguments: Sequence[str], devices: int, root: Path) -> int:
         return 0
     errors = {error.code: error for error in FineTuneError.__subclasses__()}
     return errors.get(failure.code, FineTuneError).exit_code
+
+
+def require_deepspeed(config: RunConfig, root: Path, show: Listener) -> None:
+    """Raises what is wrong with DeepSpeed, or its configuration, and says it in the journal."""
+    try:
+        deepspeed.checked(config)
+    except FineTuneError:
+        with Attempt(root, show):
+            raise
 
 
 def follow(torchrun: subprocess.Popen[bytes]) -> bool:

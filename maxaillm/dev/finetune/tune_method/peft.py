@@ -40,7 +40,7 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
         """
         train = self.adopt(train_dataset, "train.jsonl")
         held_out = None if eval_dataset is None else self.adopt(eval_dataset, "validation.jsonl")
-        self.steps = count_steps(self.config, len(train))
+        self.steps, self.rows = count_steps(self.config, len(train)), train.rows
         model, tokenizer = self.configure_model()
         trainer = super().train(model, tokenizer, train, held_out, **given)
         tuned: PreTrainedModel = trainer.model

@@ -47,16 +47,22 @@ Replayed on fixed prompts against the trained model: largest difference of a log
 
 
 def export_model(
-    chosen: Export, model: str | Path, folder: Path, base: str | Path | None = None
+    chosen: Export,
+    model: str | Path,
+    folder: Path,
+    base: str | Path | None = None,
+    *,
+    any_base: bool = False,
 ) -> dict[str, JsonValue]:
     """Export `model` as the new folder `folder` and return its manifest.
 
     `model` is a tuned folder, an adapter, a starter model or a Hub name; `base` is the base of
-    an adapter that does not name it. Raises ExportError where the form does not serve the model,
+    an adapter that does not name it, and `any_base` lets it be another one than the adapter was
+    trained on. Raises ExportError where the form does not serve the model,
     or where the export, opened again, does not say what the model says.
     """
     logging.disable_progress_bar()
-    trained = Trained(model, base)
+    trained = Trained(model, base, any_base=any_base)
     reason = chosen.refusal(trained.facts)
     if reason:
         raise ExportError(reason, "Choose another export format.")

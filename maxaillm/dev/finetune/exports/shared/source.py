@@ -15,13 +15,14 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ExportError, ModelError
 from maxaillm.dev.finetune.exports.shared.facts import NO_MERGE, ModelFacts
 from maxaillm.dev.finetune.hf import loading
+from maxaillm.dev.finetune.hf.loading.vocabulary import fit_vocabulary
 from maxaillm.dev.finetune.hf.training.tasks import model_task
 from maxaillm.dev.finetune.methods import TuneMethod, method_of_adapter
 from maxaillm.dev.finetune.methods.shared.conv1d import to_conv1d
 from maxaillm.dev.finetune.model_files.card import ADAPTER_CONFIG
 from maxaillm.dev.finetune.model_files.folder import find_folder, is_path, read_json
 from maxaillm.dev.finetune.run.events import RunFolder
-from maxaillm.model.loaded import base_name, find_source, require_weights
+from maxaillm.model.source import find_source, laid, require_weights
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -30,13 +31,15 @@ class Trained:
     """A tuned model: a whole one, or an adapter and its base. It is opened when first asked for,
     in fp32 on the CPU, so that what is compared is the model and not the device."""
 
-    def __init__(self, model: str | Path, base: str | Path | None = None) -> None:
-        self.source = find_source(model, base)
+    def __init__(
+        self, model: str | Path, base: str | Path | None = None, *, any_base: bool = False
+    ) -> None:
+        self.source = find_source(model, base, any_base=any_base)
         self.card = self.source.card
         self.folder = self.source.adapter or self.source.base
         self.settings = read_json(self.source.base / "config.json")
         self.adapter = read_json(self.folder / ADAPTER_CONFIG) if self.source.adapter else {}
-        self.base = public(self.card.base or (base_name(self.folder, base) if self.adapter else ""))
+        self.base = public(self.card.base or str(self.adapter.get("base_model_name_or_path", "")))
         if "quantization_config" in self.settings:
             raise ExportError(
                 f"{self.source.base.name} is stored in fewer bits.",
@@ -86,12 +89,9 @@ class Trained:
         task.recall(self.card)
         opened = loading.load_model(folder, torch.float32, task.auto_class, **task.model_options())
         require_weights(self.source._replace(base=folder, adapter=adapter), opened.fresh)
+        fit_vocabulary(opened.model, self.tokenizer)
         task.prepare_model(opened.model, self.tokenizer)
-        model: Any = opened.model
-        if adapter is not None:
-            if self.method:
-                self.method.make_room(model)
-            model = PeftModel.from_pretrained(model, str(adapter))
+        model: Any = opened.model if adapter is None else laid(opened.model, adapter)
         return model.eval()
 
     def merge(self) -> Any:

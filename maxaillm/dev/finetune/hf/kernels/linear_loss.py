@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from peft.utils.other import TrainableTokensWrapper
 from torch import Tensor, nn
 
 from maxaillm.dev.finetune.hf.kernels.likelihood_loss import (
@@ -66,10 +67,19 @@ class LinearLoss(torch.autograd.Function):
         return (*scaled, None, None)
 
 
-def linear_loss(head: nn.Linear, hidden: Tensor, targets: Tensor, loss: TargetLoss) -> Tensor:
-    """The summed loss of `head(hidden)`; hidden is [targets, width]."""
+def is_linear(head: nn.Module | None) -> bool:
+    """Whether a head only multiplies, by its own weights or by some rows of PEFT's in their
+    place."""
+    if isinstance(head, TrainableTokensWrapper):
+        head = head.original_module
+    return type(head) is nn.Linear
+
+
+def linear_loss(head: nn.Module, hidden: Tensor, targets: Tensor, loss: TargetLoss) -> Tensor:
+    """The summed loss of `head(hidden)`, which `is_linear`; hidden is [targets, width]."""
     kind = LikelihoodLossOfHead if isinstance(loss, LikelihoodLoss) else LinearLoss
-    total: Tensor = kind.apply(hidden, head.weight, head.bias, targets, loss)  # type: ignore[no-untyped-call]
+    bias = getattr(head, "bias", None)
+    total: Tensor = kind.apply(hidden, head.weight, bias, targets, loss)  # type: ignore[no-untyped-call]
     return total
 
 

@@ -166,16 +166,6 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return torch.device("cuda", own) if process_count() > 1 else torch.device("cuda")
 
 
-def require_room(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
-    """Raises ModelError where the tokenizer knows tokens that the model has no weights for."""
-    known = model.get_input_embeddings().num_embeddings
-    if len(tokenizer) > known:
-        raise ModelError(
-            f"The tokenizer has {len(tokenizer)} tokens and the model only {known}.",
-            "The folder mixes two models: download it again.",
-        )
-
-
 def set_threads() -> None:
     """As many threads as this process may use: more of them make it many times slower."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or usable_cores()))

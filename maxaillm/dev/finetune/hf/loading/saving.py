@@ -1,8 +1,10 @@
-"""Saving a tuned model: a folder that is complete and tells no private path."""
+"""Saving a tuned model: a folder that is complete. An adapter's own configuration alone says where
+on this machine its base lies, for PEFT looks there; cards and exports have its public name."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from maxaillm import __version__
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.model_files.card import FILE, TaskCard, classifier_card, labels_of
-from maxaillm.dev.finetune.model_files.folder import is_path
+from maxaillm.dev.finetune.model_files.folder import is_hub_name, is_path, read_json
+from maxaillm.dev.finetune.model_files.identity import digest_of
 from maxaillm.dev.finetune.tasks import TASKS
 from maxaillm.dev.finetune.tasks.names import CLASSES
 
@@ -32,10 +35,19 @@ Tuned from `{base}` with {label} by MaxFT {version}: {steps} steps, seed {seed}.
 
 Validation: {scores}.
 """
+GROWN = """
+Its tokenizer has tokens that the base has no rows for. With PEFT alone, call
+`base.resize_token_embeddings({rows})` before the adapter is opened.
+"""
 
 
 def save_tuned(
-    model: Any, tokenizer: Tokenizer, folder: Path, config: RunConfig, summary: dict[str, Any]
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    config: RunConfig,
+    summary: dict[str, Any],
+    base_folder: Path,
 ) -> Path:
     """Model or adapter, tokenizer, chat template, generation settings and cards, in one rename."""
     staged = folder.with_name(f".{folder.name}")
@@ -43,19 +55,32 @@ def save_tuned(
     base = base_name(config)
     adapters = getattr(model, "peft_config", {})
     for adapter in adapters.values():
-        adapter.base_model_name_or_path = base
+        on_hub = is_hub_name(config.model.name)
+        adapter.base_model_name_or_path = base if on_hub else str(base_folder.resolve())
     model.config.use_cache = bool(model.can_generate())
     # PEFT would look the base up, on the Hub too, to see whether its vocabulary has changed
     model.save_pretrained(staged, **{"save_embedding_layers": False} if adapters else {})
     if model.can_generate():
         model.generation_config.save_pretrained(staged)
     tokenizer.save_pretrained(staged)
-    (staged / FILE).write_text(task_card(model, config, base).model_dump_json(), encoding="utf-8")
-    (staged / "README.md").write_text(card(config, base, summary), encoding="utf-8")
+    told = task_card(model, config, base)
+    if adapters:
+        told = told.model_copy(update={"base_digest": digest_of(base_folder)})
+    (staged / FILE).write_text(told.model_dump_json(), encoding="utf-8")
+    text = card(config, base, summary)
+    if adapters and len(tokenizer) > rows_in(base_folder):
+        text += GROWN.format(rows=model.get_input_embeddings().weight.shape[0])
+    (staged / "README.md").write_text(text, encoding="utf-8")
     if folder.exists():
         shutil.rmtree(folder)
     staged.rename(folder)
     return folder
+
+
+def rows_in(base_folder: Path) -> int:
+    """For how many tokens a base has rows, by its configuration."""
+    settings = read_json(base_folder / "config.json")
+    return int(settings.get("vocab_size") or sys.maxsize)
 
 
 def base_name(config: RunConfig) -> str:

@@ -19,9 +19,12 @@ from maxaillm.dev.finetune.hf.kernels.packed_attention import take_documents_apa
 from maxaillm.dev.finetune.hf.loading import hardware
 from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
 from maxaillm.dev.finetune.hf.loading.precision import weights_dtype
+from maxaillm.dev.finetune.hf.loading.vocabulary import fit_vocabulary
 from maxaillm.dev.finetune.hf.prepare.data import survey
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
+from maxaillm.dev.finetune.model_files.embeddings import listed
 from maxaillm.dev.finetune.model_files.folder import check_folder
+from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.run.attempt import Attempt
 
 
@@ -36,6 +39,8 @@ class Base(NamedTuple):
     model: PreTrainedModel
     fresh: list[str]
     """Weights that the folder does not hold: those of a new head."""
+    new_tokens: list[str]
+    """Tokens that were added to the tokenizer, whose rows the model got only now."""
     width: int
     """The most tokens of a row: what is asked for, as far as the model can see."""
 
@@ -77,9 +82,21 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     model, fresh = open_model(config, task, folder, device, attempt)
     task.check_weights(folder.name, fresh)
     task.prepare_model(model, tokenizer)
-    loading.require_room(model, tokenizer)
+    new = fit_vocabulary(model, tokenizer)
+    say_grown(config, ModelShapes.of(model), new, attempt)
     width = visible_width(config, model, attempt.warn)
-    return Base(config, task, folder, device, tokenizer, model, fresh, width)
+    return Base(config, task, folder, device, tokenizer, model, fresh, new, width)
+
+
+def say_grown(config: RunConfig, base: ModelShapes, new: list[str], attempt: Attempt) -> None:
+    """Say which tokens got rows. Raises ModelError where the method would leave them untrained."""
+    config.tuning.require_learning(base, new)
+    if new:
+        attempt.warn(
+            f"The model has no rows for {len(new):,} of the tokenizer's tokens: {listed(new)}. "
+            "They get rows, begun at the mean of the others.",
+            "To open the adapter with PEFT alone, resize the base's embeddings first.",
+        )
 
 
 def say_checkpointing(config: RunConfig, attempt: Attempt) -> None:

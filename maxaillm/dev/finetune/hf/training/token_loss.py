@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED
-from maxaillm.dev.finetune.hf.kernels.linear_loss import CHUNK_VALUES, headless, linear_loss
+from maxaillm.dev.finetune.hf.kernels.linear_loss import (
+    CHUNK_VALUES,
+    headless,
+    is_linear,
+    linear_loss,
+)
 from maxaillm.dev.finetune.hf.loading.packing_probe import output_head
 from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.losses.cross_entropy import CrossEntropy
@@ -43,14 +48,14 @@ class TokenLossOf:
     ) -> None:
         self.loss, self.shifted = loss, shifted
         self.head = output_head(model)
-        self.chunked = type(self.head) is nn.Linear
+        self.chunked = is_linear(self.head)
         self.biased = next((m for m in model.modules() if LOGITS_BIAS in m._buffers), None)
         held = next(self.head.parameters()).dtype if self.head else torch.float32
         self.dtype = dtype if dtype and self.chunked else held
 
     def __call__(self, model: Any, inputs: Mapping[str, Any], labels: Tensor) -> Tensor:
         hidden, targets, _ = self.learned(model, inputs, labels)
-        if self.chunked and isinstance(self.head, nn.Linear):
+        if self.chunked and self.head is not None:
             return linear_loss(self.head, hidden, targets, self.loss)
         return self.loss.total(self.logits(hidden), targets)
 

@@ -12,9 +12,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, TuneMethod
-from maxaillm.dev.finetune.methods.shared.virtual_tokens import why_none
-from maxaillm.dev.finetune.model_files.shapes import HEADS, LAYERS, WIDTH, Layer, ModelShapes
-from maxaillm.dev.finetune.tasks.names import EVERY_TASK
+from maxaillm.dev.finetune.model_files.shapes import WIDTH, Layer, ModelShapes, is_embedding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +40,10 @@ class PeftMethod(TuneMethod):
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         import peft
 
-        options = self.options(ModelShapes.of(model), plan)
+        base = ModelShapes.of(model)
+        options = self.options(base, plan)
+        if plan.tokens and self.takes_rows(base):
+            options |= rows_option(model, plan.tokens)
         self.make_room(model)
         if getattr(model, "is_quantized", False):
             model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
@@ -52,6 +53,18 @@ class PeftMethod(TuneMethod):
             )
             tuned: PreTrainedModel = peft.get_peft_model(model, config)
         return tuned
+
+    def takes_rows(self, base: ModelShapes) -> bool:
+        """Whether PEFT can train single rows of this model's embeddings: beside a head's bias it
+        can't, which it would leave out."""
+        return self.trains_rows and not base.head_has_bias
+
+    def learns_tokens(self, base: ModelShapes) -> bool:
+        return self.takes_rows(base)
+
+    def count_rows(self, base: ModelShapes, tokens: int) -> int:
+        tables = 1 if base.ties_embeddings else 2
+        return tables * tokens * base.number(*WIDTH) if tokens and self.takes_rows(base) else 0
 
     def merge(self, model: PreTrainedModel) -> PreTrainedModel:
         from maxaillm.dev.finetune.methods.shared.conv1d import to_conv1d
@@ -85,8 +98,21 @@ class LayerMethod(PeftMethod):
             to_linear(model)
 
     def layers(self, base: ModelShapes) -> list[Layer]:
-        """The layers that are adapted."""
+        """The layers that are adapted. Raises ModelError where one can't be."""
+        self.require_own_weights(base)
         return base.targets(self.target_modules)
+
+    def require_own_weights(self, base: ModelShapes) -> None:
+        """Raises ModelError for a layer that shares its weights with another: what is added to
+        the one would have to be, and not to be, added to the other."""
+        shared = base.tied(self.target_modules or ())
+        if shared:
+            raise ModelError(
+                f"{', '.join(shared)} shares its weights with the other end of this model: "
+                "an adapter on it could be neither merged nor exported.",
+                "Leave it out of tuning.target_modules. Tokens that the base never trained are "
+                "seen to without it; to train every embedding, choose full.",
+            )
 
     def fitted(self, layers: Sequence[Layer]) -> Self:
         """The method with options that these layers can take."""
@@ -100,6 +126,16 @@ class LayerMethod(PeftMethod):
                 message = f"{name} is {value}: {options[name]} is too much for the smallest layer."
                 plan.warn(message, f"Set tuning.{name} to {value} to silence this.")
         return {**options, **fitted, "target_modules": self.layer_names(base, plan)}
+
+    def takes_rows(self, base: ModelShapes) -> bool:
+        return super().takes_rows(base) and not self.adapts_embeddings(base)
+
+    def learns_tokens(self, base: ModelShapes) -> bool:
+        return self.takes_rows(base) or self.adapts_embeddings(base)
+
+    def adapts_embeddings(self, base: ModelShapes) -> bool:
+        """Whether the embeddings are among the layers that were asked for."""
+        return any(is_embedding(layer.name) for layer in self.layers(base))
 
     def layer_names(self, base: ModelShapes, plan: Plan) -> list[str]:
         if self.target_modules is None:
@@ -135,6 +171,7 @@ class LoraMethod(LayerMethod):
 
     config_name: ClassVar[str] = "LoraConfig"
     peft_type: ClassVar[str | None] = "LORA"
+    trains_rows: ClassVar[bool] = True
     quantizes: ClassVar[frozenset[str]] = FEW_BITS
 
     r: int = Field(
@@ -168,76 +205,15 @@ class LoraMethod(LayerMethod):
         return self.r + layer.inputs * (1.25 if self.lora_dropout else 0.5)
 
 
-class PromptMethod(PeftMethod):
-    """A method that puts virtual tokens before every row; the model itself stays untouched.
-
-    PEFT ignores positions then, so packed rows would see each other. A saved adapter holds the
-    finished tokens alone, not the network that makes them: checkpoints keep that too.
-    """
-
-    as_cache: ClassVar[bool] = False
-    packs: ClassVar[bool] = False
-    quantizes: ClassVar[frozenset[str]] = FEW_BITS
-    tasks: ClassVar[frozenset[str]] = EVERY_TASK - {"masked_lm", "preference"}
-    """PEFT has no prompts for masked models; preference losses need logits without them."""
-
-    num_virtual_tokens: int = Field(
-        20,
-        ge=1,
-        le=1000,
-        title="Virtual tokens",
-        description="How many are put before each row; they take room from the context.",
-    )
-
-    @classmethod
-    def refusal(cls, task: str, model_type: str) -> str | None:
-        why = why_none(task, model_type, as_cache=cls.as_cache)
-        return f"{cls.label}: {why}" if why else super().refusal(task, model_type)
-
-    @property
-    def virtual_tokens(self) -> int:
-        return self.num_virtual_tokens
-
-    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
-        sizes = {
-            "num_layers": layers_of(base),
-            "token_dim": width_of(base),
-            "num_attention_heads": heads_of(base),
-        }
-        return {**super().options(base, plan), **sizes}
-
-    @contextmanager
-    def untuned(self, model: PreTrainedModel) -> Iterator[None]:
-        """PEFT's own `disable_adapter` knows only models that write."""
-        if hasattr(model, "prepare_inputs_for_generation"):
-            with model.disable_adapter():
-                yield
-            return
-        forward, model.forward = model.forward, model.base_model.forward
-        try:
-            yield
-        finally:
-            model.forward = forward
-
-    def checkpoint_state(self, model: PreTrainedModel) -> Mapping[str, Tensor]:
-        return trained_tensors(model)
-
-    def restore_state(self, model: PreTrainedModel, state: Mapping[str, Tensor]) -> None:
-        put_back(model, state)
-
-
-class PrefixMethod(PromptMethod):
-    """Virtual tokens as keys and values of every layer, which can't be computed a second time."""
-
-    config_name: ClassVar[str] = "PrefixTuningConfig"
-    peft_type: ClassVar[str | None] = "PREFIX_TUNING"
-    checkpoints_gradients: ClassVar[bool] = False
-    as_cache: ClassVar[bool] = True
-
-    def options(self, base: ModelShapes, plan: Plan) -> dict[str, Any]:
-        own = base.settings.get("d_kv")
-        sizes = {"token_dim": kv_width_of(base)} if own else {}
-        return {**super().options(base, plan), **sizes}
+def rows_option(model: PreTrainedModel, tokens: Sequence[int]) -> dict[str, Any]:
+    """PEFT's option that trains these rows of the embeddings, and of a head with weights of its
+    own; a head that shares them PEFT sees to itself."""
+    names = {id(module): name for name, module in model.named_modules()}
+    table, head = model.get_input_embeddings(), model.get_output_embeddings()
+    rows = [int(token) for token in tokens]
+    if head is None or head.weight is table.weight:
+        return {"trainable_token_indices": rows}
+    return {"trainable_token_indices": {names[id(table)]: rows, names[id(head)]: rows}}
 
 
 def new_modules(fresh: Sequence[str]) -> list[str] | None:
@@ -246,30 +222,6 @@ def new_modules(fresh: Sequence[str]) -> list[str] | None:
     modules = {name.rpartition(".")[0] for name in fresh}
     outer = (name for name in modules if not any(name.startswith(f"{m}.") for m in modules))
     return sorted(name for name in outer if not OWN_HEAD.search(name)) or None
-
-
-def width_of(base: ModelShapes) -> int:
-    return base.number(*WIDTH)
-
-
-def layers_of(base: ModelShapes) -> int:
-    return base.number(*LAYERS)
-
-
-def heads_of(base: ModelShapes) -> int:
-    return base.number(*HEADS)
-
-
-def kv_width_of(base: ModelShapes) -> int:
-    """Width of a layer's keys: fewer heads may have them, and T5's are of a width of their own."""
-    heads = heads_of(base)
-    own = base.settings.get("d_kv") or base.settings.get("head_dim") or width_of(base) // heads
-    return int(own) * int(base.settings.get("num_key_value_heads") or heads)
-
-
-def prompts_of(base: ModelShapes) -> int:
-    """PEFT gives encoder and decoder virtual tokens of their own."""
-    return 2 if base.settings.get("is_encoder_decoder") else 1
 
 
 def trained_tensors(model: PreTrainedModel) -> dict[str, Tensor]:
