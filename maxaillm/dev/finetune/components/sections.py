@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,17 @@ from maxaillm.dev.finetune.components.registry import Component, Registry
 
 ADVANCED: dict[str, Any] = {"advanced": True}
 HIDDEN: dict[str, Any] = {"hidden": True}
+
+
+def applies_to(*, tasks: Iterable[str] = (), method: str = "", data: str = "") -> dict[str, Any]:
+    """Extras of an option that not every run has a use for: they are part of the JSON schema.
+
+    `tasks` that it serves, all where none is named; `method`: the attribute that a tuning method
+    must have, such as `packs`; `data`: the same of a kind of examples. `config/applicability.py`
+    judges by it, for forms, the API and the command alike.
+    """
+    rule = {"tasks": sorted(tasks), "method": method, "data": data}
+    return {"applies_to": {name: value for name, value in rule.items() if value}}
 
 
 def one_of(registry: Registry[Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.estimate.about import read_shapes
 from maxaillm.dev.finetune.estimate.data import Held, Length, look_into, rows_of
 from maxaillm.dev.finetune.estimate.machine import available_bytes, flops_per_second, has_gpu
 from maxaillm.dev.finetune.estimate.memory import (
@@ -26,7 +27,7 @@ from maxaillm.dev.finetune.estimate.model import (
     new_head,
     opened_for,
 )
-from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, read_header
+from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.tasks import TASKS, choose_task
 from maxaillm.dev.finetune.tasks.names import CLASSES
@@ -45,6 +46,9 @@ class Estimate(NamedTuple):
 
     trainable_parameters: int
     total_parameters: int
+    training_rows: int
+    validation_rows: int
+    """Held out, so that no step sees them."""
     steps: int
     tokens: int
     memory_bytes: Memory
@@ -61,6 +65,7 @@ class Rows(NamedTuple):
     """The rows for training: how many, how long some of them are, and how they are laid out."""
 
     number: int
+    held_out: int
     lengths: Sequence[Length]
     width: int
     packed: bool
@@ -101,15 +106,15 @@ class Rows(NamedTuple):
         return Batch(size, longest, answer, longest)
 
 
-def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
-    """What the run will need. `rows` spares counting the training file where it is known.
+def estimate(config: RunConfig) -> Estimate:
+    """What the run will need.
 
     Raises ModelError, DataError; ProviderError where the model can't be looked into.
     """
     config.provider.require_local_models("What a run needs")
     folder = local_folder(config.model.name)
     settings = check_folder(folder)
-    held = look_into(config, folder, rows)
+    held = look_into(config, folder)
     task = config.task or choose_task(held.kind, settings)
     base = opened_for(task, ModelShapes(read_shapes(folder), settings))
     count = count_parameters(config, base, new_head(task, base, held.labels))
@@ -124,6 +129,8 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
     return Estimate(
         trainable_parameters=count.trained,
         total_parameters=count.total,
+        training_rows=data.number,
+        validation_rows=data.held_out,
         steps=steps,
         tokens=tokens,
         memory_bytes=memory,
@@ -132,14 +139,6 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
         seconds=seconds_of(config, base, task, tokens, data.answered),
         disk_bytes=disk_of(config, count),
     )
-
-
-def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    return {
-        name: tuple(tensor["shape"])
-        for path in sorted(folder.glob("*.safetensors"))
-        for name, tensor in read_header(path).items()
-    }
 
 
 def count_parameters(config: RunConfig, base: ModelShapes, head: int) -> Count:
@@ -157,11 +156,17 @@ def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -
     if context:
         width = min(width, context - method.virtual_tokens)
     lengths = rows_of(held, width)
-    has_held_out = bool(data.validation_file) or held.has_validation
-    share = 0.0 if has_held_out else data.validation_share
-    number = round(held.rows * len(lengths) / len(held.lengths) * (1 - share))
+    rows = held.rows * len(lengths) / len(held.lengths)
+    drawn = 0 if held.validation_rows else round(rows * data.validation_share)
     packed = data.packing and method.packs and TASKS[task].packs
-    return Rows(max(1, number), lengths, width, packed, task == "seq2seq_lm")
+    return Rows(
+        max(1, round(rows) - drawn),
+        held.validation_rows or drawn,
+        lengths,
+        width,
+        packed,
+        task == "seq2seq_lm",
+    )
 
 
 def count_steps(config: RunConfig, sequences: int) -> int:

@@ -73,7 +73,6 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     config = resolve_defaults(config, task.kind, settings)
     task = task.under(config)
     task.check_model(config.model.name, settings)
-    say_checkpointing(config, attempt)
     tokenizer = loading.load_tokenizer(folder)
     model, fresh = open_model(config, task, folder, device, attempt)
     task.check_weights(folder.name, fresh)
@@ -81,16 +80,6 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     loading.require_room(model, tokenizer)
     width = visible_width(config, model, attempt.warn)
     return Base(config, task, folder, device, tokenizer, model, fresh, width)
-
-
-def say_checkpointing(config: RunConfig, attempt: Attempt) -> None:
-    """Tell a user who wants activations computed again where the method can't have that."""
-    method = config.tuning
-    if config.model.gradient_checkpointing and not method.checkpoints_gradients:
-        attempt.warn(
-            f"{method.label} can't compute activations again: they are kept.",
-            "Lower training.per_device_train_batch_size if the memory does not suffice.",
-        )
 
 
 def open_model(
