@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
@@ -97,10 +99,11 @@ class Preview(NamedTuple):
 def preview_run(resolved: Resolved) -> Preview:
     """What a run of this configuration would need; why not, where that can't be known."""
     config = resolved.for_engine()
+    kept = Path(settings.DATA_DIR) / "cache"  # of the trainers, who note there what runs took
     now = machine()
     shown = Preview([], resolved.config, resolved.version, disk_free=now.disk_total - now.disk_used)
     try:
-        found = estimate(config)
+        found = estimate(config, kept)
     except FineTuneError as error:
         return shown._replace(error=error)
     findings = findings_of(config, found, shown.disk_free)

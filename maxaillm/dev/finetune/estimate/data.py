@@ -183,9 +183,12 @@ def length_counter(file: Path) -> Callable[[Example], Length]:
     return count
 
 
-def rows_of(held: Held, width: int) -> list[Length]:
+def rows_of(held: Held, width: int, *, answers_apart: bool = False) -> list[Length]:
     """The lengths of the rows that a model of this width is shown: texts fall into pieces, all
-    else is cut; of two answers each by itself."""
+    else is cut; of two answers each by itself, and so is one that a decoder has."""
+    if answers_apart:
+        cut = ((min(whole - answer, width), min(answer, width)) for whole, answer in held.lengths)
+        return [Length(read + written, written) for read, written in cut]
     most = width * max(1, len(held.kind.columns_of(AnswerColumn)))
     if any(column.is_learned for column in held.kind.columns_of(StringColumn)):
         return [Length(piece, piece) for whole, _ in held.lengths for piece in pieces(whole, width)]
