@@ -147,19 +147,17 @@ def held_out_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
 
 def interval_findings(config: RunConfig, steps: int) -> Iterator[Finding]:
     """Intervals that were given and are longer than the run, so that nothing happens at them."""
-    training = config.training
-    given = (
-        ("eval_steps", training.eval_strategy, "Evaluates", "is measured only at the end"),
-        ("save_steps", training.save_strategy, "Saves", "has a checkpoint only at its end"),
-        ("logging_steps", "steps", "Logs", "has one point in its curves"),
-    )
-    for name, strategy, verb, consequence in given:
-        every = getattr(training, name)
-        if every and every > steps and strategy == "steps":
-            changes: dict[str, JsonValue] = {f"training.{name}": None}
-            fix = Fix("As the length asks for", "leaves the field empty", changes)
-            title = f"{verb} every {every:,} steps of {steps:,}"
-            yield Finding("warn", title, f"The run {consequence}.", (fix,))
+    consequences = {
+        "eval_steps": ("Evaluates", "is measured only at the end"),
+        "save_steps": ("Saves", "has a checkpoint only at its end"),
+        "logging_steps": ("Logs", "has one point in its curves"),
+    }
+    for name, every in config.training.unreached(steps).items():
+        verb, consequence = consequences[name]
+        changes: dict[str, JsonValue] = {f"training.{name}": None}
+        fix = Fix("As the length asks for", "leaves the field empty", changes)
+        title = f"{verb} every {every:,} steps of {steps:,}"
+        yield Finding("warn", title, f"The run {consequence}.", (fix,))
 
 
 def other_findings(found: Estimate, disk_free: int) -> Iterator[Finding]:
