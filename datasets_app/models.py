@@ -161,11 +161,6 @@ class DatasetVersion(models.Model):
         return blob_path(self.findings_sha256)
 
     @property
-    def training_rows(self) -> int:
-        """How many rows the file leaves for training, before a share is held out."""
-        return int(self.facts.get("splits", {}).get("train", self.rows))
-
-    @property
     def is_whole_text(self) -> bool:
         """Whether it is a plain text, whose lines go together in training."""
         return bool(self.facts.get("is_plain_text", False) and not self.bad_rows)

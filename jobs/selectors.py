@@ -105,7 +105,7 @@ def sparks(runs: Iterable[Run]) -> dict[int, list[float]]:
 
 
 def spark_steps(run: Run) -> list[int]:
-    every = max(1, int(run.config.get("training", {}).get("logging_steps") or 1))
+    every = run.intervals.logging
     stride = max(1, run.step // every // SPARK_POINTS)
     return [every * stride * n for n in range(1, run.step // (every * stride) + 1)]
 

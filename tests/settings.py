@@ -8,6 +8,7 @@ import tempfile
 FOLDER = tempfile.mkdtemp(prefix="maxft-tests-")
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 os.environ["MAXFT_DATA_DIR"] = FOLDER
+os.environ["MAXAILLM_CACHE"] = f"{FOLDER}/cache"
 # What a test starts is the real site, in this folder if the test names no other.
 os.environ["DJANGO_SETTINGS_MODULE"] = "maxft_site.settings"
 os.environ.pop("DATABASE_URL", None)

@@ -105,6 +105,8 @@ class SeriesOut(Schema):
 class EstimateOut(Schema):
     trainable_parameters: int | None
     total_parameters: int | None
+    training_rows: int | None
+    validation_rows: int | None = Field(description="Held out: no step sees them.")
     steps: int | None
     tokens: int | None
     memory_bytes: dict[str, int] | None = Field(

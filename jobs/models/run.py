@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.training import Intervals, TrainingSection
 from maxaillm.dev.finetune.run.events import RunFolder
 from maxft_site.web.columns import NameField
 
@@ -152,6 +153,12 @@ class Run(models.Model):
     @property
     def parsed_config(self) -> RunConfig:
         return RunConfig.parse(self.config)
+
+    @property
+    def intervals(self) -> Intervals:
+        """How often it logs, evaluates and saves, as far as its length is known."""
+        training = TrainingSection.model_validate(self.config.get("training", {}))
+        return training.intervals(self.total_steps)
 
     @property
     def has_ended(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast
 
 from django.contrib.auth.models import User
@@ -12,23 +12,44 @@ from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
 from datasets_app.models import DatasetVersion
-from datasets_app.selectors import ready_versions
-from jobs.models import LanguageModel
+from jobs.run_form import fitting
+from jobs.run_form.mistakes import Missing, mistakes_in
+from jobs.run_form.pickers import (
+    Group,
+    dataset_pick,
+    model_groups,
+    models_on_offer,
+    versions_on_offer,
+)
+from jobs.services.resolve import Settings, find_model, kind_of
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.errors import Problem
+from maxaillm.dev.finetune.config.applicability import Circumstances
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.errors import ModelError, Problem
 from maxaillm.dev.finetune.methods import TuneMethod, methods
-from maxaillm.dev.finetune.tasks import TASKS
+from maxaillm.dev.finetune.provider_options import providers
+from maxaillm.dev.finetune.tasks import TASKS, choose_task
 from maxft_site.web.schema_forms import ComponentChoice, Option, SchemaForm, form_class
 
-MODEL, OTHER_MODEL, RATE = "model-name", "model-other", "training-learning_rate"
+MODEL, OTHER_MODEL = "model-name", "model-other"
+DEFAULT_PROVIDER = RunConfig.model_fields["provider"].default.name
 run_form_class = cache(lambda: form_class(RunConfig))
 
 
 class RunForms:
-    """One form a section of a run; `config` is what they say together."""
+    """One form a section of a run; `config` is what they say together.
+
+    Options that the chosen task, method and data have no use for are left out. One that asks for
+    something stays with its mistake, unless it is to be `tidied`: then `set_aside` names it.
+    """
 
     def __init__(
-        self, user: User, data: QueryDict | None = None, initial: Mapping[str, Any] | None = None
+        self,
+        user: User,
+        data: QueryDict | None = None,
+        initial: Mapping[str, Any] | None = None,
+        *,
+        tidied: bool = False,
     ) -> None:
         self.user = user
         # an adapter can't be tuned again
@@ -38,7 +59,10 @@ class RunForms:
         if data is not None:
             data = self.with_other_model(data)
         self.form: SchemaForm = run_form_class()(data, initial=self.filled(initial or {}))
-        self.offer()
+        self.refused = fitting.refused_methods(self.circumstances, self.settings)
+        """Why methods can't tune this model for this task, by their names."""
+        is_tidied = tidied or data is None
+        self.set_aside = fitting.fit(self.form, self.circumstances, even_if_set=is_tidied)
 
     def with_other_model(self, data: QueryDict) -> QueryDict:
         """A folder or a Hub name that was typed counts more than the list beside it."""
@@ -62,18 +86,75 @@ class RunForms:
             data.setdefault("dataset", self.versions[0].dataset_id)
         return filled | {"model": model, "data": data}
 
-    def offer(self) -> None:
-        """Show the user's own models and datasets as lists."""
-        names = [(model.name, model.name) for model in self.models]
-        if self.other and self.other not in dict(names):
-            names.append((self.other, self.other))
-        self.section("model").option("name").offer(names)
-        datasets = [
-            (version.dataset_id, f"{version}, {version.rows:,} rows") for version in self.versions
-        ]
-        self.section("data").option("dataset").offer(datasets or [("", "No dataset is ready")])
-        tasks = [(name, task.label) for name, task in TASKS.items()]
-        self.form.option("task").offer([("", "By data and model"), *tasks])
+    @cached_property
+    def version(self) -> DatasetVersion | None:
+        """The newest ready version of the chosen dataset."""
+        chosen = self.dataset_chosen
+        return next((one for one in self.versions if str(one.dataset_id) == chosen), None)
+
+    @property
+    def kind(self) -> type[Example] | None:
+        """What the rows of the chosen dataset are."""
+        return kind_of(self.version) if self.version else None
+
+    @cached_property
+    def settings(self) -> Settings | None:
+        """The chosen model's `config.json`; None where it is not known."""
+        choice = self.provider_choice
+        named = choice.chosen if choice else DEFAULT_PROVIDER
+        cls = providers[named] if named in providers else providers[DEFAULT_PROVIDER]
+        try:
+            name = str(self.model_field.value() or "")
+            return find_model(name, self.user, cls.model_construct(name=named))[1]
+        except ModelError:
+            return None  # what is wrong is said where the run is checked
+
+    @cached_property
+    def circumstances(self) -> Circumstances | None:
+        """What decides which options apply; None before data or a task are chosen."""
+        kind, chosen = self.kind, self.task_chosen
+        if chosen in TASKS:
+            fits = kind is not None and chosen in kind.tasks
+            return Circumstances(chosen, self.method, kind if fits else None)
+        task = choose_task(kind, self.settings or {}) if kind else ""
+        return Circumstances(task, self.method, kind) if task else None
+
+    @property
+    def dataset_groups(self) -> list[Group]:
+        picks = [dataset_pick(version) for version in self.versions]
+        return [Group("", picks)] if picks else []
+
+    @property
+    def dataset_chosen(self) -> str:
+        return str(self.dataset_field.value() or "")
+
+    @property
+    def typed_model_errors(self) -> list[str]:
+        """What is wrong with a model that is typed; else it is said at the list."""
+        return [str(error) for error in self.model_field.errors] if self.other else []
+
+    @property
+    def model_groups(self) -> list[Group]:
+        return model_groups(self.models)
+
+    @property
+    def model_chosen(self) -> str:
+        """The model of the list; none where another is typed."""
+        return "" if self.other else str(self.model_field.value() or "")
+
+    @property
+    def task_options(self) -> list[Option]:
+        """What the chosen data can teach; first, that they and the model decide."""
+        return fitting.task_options(self.kind, self.task_chosen, self.circumstances)
+
+    @property
+    def other_tasks(self) -> list[Option]:
+        """What needs other data."""
+        return fitting.other_tasks(self.kind, self.task_chosen)
+
+    @property
+    def task_chosen(self) -> str:
+        return str(self.form["task"].value() or "")
 
     def section(self, name: str) -> SchemaForm:
         return cast(SchemaForm, self.form.parts[name])
@@ -109,12 +190,23 @@ class RunForms:
     def method_options(self) -> list[Option]:
         """The methods that most people choose from, the default foremost."""
         default = RunConfig.model_fields["tuning"].default.name
-        usual = [option for option in self.tuning.options if methods[option.value].usual]
+        usual = [option for option in self.offered_methods if methods[option.value].usual]
         return sorted(usual, key=lambda option: (option.value != default, option.label))
 
     @property
     def other_methods(self) -> list[Option]:
-        return [option for option in self.tuning.options if not methods[option.value].usual]
+        return [option for option in self.offered_methods if not methods[option.value].usual]
+
+    @property
+    def offered_methods(self) -> list[Option]:
+        """All methods; one that can't tune this model on these data says why."""
+        return [
+            option._replace(
+                fact=self.refused.get(option.value, ""),
+                disabled=option.value in self.refused and option.value != self.method_name,
+            )
+            for option in self.tuning.options
+        ]
 
     @property
     def is_other_method(self) -> bool:
@@ -142,9 +234,8 @@ class RunForms:
         return self.section("model")["name"]
 
     @property
-    def top_fields(self) -> list[BoundField]:
-        """What belongs to no section, but the name: the task."""
-        return [field for field in self.form.plain_fields if field.name != "name"]
+    def task_field(self) -> BoundField:
+        return self.form["task"]
 
     @property
     def name_field(self) -> BoundField:
@@ -184,28 +275,8 @@ class RunForms:
         self.form.add_problems(problems)
 
     @property
-    def missing(self) -> list[str]:
-        """Labels of the fields that must be put right before the run can start."""
-        wrong = [str(field.label) for field in self.form.everything() if field.errors]
-        wrong += [choice.label for choice in self.form.choices() if choice.errors]
-        return list(dict.fromkeys(wrong)) or ([] if self.versions else ["Dataset"])
-
-
-def models_on_offer(user: User) -> list[LanguageModel]:
-    """Base models first, starters foremost, then tuned ones, newest first."""
-    visible = LanguageModel.objects.visible_to(user)
-    base = sorted(
-        visible.filter(kind="base"),
-        key=lambda model: (not model.name.startswith("starter/"), model.name),
-    )
-    return [*base, *visible.exclude(kind="base").order_by("-pk")]
-
-
-def versions_on_offer(user: User) -> list[DatasetVersion]:
-    """The newest ready version of each dataset; the user's own before the samples."""
-    newest: dict[int, DatasetVersion] = {}
-    for version in ready_versions(user):
-        held = newest.get(version.dataset_id)
-        if held is None or held.number < version.number:
-            newest[version.dataset_id] = version
-    return sorted(newest.values(), key=lambda version: version.dataset.owner_id is None)
+    def missing(self) -> list[Missing]:
+        """The fields that must be put right before the run can start."""
+        typed = {MODEL: OTHER_MODEL} if self.other else {}
+        wrong = mistakes_in(self.form, typed)
+        return wrong or ([] if self.versions else [Missing("Dataset", "s-data")])

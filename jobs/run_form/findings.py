@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from math import sqrt
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -15,6 +16,12 @@ from maxft_site.web.formatting import duration, sig, size
 HIGH_RATE, LOW_RATE = 10, 0.02
 """Times the recommended learning rate: outside, runs mostly diverge or stand still."""
 FEW_STEPS = 10
+USUAL_SHARE = 0.05
+BLUR = 1.96 * sqrt(0.5)
+"""Half of the 95 % confidence interval of the difference of two models' shares, times the root of
+the rows that both are measured on, where they disagree on half of the rows (Wald, paired)."""
+FEW_HELD_OUT = 100
+"""Fewer blur a difference by more than 14 percentage points."""
 MOST_STEPS = 4096
 """Of gradient accumulation, as its option allows."""
 
@@ -39,20 +46,22 @@ class Finding(NamedTuple):
         return {**self._asdict(), "fixes": fixes}
 
 
-def findings_of(config: RunConfig, rows: int, found: Estimate, disk_free: int) -> list[Finding]:
+def findings_of(config: RunConfig, found: Estimate, disk_free: int) -> list[Finding]:
     return [
-        *memory_findings(config, rows, found),
+        *memory_findings(config, found),
         *rate_findings(config),
         *token_findings(found),
+        *held_out_findings(config, found),
+        *interval_findings(config, found.steps),
         *other_findings(found, disk_free),
     ]
 
 
-def memory_findings(config: RunConfig, rows: int, found: Estimate) -> Iterator[Finding]:
+def memory_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
     if found.fits:
         return
     needed, there = size(found.memory_bytes.total), size(found.available_bytes)
-    fixes = tuple(memory_fixes(config, rows))
+    fixes = tuple(memory_fixes(config))
     text = "Either change" if len(fixes) > 1 else "This change"
     text += " keeps the effective batch." if fixes else ""
     if not fixes:
@@ -60,20 +69,20 @@ def memory_findings(config: RunConfig, rows: int, found: Estimate) -> Iterator[F
     yield Finding("bad", f"Needs {needed} of {there}", text, fixes)
 
 
-def memory_fixes(config: RunConfig, rows: int) -> Iterator[Fix]:
+def memory_fixes(config: RunConfig) -> Iterator[Fix]:
     """Changes after which the run fits, the one that slows it least first."""
     recomputed: dict[str, JsonValue] = {"model.gradient_checkpointing": True}
-    smaller = smaller_batch(config, rows)
+    smaller = smaller_batch(config)
     if smaller:
         yield smaller
-    if not config.model.gradient_checkpointing:
-        after = estimate(changed(config, recomputed), rows)
+    if config.tuning.checkpoints_gradients and not config.model.gradient_checkpointing:
+        after = estimate(changed(config, recomputed))
         if after.fits:
             effect = f"{size(after.memory_bytes.total)}, slower"
             yield Fix("Use gradient checkpointing", effect, recomputed)
 
 
-def smaller_batch(config: RunConfig, rows: int) -> Fix | None:
+def smaller_batch(config: RunConfig) -> Fix | None:
     """The batch halved as often as needed, and accumulated as much more."""
     training = config.training
     batch, steps = training.per_device_train_batch_size, training.gradient_accumulation_steps
@@ -87,13 +96,13 @@ def smaller_batch(config: RunConfig, rows: int) -> Fix | None:
         }
 
     def fits(times: int) -> bool:
-        return estimate(changed(config, halved(times)), rows).fits
+        return estimate(changed(config, halved(times))).fits
 
     place = bisect_left(halvings, True, key=fits)
     if place == len(halvings):
         return None
     times = halvings[place]
-    after = estimate(changed(config, halved(times)), rows)
+    after = estimate(changed(config, halved(times)))
     word = f"Batch {batch >> times:,}, accumulation {steps << times:,}"
     return Fix(word, size(after.memory_bytes.total), halved(times))
 
@@ -125,6 +134,40 @@ def token_findings(found: Estimate) -> Iterator[Finding]:
     for note in found.notes:
         title = "Tokens that the base never trained"
         yield Finding(note.level, title, f"{note.message} {note.hint}")
+
+
+def held_out_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
+    """Whether the held-out rows are enough to tell a better model from a worse one."""
+    held = found.validation_rows
+    if not held:
+        text = "Neither a best checkpoint nor a verdict without them."
+        share: dict[str, JsonValue] = {"data.validation_share": USUAL_SHARE}
+        fix = Fix(f"Hold out {USUAL_SHARE:.0%}", "drawn from the rows to train", share)
+        yield Finding("warn", "No rows are held out", text, (fix,))
+    elif held < FEW_HELD_OUT:
+        blur, enough = (100 * BLUR / sqrt(rows) for rows in (held, FEW_HELD_OUT))
+        text = (
+            f"A difference of less than about {blur:.0f} percentage points between two models "
+            f"can't be told; {FEW_HELD_OUT} rows would bring it to {enough:.0f}."
+        )
+        yield Finding("warn", f"Only {held:,} held-out row{'s' * (held > 1)}", text)
+
+
+def interval_findings(config: RunConfig, steps: int) -> Iterator[Finding]:
+    """Intervals that were given and are longer than the run, so that nothing happens at them."""
+    training = config.training
+    given = (
+        ("eval_steps", training.eval_strategy, "Evaluates", "is measured only at the end"),
+        ("save_steps", training.save_strategy, "Saves", "has a checkpoint only at its end"),
+        ("logging_steps", "steps", "Logs", "has one point in its curves"),
+    )
+    for name, strategy, verb, consequence in given:
+        every = getattr(training, name)
+        if every and every > steps and strategy == "steps":
+            changes: dict[str, JsonValue] = {f"training.{name}": None}
+            fix = Fix("As the length asks for", "leaves the field empty", changes)
+            title = f"{verb} every {every:,} steps of {steps:,}"
+            yield Finding("warn", title, f"The run {consequence}.", (fix,))
 
 
 def other_findings(found: Estimate, disk_free: int) -> Iterator[Finding]:

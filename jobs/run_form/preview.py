@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
 from jobs.run_form.findings import Finding, findings_of
 from jobs.run_form.machine import machine
+from jobs.run_form.mistakes import Missing
 from jobs.services.resolve import Resolved
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -44,7 +46,7 @@ class Meter(NamedTuple):
 class Preview(NamedTuple):
     """`missing` names the fields that must be put right before the run can start."""
 
-    missing: list[str]
+    missing: list[Missing]
     config: RunConfig | None = None
     version: DatasetVersion | None = None
     estimate: Estimate | None = None
@@ -52,8 +54,6 @@ class Preview(NamedTuple):
     disk_free: int = 0
     error: FineTuneError | None = None
     """Why there is no estimate."""
-    refused: Mapping[str, str] = {}
-    """Methods that can't tune this model on these data, and why."""
 
     @property
     def effective_batch(self) -> int:
@@ -61,6 +61,29 @@ class Preview(NamedTuple):
         if training is None:
             return 0
         return training.per_device_train_batch_size * training.gradient_accumulation_steps
+
+    @property
+    def training_rows(self) -> int:
+        """As far as is known: of a model that is not here, all rows that there are."""
+        if self.estimate:
+            return self.estimate.training_rows
+        return self.version.rows if self.version else 0
+
+    @property
+    def evaluates(self) -> str:
+        """When the held-out rows are measured, besides before and after."""
+        if self.estimate is None or self.config is None or not self.estimate.validation_rows:
+            return "never"
+        training, steps = self.config.training, self.estimate.steps
+        return interval_words(training.eval_strategy, training.intervals(steps).evaluation, steps)
+
+    @property
+    def saves(self) -> str:
+        """When checkpoints are written; one at the end always is."""
+        if self.estimate is None or self.config is None:
+            return ""
+        training, steps = self.config.training, self.estimate.steps
+        return interval_words(training.save_strategy, training.intervals(steps).saving, steps)
 
     @property
     def meter(self) -> Meter | None:
@@ -75,15 +98,24 @@ class Preview(NamedTuple):
 
 def preview_run(resolved: Resolved) -> Preview:
     """What a run of this configuration would need; why not, where that can't be known."""
-    rows, config = resolved.version.training_rows, resolved.for_engine()
+    config = resolved.for_engine()
+    kept = Path(settings.DATA_DIR) / "cache"  # of the trainers, who note there what runs took
     now = machine()
     shown = Preview([], resolved.config, resolved.version, disk_free=now.disk_total - now.disk_used)
     try:
-        found = estimate(config, rows)
+        found = estimate(config, kept)
     except FineTuneError as error:
         return shown._replace(error=error)
-    findings = findings_of(config, rows, found, shown.disk_free)
+    findings = findings_of(config, found, shown.disk_free)
     return shown._replace(estimate=found, findings=tuple(findings))
+
+
+def interval_words(strategy: str, every: int, steps: int) -> str:
+    if strategy == "epoch":
+        return "after each epoch"
+    if strategy == "no" or every >= steps:
+        return "at the end"
+    return f"every {every:,} steps" if every > 1 else "after each step"
 
 
 def meter(found: Estimate) -> Meter:

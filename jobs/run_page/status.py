@@ -76,7 +76,7 @@ def ruler(run: Run, best: int | None) -> list[Tick]:
     total = run.total_steps
     if not total:
         return []
-    every = int(run.config.get("training", {}).get("save_steps") or 50)
+    every = run.intervals.saving
     stride = every * max(1, ceil(total / every / MOST_TICKS))
     labelled = stride * max(1, ceil(total / stride / 8))
     steps = {*range(0, total, stride), total} | ({best} if best else set())

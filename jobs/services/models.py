@@ -11,7 +11,7 @@ from django.db.models import ForeignObjectRel
 
 from jobs.models import LanguageModel, Run
 from jobs.services.names import model_name
-from maxaillm.dev.finetune.estimate import read_shapes
+from maxaillm.dev.finetune.estimate.about import read_shapes
 from maxaillm.dev.finetune.model_files.folder import is_path
 from maxaillm.dev.finetune.provider_options import Provider
 from maxaillm.dev.finetune.run.events.kinds import SavedEvent

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from datasets_app.models import DatasetVersion
 from datasets_app.views.dataset import render_tab, visible_version
 from jobs.models import LanguageModel
-from jobs.run_form import models_on_offer
+from jobs.run_form.pickers import models_on_offer
 from jobs.services.resolve import Resolved, kind_of, resolve
 from jobs.tokens.page import findings_of, lengths_figure, shown_streams, span_of
 from jobs.tokens.requests import SUMMARY, Answer, TokenView, look_up, part_with_row

@@ -7,24 +7,23 @@ from copy import deepcopy
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from datasets_app.models import Dataset
 from jobs.models import LanguageModel, Run
-from jobs.run_form import RATE, RunForms, run_form_class
+from jobs.run_form import RunForms
 from jobs.run_form.config_text import as_command, as_request, as_yaml, config_from_yaml
 from jobs.run_form.preview import Preview, preview_run
 from jobs.selectors import queue_positions
-from jobs.services.resolve import find
+from jobs.services.resolve import resolve
 from jobs.services.runs import create_run
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override
 from maxaillm.dev.finetune.errors import ConfigError, Problem
-from maxaillm.dev.finetune.methods import methods
 from maxft_site.web.formatting import typed_number
 
 TEXTS = ("yaml", "command", "api")
@@ -94,13 +93,14 @@ def prefilled(request: Request) -> dict[str, Any]:
 
 
 def show_form(request: Request, forms: RunForms, *, status: int = 200) -> HttpResponse:
-    context = {
-        "forms": forms,
-        "views": VIEWS.items(),
-        "preview": preview(forms, request.user),
-        "ahead": len(queue_positions()),
-    }
+    context = shown(forms, request.user) | {"views": VIEWS.items()}
     return render(request, "jobs/run_new.html", context, status=status)
+
+
+def shown(forms: RunForms, user: User) -> dict[str, Any]:
+    """What the form shows of itself. The preview comes first: it may find mistakes in fields."""
+    found = preview(forms, user)
+    return {"forms": forms, "preview": found, "ahead": len(queue_positions())}
 
 
 def preview(forms: RunForms, user: User) -> Preview:
@@ -109,14 +109,11 @@ def preview(forms: RunForms, user: User) -> Preview:
         forms = forms.as_if_sent()
     if not forms.is_valid() or forms.missing:
         return Preview(missing=forms.missing)
-    refused: dict[str, str] = {}
     try:
-        found = find(forms.config, user)
-        refused = found.refused_methods
-        return preview_run(found.with_defaults())._replace(refused=refused)
+        return preview_run(resolve(forms.config, user))
     except ConfigError as error:
         forms.add_problems(error.problems)
-        return Preview(missing=forms.missing, refused=refused)
+        return Preview(missing=forms.missing)
 
 
 def show_text(
@@ -140,34 +137,9 @@ def show_text(
     return render(request, "jobs/run_new_text.html", context, status=422 if problems else 200)
 
 
-@require_GET
-def run_new_tuning(request: Request) -> HttpResponse:
-    """The options of the method that was just chosen, and what goes with it."""
-    name = request.GET.get("tuning-name", "")
-    if name not in methods:
-        raise Http404
-    rate = {"learning_rate": request.GET.get(RATE)}
-    forms = RunForms(request.user, initial={"tuning": {"name": name}, "training": rate})
-    return render(request, "jobs/_run_tuning.html", {"forms": forms, "is_swap": True})
-
-
-@require_GET
-def run_new_choice(request: Request, place: str) -> HttpResponse:
-    """The options of the component that was just chosen at `place`, such as training-loss."""
-    name = request.GET.get(f"{place}-name", "")
-    initial: dict[str, Any] = {"name": name}
-    for part in reversed(place.split("-")):
-        initial = {part: initial}
-    form = run_form_class()(initial=initial)
-    choice = next((choice for choice in form.choices() if choice.prefix == place), None)
-    if choice is None or name not in [known.value for known in choice.options]:
-        raise Http404
-    return render(request, "jobs/_run_choice.html", {"choice": choice})
-
-
 @require_POST
-def run_new_preview(request: Request) -> HttpResponse:
-    """What would happen if the form were sent as it is now."""
-    forms = RunForms(request.user, request.POST)
-    context = {"preview": preview(forms, request.user), "ahead": len(queue_positions())}
-    return render(request, "jobs/_run_preview.html", context)
+def run_new_form(request: Request) -> HttpResponse:
+    """The form as it has to be after a change: options that apply, mistakes at their fields, and
+    what would happen if it were sent as it is."""
+    forms = RunForms(request.user, request.POST, tidied=True)
+    return render(request, "jobs/_run_form.html", shown(forms, request.user))

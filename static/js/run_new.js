@@ -1,38 +1,46 @@
-// The form of a run: what will happen is worked out again after each change.
+// The form of a run: after each change the server says anew what applies, what is wrong and what
+// will happen; the page is changed to match, so that nothing is lost under the hands.
+import { Idiomorph } from "../vendor/idiomorph.esm.js";
 import { send } from "./http.js";
+import { toast } from "./toast.js";
 
 const WAIT_MS = 300;
 const form = document.getElementById("run-form");
+const parts = document.getElementById("run-parts");
 let timer = null;
-let asked = 0;
+let changes = 0;
 
-/** Ask anew; of several answers under way only the newest counts. */
+/** Ask what the form has to be now. An answer to what has changed since is thrown away. */
 async function refresh() {
-  const mine = ++asked;
-  const response = await send("POST", form.dataset.preview, { body: new FormData(form) });
-  if (!response.ok || mine !== asked) return;
+  const asked = changes;
+  const response = await send("POST", form.dataset.refresh, { body: new FormData(form) });
+  if (!response.ok || asked !== changes) return;
   const html = await response.text();
-  if (mine !== asked) return;
-  const preview = document.getElementById("preview");
-  const hadFocus = preview.contains(document.activeElement);
-  const open = preview.querySelector("details")?.open;
-  preview.innerHTML = html; // our own template, escaped by the server
-  const details = preview.querySelector("details");
-  if (details && open) details.open = true;
-  if (hadFocus) preview.querySelector("button")?.focus();
-  showRefused();
+  if (asked !== changes) return;
+  const next = document.createElement("template");
+  next.innerHTML = html; // our own template, escaped by the server
+  keepFigures(next.content);
+  const setAside = next.content.querySelector("[data-set-aside]")?.dataset.setAside;
+  Idiomorph.morph(parts, next.content, {
+    morphStyle: "innerHTML",
+    ignoreActiveValue: true,
+    callbacks: {
+      beforeAttributeUpdated: (name, _node, kind) => !(name === "open" && kind === "remove"),
+    },
+  });
+  if (setAside) toast(`Not used here, so left out: ${setAside}.`);
 }
 
-/** A method that can't tune this model on these data is not on offer, and says why. */
-function showRefused() {
-  const refused = JSON.parse(document.querySelector("[data-refused]").dataset.refused);
-  for (const radio of form.querySelectorAll("[name=tuning-name]")) {
-    const reason = refused[radio.value] ?? "";
-    const told = radio.closest("label").querySelector("[data-refusal]");
-    radio.disabled = Boolean(reason) && !radio.checked;
-    told.textContent = reason;
-    told.hidden = !reason;
-  }
+/** While a field is wrong there are no figures: the last good ones stay, marked as such. */
+function keepFigures(next) {
+  const [old, empty] = [
+    parts.querySelector("#figures"),
+    next.querySelector("#figures[data-empty]"),
+  ];
+  if (!empty || old.hasAttribute("data-empty")) return;
+  const kept = old.cloneNode(true);
+  kept.setAttribute("data-stale", "");
+  empty.replaceWith(kept);
 }
 
 /** Put a value into the field of a path, as if it were typed. */
@@ -41,8 +49,18 @@ function fill(path, value) {
   if (!field) return;
   if (field.type === "checkbox") field.checked = value;
   else field.value = value ?? "";
-  field.closest("details")?.setAttribute("open", "");
-  field.dispatchEvent(new Event("change", { bubbles: true }));
+  field.closest?.("details")?.setAttribute("open", "");
+  field.dispatchEvent?.(new Event("change", { bubbles: true }));
+  changed();
+}
+
+/** Go to a field, wherever it is folded away. */
+function jump(id) {
+  const field = document.getElementById(id);
+  for (let fold = field?.closest("details"); fold; fold = fold.parentElement.closest("details"))
+    fold.open = true;
+  field?.focus({ preventScroll: true });
+  field?.scrollIntoView({ block: "center" });
 }
 
 /** Below the learning rate: the recommendation as a fact, or as a button where another was typed. */
@@ -52,14 +70,22 @@ function showRate() {
   form.querySelector("[data-rate-used]").hidden = isOwn;
 }
 
-function changed() {
+function changed(event) {
+  // A model of the list and one that is typed take turns.
+  if (event?.target.name === "model-name") form.elements["model-other"].value = "";
+  changes++;
   showRate();
   clearTimeout(timer);
   timer = setTimeout(refresh, WAIT_MS);
 }
 
-for (const name of ["input", "change", "htmx:afterSettle"]) form.addEventListener(name, changed);
+for (const name of ["input", "change"]) form.addEventListener(name, changed);
 form.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-jump]");
+  if (link) {
+    event.preventDefault();
+    jump(link.hash.slice(1));
+  }
   const fix = event.target.closest("[data-fix]");
   for (const [path, value] of Object.entries(JSON.parse(fix?.dataset.fix ?? "{}")))
     fill(path, value);
@@ -69,4 +95,3 @@ form.addEventListener("click", (event) => {
 });
 form.querySelector(".is-invalid")?.focus(); // the server sent the form back with its mistakes
 refresh();
-showRefused();

@@ -23,7 +23,8 @@ from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneErr
 from maxaillm.dev.finetune.model_files.folder import is_hub_name, local_name
 from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
-from maxaillm.dev.finetune.run.torchrun import launch, needs_launch, open_attempt
+from maxaillm.dev.finetune.run.taken import keep_seconds
+from maxaillm.dev.finetune.run.torchrun import launch, needs_launch, open_attempt, rank
 
 if TYPE_CHECKING:
     from maxaillm.model.loaded import LoadedModel
@@ -137,6 +138,8 @@ def run_training(args: argparse.Namespace) -> int:
         resume = find_checkpoint(args.resume, attempt) if args.resume else None
         config.provider.check_secrets()
         config.provider.fine_tuner()(config, attempt).run(resume)
+    if config.provider.local_models and rank() == 0:
+        keep_seconds(config, attempt.folder)
     return 0
 
 

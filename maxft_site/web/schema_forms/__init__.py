@@ -6,22 +6,21 @@ component; inputs are named by path: `training-learning_rate`, `tuning-name`, `t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import UnionType
-from typing import Any, ClassVar, NamedTuple, Protocol, Union, get_args, get_origin
+from collections.abc import Iterable
+from typing import Any, ClassVar, Protocol
 
 from django import forms
 from django.forms.boundfield import BoundField
-from django.utils.text import capfirst
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.errors import Problem
-from maxft_site.web.schema_forms.fields import SchemaField, field_of, quoted
-from maxft_site.web.schema_forms.info import accepts_none, bare_type, extra_of, is_hidden
+from maxft_site.web.schema_forms.component_choice import ComponentChoice, Data, Option, Unused
+from maxft_site.web.schema_forms.fields import SchemaField, differs, field_of
+from maxft_site.web.schema_forms.info import accepts_none, extra_of, is_hidden, schemas_in
 
-Data = Mapping[str, Any]
+__all__ = ["ComponentChoice", "Option", "SchemaForm", "form_class"]
 
 
 class Part(Protocol):
@@ -32,6 +31,7 @@ class Part(Protocol):
     def is_valid(self) -> bool: ...
     def typed(self) -> dict[str, Any] | None: ...
     def place(self, path: list[str], problem: Problem, *, quote: bool) -> None: ...
+    def leave_out(self, unused: Unused, *, even_if_set: bool) -> list[str]: ...
     def everything(self) -> list[BoundField]: ...
     def choices(self) -> list[ComponentChoice]: ...
 
@@ -54,6 +54,7 @@ class SchemaForm(forms.Form):
     ) -> None:
         super().__init__(data, prefix=prefix, initial=dict(initial or {}))
         self.is_part = is_part
+        self.cleaned_data = {}
         self.parts: dict[str, Part] = {
             name: self.part(name, info) for name, info in self.part_infos.items()
         }
@@ -66,7 +67,9 @@ class SchemaForm(forms.Form):
         return made
 
     def is_valid(self) -> bool:
-        return super().is_valid() and all(part.is_valid() for part in self.parts.values())
+        """A part that was not sent has its defaults."""
+        is_own = super().is_valid() or (self.is_part and not self.is_bound and not self.errors)
+        return is_own and all(part.is_valid() for part in self.parts.values())
 
     def clean(self) -> dict[str, Any]:
         if not self.is_part:
@@ -103,6 +106,8 @@ class SchemaForm(forms.Form):
 
     def typed(self) -> dict[str, Any]:
         """What was typed, tidied; what the browser didn't send is left to the defaults."""
+        if not self.is_bound:
+            return {}
         assert self.errors is not None
         given = {name: value for name, value in self.cleaned_data.items() if self.was_sent(name)}
         nested = {name: part.typed() for name, part in self.parts.items()}
@@ -124,6 +129,19 @@ class SchemaForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, SchemaField)
         return field
+
+    def leave_out(self, unused: Unused, *, even_if_set: bool) -> list[str]:
+        """Take away the options without a use. Those that ask for something are named, and stay
+        unless `even_if_set`."""
+        named = []
+        for name in [name for name in self.fields if unused(self.schema.model_fields[name])]:
+            field = self[name]
+            is_set = differs(field) and bool(self.option(name).to_python(field.value()))
+            named += [str(field.label)] * is_set
+            if even_if_set or not is_set:
+                del self.fields[name]
+        parts = (part.leave_out(unused, even_if_set=even_if_set) for part in self.parts.values())
+        return [*named, *(label for labels in parts for label in labels)]
 
     def everything(self) -> list[BoundField]:
         """Its fields and those of its parts."""
@@ -180,87 +198,6 @@ class SchemaForm(forms.Form):
         return any(choice.errors for choice in choices) or any(field.errors for field in fields)
 
 
-class Option(NamedTuple):
-    """A component on offer, as `components/choice.html` shows it."""
-
-    value: str
-    label: str
-    text: str
-    fact: str = ""
-    disabled: bool = False
-
-
-class ComponentChoice:
-    """A part that is one of several components, or none: which one, and the chosen one's form."""
-
-    advanced = False
-
-    def __init__(
-        self, name: str, info: FieldInfo, *, data: Data | None, prefix: str, initial: Data
-    ) -> None:
-        classes = schemas_in(info)
-        self.classes = {str(cls.model_fields["name"].default): cls for cls in classes}
-        self.label = info.title or capfirst(name.replace("_", " "))
-        self.help = info.description or ""
-        self.optional = accepts_none(info.annotation)
-        self.empty = str(extra_of(info).get("empty", "None"))
-        self.prefix, self.input_name = prefix, f"{prefix}-name"
-        default = None if info.is_required() else info.get_default(call_default_factory=True)
-        self.default = str(default.name) if default is not None else self.first
-        sent = (data or {}).get(self.input_name)
-        named = sent or (sent if self.optional else None)
-        self.chosen = str(initial.get("name") or self.default) if named is None else str(named)
-        self.errors: list[str] = []
-        self.form: SchemaForm | None = None
-        if self.chosen:
-            cls = self.classes.get(self.chosen) or classes[0]
-            values = initial if initial.get("name") == self.chosen else {}
-            self.form = form_class(cls)(data, prefix=prefix, initial=values, is_part=True)
-
-    @property
-    def first(self) -> str:
-        return "" if self.optional else next(iter(self.classes))
-
-    @property
-    def options(self) -> list[Option]:
-        none = [Option("", self.empty, "")] if self.optional else []
-        return none + [
-            Option(name, str(getattr(cls, "label", name)), first_line(cls))
-            for name, cls in self.classes.items()
-        ]
-
-    @property
-    def text(self) -> str:
-        """What the chosen component is."""
-        return first_line(self.classes[self.chosen]) if self.chosen in self.classes else ""
-
-    @property
-    def differs(self) -> bool:
-        """Whether another component than the default is chosen, or an option of it changed."""
-        return self.chosen != self.default or any(map(differs, self.everything()))
-
-    def is_valid(self) -> bool:
-        return not self.errors and (self.form is None or self.form.is_valid())
-
-    def typed(self) -> dict[str, Any] | None:
-        return {"name": self.chosen, **self.form.typed()} if self.form else None
-
-    def place(self, path: list[str], problem: Problem, *, quote: bool) -> None:
-        if path == ["name"]:
-            known = ", ".join(self.classes)
-            self.errors.append(f"{quoted(self.chosen)} is none of the choices: {known}.")
-        elif self.form:
-            self.form.place(path, problem, quote=quote)
-        else:
-            self.errors.append(problem.message)
-
-    def everything(self) -> list[BoundField]:
-        return self.form.everything() if self.form else []
-
-    def choices(self) -> list[ComponentChoice]:
-        return [self, *(self.form.choices() if self.form else [])]
-
-
 def form_class(schema: type[BaseModel], prefix: str | None = None) -> type[SchemaForm]:
     """The form of `schema`, its inputs named below `prefix`."""
     shown = {name: info for name, info in schema.model_fields.items() if not is_hidden(info)}
@@ -277,20 +214,4 @@ def part_of(
     schemas = schemas_in(info)
     if len(schemas) == 1 and not accepts_none(info.annotation):
         return form_class(schemas[0])(data, prefix=prefix, initial=initial, is_part=True)
-    return ComponentChoice(name, info, data=data, prefix=prefix, initial=initial)
-
-
-def schemas_in(info: FieldInfo) -> list[type[BaseModel]]:
-    """The models that a field can hold; none for a plain option."""
-    kind = bare_type(info.annotation)
-    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    return [cls for cls in kinds if isinstance(cls, type) and issubclass(cls, BaseModel)]
-
-
-def differs(field: BoundField) -> bool:
-    option = field.field
-    return isinstance(option, SchemaField) and option.differs(field.value())
-
-
-def first_line(cls: type[BaseModel]) -> str:
-    return (cls.__doc__ or "").strip().partition("\n")[0]
+    return ComponentChoice(name, info, form_class, data=data, prefix=prefix, initial=initial)

@@ -6,12 +6,13 @@ browser and the reader are told is read from the schema.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
 
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
+from django.forms.boundfield import BoundField
 from django.utils.text import Truncator, capfirst
 from pydantic.fields import FieldInfo
 
@@ -21,7 +22,9 @@ from maxft_site.web.schema_forms.info import (
     bounds_of,
     extra_of,
     is_within,
+    lines_of,
     number_in,
+    pairs_of,
     range_words,
 )
 
@@ -195,17 +198,58 @@ class ChoiceField(SchemaField):
         return f"{quoted(typed)} is none of the choices. Choose one of {names}."
 
 
+class Described(NamedTuple):
+    """One of several values, as `components/field.html` shows it."""
+
+    id: str
+    value: str
+    label: str
+    help: str
+    is_chosen: bool
+
+
+class GroupedField(BoundField):
+    """A field with several values, as `components/field.html` shows it."""
+
+    def groups(self) -> list[tuple[str, list[Described]]]:
+        """The values by the group that they belong to."""
+        own = cast(ChoicesField, self.field)
+        chosen = {str(value) for value in self.value() or ()}
+        found: dict[str, list[Described]] = {group: [] for group in own.group_of.values()}
+        for number, (key, label) in enumerate(own.choices):
+            ident = f"{self.auto_id}_{number}"
+            option = Described(ident, key, label, own.helps.get(key, ""), key in chosen)
+            found.setdefault(own.group_of.get(key, ""), []).append(option)
+        return [(group, options) for group, options in found.items() if options]
+
+
 class ChoicesField(SchemaField):
-    """Some of a few values."""
+    """Some of a few values: what each is called, says and belongs to, tell the schema's `labels`,
+    `helps` and `groups`."""
+
+    bound_field_class = GroupedField
 
     def __init__(self, name: str, info: FieldInfo, values: Sequence[Any]) -> None:
         self.values = {str(value): value for value in values}
-        labels = extra_of(info).get("labels", {})
-        choices = [(key, labels.get(key, capfirst(key.replace("_", " ")))) for key in self.values]
-        super().__init__(name, info, forms.CheckboxSelectMultiple(choices=choices))
+        extra = extra_of(info)
+        self.labels, self.helps = extra.get("labels", {}), extra.get("helps", {})
+        self.group_of = extra.get("groups", {})
+        self.offered = list(self.values)
+        super().__init__(name, info, forms.CheckboxSelectMultiple(choices=self.choices))
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        names = {key: capfirst(key.replace("_", " ")) for key in self.offered}
+        return [(key, self.labels.get(key, name)) for key, name in names.items()]
+
+    def narrow(self, names: Collection[str], chosen: Collection[str]) -> None:
+        """Offer only these values, and those that are chosen."""
+        self.offered = [key for key in self.values if key in names or key in chosen]
+        self.widget = forms.CheckboxSelectMultiple(choices=self.choices, attrs=self.widget.attrs)
 
     def to_python(self, value: Any) -> list[Any]:
-        return [self.values.get(str(key), key) for key in value or ()]
+        kept = (key for key in value or () if key not in self.values or key in self.offered)
+        return [self.values.get(str(key), key) for key in kept]
 
     def run_validators(self, value: Any) -> None:
         for item in value:
@@ -240,18 +284,10 @@ def field_of_many(kind: Any) -> Callable[[str, FieldInfo], SchemaField] | None:
     return None
 
 
-def lines_of(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").split("\n")
-
-
-def pairs_of(text: str) -> list[tuple[str, str]]:
-    """What stands before and behind the last colon of each line."""
-    parts = (line.rpartition(":") for line in lines_of(text) if line.strip())
-    return [
-        (name.strip(), value.strip()) if colon else (value.strip(), "")
-        for name, colon, value in parts
-    ]
-
-
 def quoted(typed: Any) -> str:
     return f"“{Truncator(str(typed)).chars(80)}”"
+
+
+def differs(field: BoundField) -> bool:
+    option = field.field
+    return isinstance(option, SchemaField) and option.differs(field.value())

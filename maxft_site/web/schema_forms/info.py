@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 
@@ -72,3 +73,23 @@ def number_in(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if isfinite(number) else None
+
+
+def schemas_in(info: FieldInfo) -> list[type[BaseModel]]:
+    """The models that a field can hold; none for a plain option."""
+    kind = bare_type(info.annotation)
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return [cls for cls in kinds if isinstance(cls, type) and issubclass(cls, BaseModel)]
+
+
+def lines_of(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def pairs_of(text: str) -> list[tuple[str, str]]:
+    """What stands before and behind the last colon of each line."""
+    parts = (line.rpartition(":") for line in lines_of(text) if line.strip())
+    return [
+        (name.strip(), value.strip()) if colon else (value.strip(), "")
+        for name, colon, value in parts
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,15 @@ def test_parameters_and_steps_are_those_of_the_run(
     assert expected.tokens == pytest.approx(int(str(log["tokens"])), rel=0.35)
 
 
-def test_memory_has_its_parts_and_a_smaller_batch_needs_less(llama: Path, chats: Path) -> None:
+def test_memory_has_its_parts_and_a_smaller_batch_needs_less(
+    llama: Path, chats: Path, tmp_path: Path
+) -> None:
     def memory(**training: Any) -> Any:
-        config = RunConfig.parse(tiny.run_config(llama, chats, training=training))
-        return estimate(config, rows=1000)
+        return estimate(RunConfig.parse(tiny.run_config(llama, many, training=training)))
 
+    many = tiny.write_lines(
+        tmp_path / "many.jsonl", [json.loads(line) for line in chats.open()] * 40
+    )
     large, small = memory(per_device_train_batch_size=64), memory(per_device_train_batch_size=1)
     assert set(large.as_json()["memory_bytes"]) == {
         "weights", "optimizer", "gradients", "activations", "total",

@@ -18,7 +18,8 @@ RUN_FIELDS = {
 }  # fmt: skip
 ESTIMATE_FIELDS = {
     "trainable_parameters", "total_parameters", "steps", "tokens", "memory_bytes",
-    "available_bytes", "fits", "seconds", "disk_bytes", "findings",
+    "available_bytes", "fits", "seconds", "disk_bytes", "findings", "training_rows",
+    "validation_rows",
 }  # fmt: skip
 
 

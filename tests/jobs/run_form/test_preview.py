@@ -16,13 +16,17 @@ from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.estimate.memory import PROCESS_BYTES
 from tests.hosted import HostedConfig
 from tests.jobs.runs import make_dataset
+from tests.stored_rows import stored_rows
 
 
 @pytest.fixture
 def config(alice: User) -> RunConfig:
-    version = make_dataset(alice, rows=500)
+    texts = [{"text": "a b c" if n % 2 else "so and so and so on"} for n in range(500)]
+    version = make_dataset(alice, rows=500, rows_sha256=stored_rows(texts))
     training = {"per_device_train_batch_size": 64, "num_train_epochs": 9}
+    # 125 of the rows are held out
     data = {"dataset": version.dataset_id, "max_length": 1024, "packing": False}
+    data |= {"validation_share": 0.25}
     return RunConfig.parse({"model": {"name": "starter/chat"}, "data": data, "training": training})
 
 

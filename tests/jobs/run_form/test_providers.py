@@ -9,13 +9,12 @@ from django.urls import reverse
 from jobs import run_form
 from jobs.models import Run
 from jobs.run_form.config_text import as_yaml
-from jobs.views import run_new
 from maxft_site.web.schema_forms import form_class
 from tests.hosted import HostedConfig
 from tests.jobs.run_form.test_run_new import NEW, sent
 from tests.jobs.runs import make_dataset
 
-PROVIDER = reverse("jobs:run-new-choice", args=["provider"])
+FORM = reverse("jobs:run-new-form")
 
 
 def test_where_there_are_several_providers_one_is_chosen(
@@ -23,12 +22,11 @@ def test_where_there_are_several_providers_one_is_chosen(
 ) -> None:
     make_dataset(alice, rows=1)
     assert "provider-name" not in alice_client.get(NEW).text
-    for module in (run_form, run_new):
-        monkeypatch.setattr(module, "run_form_class", lambda: form_class(HostedConfig))
+    monkeypatch.setattr(run_form, "run_form_class", lambda: form_class(HostedConfig))
     page = alice_client.get(NEW).text
     assert 'name="provider-name"' in page
     assert "provider-suffix" not in page
-    part = alice_client.get(PROVIDER, {"provider-name": "hosted"})
+    part = alice_client.post(FORM, sent(alice, provider__name="hosted"))
     assert 'name="provider-suffix"' in part.text
     choice = {"provider__name": "hosted", "provider__suffix": "mine"}
     alice_client.post(NEW, sent(alice, model__other="small-1", **choice))

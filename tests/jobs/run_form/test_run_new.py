@@ -18,9 +18,7 @@ from tests.jobs.pages import PAYLOADS, is_text
 from tests.jobs.runs import make_dataset, make_run
 
 NEW = reverse("jobs:run-new")
-PREVIEW = reverse("jobs:run-new-preview")
-TUNING = reverse("jobs:run-new-tuning")
-LOSS = reverse("jobs:run-new-choice", args=["training-loss"])
+FORM = reverse("jobs:run-new-form")
 
 
 @pytest.fixture
@@ -95,17 +93,21 @@ def test_a_folder_is_typed_beside_the_list(
 def test_another_method_brings_its_options(
     alice_client: Client, alice: User, version: DatasetVersion, method: str
 ) -> None:
-    part = alice_client.get(TUNING, sent(alice, tuning__name=method, training__learning_rate="1"))
+    chosen = {"tuning__name": method, "tuning__shown": "full", "tuning__r": "77"}
+    part = alice_client.post(FORM, sent(alice, training__learning_rate="1", **chosen))
     for name, info in methods[method].model_fields.items():
-        assert (f'name="tuning-{name}"' in part.text) == bool(info.title)
+        if name != "name":
+            assert (f'name="tuning-{name}"' in part.text) == bool(info.title)
         if isinstance(info.default, int | float):
             assert f'name="tuning-{name}" value="{info.default}"' in part.text
     assert f"recommended for {methods[method].label}" in part.text
-    assert 'hx-swap-oob="true"' in part.text
 
 
-def test_an_unknown_method_has_no_options(alice_client: Client) -> None:
-    assert alice_client.get(TUNING, {"tuning-name": "nope"}).status_code == 404
+def test_an_unknown_method_is_told(
+    alice_client: Client, alice: User, version: DatasetVersion
+) -> None:
+    part = alice_client.post(FORM, sent(alice, tuning__name="nope")).text
+    assert "“nope” is none of the choices" in part
 
 
 def test_a_new_run_can_follow_an_old_one(
@@ -200,8 +202,8 @@ def test_the_preview_says_what_will_happen(
         "training__gradient_accumulation_steps": "4",
         "training__learning_rate": "0.9",
     }
-    part = alice_client.post(PREVIEW, sent(alice, **changes)).text
-    assert "Start training" in part
+    part = alice_client.post(FORM, sent(alice, **changes)).text
+    assert "Start: about" in part
     assert ">32<" in part
     assert "Learning rate 0.900 is very high" in part
     assert "data-fix=" in part
@@ -210,26 +212,34 @@ def test_the_preview_says_what_will_happen(
 def test_the_preview_names_what_is_missing(
     alice_client: Client, alice: User, version: DatasetVersion
 ) -> None:
-    part = alice_client.post(PREVIEW, sent(alice, training__num_train_epochs="many")).text
-    assert "To start: put Epochs right" in part
-    assert 'aria-disabled="true"' in part
+    wrong = sent(alice, training__num_train_epochs="many", data__max_length="1")
+    page = alice_client.post(FORM, wrong)
+    assert [field.label for field in page.context["preview"].missing] == [
+        "Maximum length",
+        "Epochs",
+    ]
+    assert 'href="#id_data-max_length" data-jump' in page.text
+    assert "“many” is no whole number" not in page.text
+    assert "“many” is no number" in page.text
+    assert "“1” is out of range" in page.text
 
 
 def test_methods_are_refused_also_where_a_field_is_wrong(alice_client: Client, alice: User) -> None:
     LanguageModel.objects.create(name="starter/chat", kind="base")
     make_dataset(alice, format={"name": "messages"})
-    preview = alice_client.post(PREVIEW, sent(alice, task="masked_lm")).context["preview"]
-    assert preview.missing == ["Task"]
-    assert preview.refused.keys() >= {"prefix", "prompt_tuning"}
-    preview = alice_client.post(PREVIEW, sent(alice, task="causal_lm")).context["preview"]
-    assert (preview.missing, preview.refused) == ([], {})
+    shown = alice_client.post(FORM, sent(alice, task="masked_lm", data__max_length="x")).context
+    assert {field.label for field in shown["preview"].missing} >= {"Maximum length"}
+    assert shown["forms"].refused.keys() >= {"prefix", "prompt_tuning"}
+    shown = alice_client.post(FORM, sent(alice, task="causal_lm")).context
+    assert (shown["preview"].missing, shown["forms"].refused) == ([], {})
 
 
 def test_without_data_the_page_says_so(alice_client: Client) -> None:
     LanguageModel.objects.create(name="starter/chat", kind="base")
     page = alice_client.get(NEW)
     assert page.status_code == 200
-    assert "To start: put Dataset right" in page.text
+    assert "No dataset is ready" in page.text
+    assert "Put right: Dataset" in page.text
 
 
 def test_text_is_the_configuration_and_nothing_else(
@@ -247,7 +257,7 @@ def test_a_loss_can_be_chosen(
     name: str, alice_client: Client, alice: User, version: DatasetVersion
 ) -> None:
     """Choosing it fetches its options without the page; what is typed there arrives."""
-    swapped = alice_client.get(LOSS, {"training-loss-name": name})
+    swapped = alice_client.post(FORM, sent(alice, **{"training__loss-name": name}))
     assert f'<option value="{name}" selected>' in swapped.text
     options = losses[name].model_fields if name else {}
     assert all(f'name="training-loss-{option}"' in swapped.text for option in options)
@@ -271,9 +281,3 @@ def test_class_weights_are_typed_as_lines(
     run = Run.objects.get()
     assert run.config["training"]["loss"]["weights"] == {"spam": 2}
     assert "spam: 2.0</textarea>" in alice_client.get(NEW, {"clone": run.pk}).text
-
-
-def test_options_of_what_is_no_choice_are_not_found(alice_client: Client) -> None:
-    assert alice_client.get(LOSS, {"training-loss-name": "magic"}).status_code == 404
-    elsewhere = reverse("jobs:run-new-choice", args=["training-seed"])
-    assert alice_client.get(elsewhere).status_code == 404

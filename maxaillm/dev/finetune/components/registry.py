@@ -8,7 +8,9 @@ from importlib.metadata import entry_points
 from pkgutil import iter_modules
 from typing import ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from maxaillm.dev.finetune.errors import UnknownComponentError
 
@@ -18,7 +20,24 @@ class Component(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     label: ClassVar[str]
+    tasks: ClassVar[frozenset[str]] = frozenset()
+    """The tasks that it serves; none: tasks don't matter to it."""
     name: str
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Its options, and which tasks it serves."""
+        made = handler(schema)
+        if cls.tasks:
+            handler.resolve_ref_schema(made)["applies_to"] = {"tasks": sorted(cls.tasks)}
+        return made
+
+
+def first_line(cls: type[BaseModel]) -> str:
+    """What a component is, in a sentence."""
+    return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
 C = TypeVar("C", bound=BaseModel)

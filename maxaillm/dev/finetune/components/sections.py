@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,17 @@ def local(instead: str) -> dict[str, Any]:
     """For an option that may name a file of this machine: it is the command line's alone. A
     browser or a client of the API gives `instead`."""
     return HIDDEN | {"local": instead}
+
+
+def applies_to(*, tasks: Iterable[str] = (), method: str = "", data: str = "") -> dict[str, Any]:
+    """Extras of an option that not every run has a use for: they are part of the JSON schema.
+
+    `tasks` that it serves, all where none is named; `method`: the attribute that a tuning method
+    must have, such as `packs`; `data`: the same of a kind of examples. `config/applicability.py`
+    judges by it, for forms, the API and the command alike.
+    """
+    rule = {"tasks": sorted(tasks), "method": method, "data": data}
+    return {"applies_to": {name: value for name, value in rule.items() if value}}
 
 
 def one_of(registry: Registry[Any]) -> Any:

@@ -11,12 +11,19 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from maxaillm.dev.finetune.components.names import plain_name
 from maxaillm.dev.finetune.components.plugins import processors
 from maxaillm.dev.finetune.components.problems import problems_of
-from maxaillm.dev.finetune.components.sections import ADVANCED, Section, local, one_of
+from maxaillm.dev.finetune.components.registry import first_line
+from maxaillm.dev.finetune.components.sections import (
+    ADVANCED,
+    Section,
+    applies_to,
+    local,
+    one_of,
+)
 from maxaillm.dev.finetune.config.training import TrainingSection
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.methods.lora import LoRA
-from maxaillm.dev.finetune.metrics import metrics
+from maxaillm.dev.finetune.metrics import Answered, metrics
 from maxaillm.dev.finetune.model_files.folder import local_name
 from maxaillm.dev.finetune.provider_options import Provider, providers
 from maxaillm.dev.finetune.provider_options.hugging_face import HuggingFace
@@ -59,13 +66,13 @@ class ModelSection(Section):
         "none",
         title="Quantization",
         description="Holds the base in fewer bits, as QLoRA does: less memory, a little slower.",
-        json_schema_extra=ADVANCED,
+        json_schema_extra=ADVANCED | applies_to(method="quantizes"),
     )
     gradient_checkpointing: bool = Field(
         False,
         title="Gradient checkpointing",
         description="Computes activations twice instead of keeping them: less memory, slower.",
-        json_schema_extra=ADVANCED,
+        json_schema_extra=ADVANCED | applies_to(method="checkpoints_gradients"),
     )
     attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
         "auto",
@@ -123,12 +130,16 @@ class DataSection(Section):
         True,
         title="Packing",
         description="Several rows share one sequence and can't see each other: faster.",
+        json_schema_extra=applies_to(
+            tasks=[name for name, task in TASKS.items() if task.packs], method="packs"
+        ),
     )
     train_on: Literal["answers", "all"] = Field(
         "answers",
         title="Learn from",
         description="What counts: only what the assistant says (answers), or every token (all).",
-        json_schema_extra={"labels": {"answers": "The answers", "all": "Every token"}},
+        json_schema_extra={"labels": {"answers": "The answers", "all": "Every token"}}
+        | applies_to(tasks=["causal_lm"], data="has_answers"),
     )
     dataloader_num_workers: int = Field(
         0,
@@ -160,7 +171,17 @@ class EvaluationSection(Section):
         [],
         title="Metrics",
         description="Measured on the held-out rows. None chosen: what suits the task.",
-        json_schema_extra={"labels": {name: cls.label for name, cls in metrics.items()}},
+        json_schema_extra={
+            "labels": {name: cls.label for name, cls in metrics.items()},
+            "helps": {name: first_line(cls) for name, cls in metrics.items()},
+            "groups": {
+                name: cls.measured
+                for name, cls in sorted(
+                    metrics.items(), key=lambda item: item[1].made_of is Answered
+                )
+            },  # what costs no generation comes first
+            "tasks": {name: [*sorted(cls.tasks)] for name, cls in metrics.items()},
+        },
     )
     sample_prompts: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
         [],
@@ -174,7 +195,9 @@ class EvaluationSection(Section):
         le=4096,
         title="Length of the sampled answers",
         description="A sampled answer is cut here.",
-        json_schema_extra=ADVANCED | {"unit": "tokens"},
+        json_schema_extra=ADVANCED
+        | {"unit": "tokens"}
+        | applies_to(tasks=[name for name, task in TASKS.items() if task.writes]),
     )
 
 

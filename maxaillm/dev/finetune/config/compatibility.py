@@ -7,9 +7,9 @@ from typing import Any
 
 from maxaillm.dev.finetune.components.problems import guess
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.applicability import Circumstances, unused_options
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import ConfigError, Problem
-from maxaillm.dev.finetune.losses import losses
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.tasks import choose_task
@@ -28,7 +28,8 @@ def resolve_defaults(
         *provider_problems(config, task),
         *data_problems(config, task, kind),
         *method_problems(config, task, str(settings.get("model_type", ""))),
-        *measure_problems(config, task),
+        *measure_problems(config, task, kind),
+        *unused_options(config, Circumstances(task, type(config.tuning), kind)),
     ]
     if problems:
         raise ConfigError(problems)
@@ -78,20 +79,22 @@ def method_problems(config: RunConfig, task: str, model_type: str) -> Iterator[P
     if refusal := refused.get(config.tuning.name):
         others = (name for name in methods if name not in refused)
         yield Problem("tuning.name", refusal, config.tuning.name, ", ".join(others))
-    bits = config.model.quantization
-    if bits not in {"none", *config.tuning.quantizes}:
+    bits, possible = config.model.quantization, config.tuning.quantizes
+    if possible and bits not in {"none", *possible}:  # with none of them, no such option applies
         message = f"{config.tuning.label} can't tune a base held in {bits}."
-        allowed = ", ".join(["none", *sorted(config.tuning.quantizes)])
+        allowed = ", ".join(["none", *sorted(possible)])
         yield Problem("model.quantization", message, bits, allowed)
 
 
-def measure_problems(config: RunConfig, task: str) -> Iterator[Problem]:
+def measure_problems(config: RunConfig, task: str, kind: type[Example]) -> Iterator[Problem]:
+    rows = kind if task in kind.tasks else None  # a processor makes of rows what it likes
+    at = Circumstances(task, kind=rows)
     loss = config.training.loss
-    if loss is not None and task not in loss.tasks:
-        serving = (name for name, cls in losses.items() if task in cls.tasks)
-        message = f"{loss.label} does not serve {task}."
-        yield Problem("training.loss.name", message, loss.name, ", ".join(serving))
-    yield from unfit_metrics(config.evaluation.metrics, task, "evaluation.metrics")
+    if loss is not None and loss.name not in at.losses:
+        served = task if task not in loss.tasks else f"{task} on {kind.plural}"
+        message = f"{loss.label} does not serve {served}."
+        yield Problem("training.loss.name", message, loss.name, ", ".join(at.losses))
+    yield from unfit_metrics(config.evaluation.metrics, task, "evaluation.metrics", rows)
 
 
 def known_metrics(names: Iterable[str], path: str) -> None:
@@ -102,10 +105,17 @@ def known_metrics(names: Iterable[str], path: str) -> None:
         raise ConfigError([Problem(path, message, unknown[0], ", ".join(metrics))])
 
 
-def unfit_metrics(names: Iterable[str], task: str, path: str) -> Iterator[Problem]:
-    """A problem for each metric that does not judge a task. Raises UnknownComponentError."""
+def unfit_metrics(
+    names: Iterable[str], task: str, path: str, kind: type[Example] | None = None
+) -> Iterator[Problem]:
+    """A problem for each metric that does not judge a task on rows of a kind, if it is known.
+
+    Raises UnknownComponentError.
+    """
+    serving = Circumstances(task, kind=kind).metrics
     for name in names:
-        if task not in metrics[name].tasks:
-            serving = (other for other, cls in metrics.items() if task in cls.tasks)
-            message = f"{metrics[name].label} does not judge {task}."
+        metric = metrics[name]
+        if name not in serving:
+            judged = f"{task} on {kind.plural}" if kind and task in metric.tasks else task
+            message = f"{metric.label} does not judge {judged}."
             yield Problem(path, message, name, ", ".join(serving))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     ChosenLoss = Loss
 else:
     ChosenLoss = one_of(losses)
+
+POINTS = 1000
+"""Of a curve, at most about so many: more than a screen is wide."""
+EVALUATIONS = 10
+"""In a run: enough to see a loss turn, and a few percent of the time at 5 % held out."""
+LEAST_SAVED, MOST_SAVED = 50, 500
+"""Steps between checkpoints: fewer would write more than they save, and 500 is the default of
+Hugging Face's Trainer. Between the two, a tenth of the run."""
+
+
+class Intervals(NamedTuple):
+    """Steps from one point of the curves, evaluation and checkpoint to the next."""
+
+    logging: int
+    evaluation: int
+    saving: int
 
 
 class TrainingSection(Section):
@@ -118,12 +134,12 @@ class TrainingSection(Section):
         description="The same seed, data and options give the same run.",
         json_schema_extra=ADVANCED,
     )
-    logging_steps: int = Field(
-        1,
+    logging_steps: int | None = Field(
+        None,
         ge=1,
         le=10_000,
         title="Log every",
-        description="How often the curves get a point.",
+        description="How often the curves get a point. Empty: each step, in long runs less often.",
         json_schema_extra=ADVANCED | {"unit": "steps"},
     )
     eval_strategy: Literal["steps", "epoch", "no"] = Field(
@@ -132,12 +148,12 @@ class TrainingSection(Section):
         description="Every so many steps, after each epoch, or only at the end.",
         json_schema_extra=ADVANCED,
     )
-    eval_steps: int = Field(
-        50,
+    eval_steps: int | None = Field(
+        None,
         ge=1,
         le=1_000_000,
         title="Evaluate every",
-        description="How often the validation loss is measured.",
+        description="How often the validation loss is measured. Empty: ten times a run.",
         json_schema_extra=ADVANCED | {"unit": "steps"},
     )
     save_strategy: Literal["steps", "epoch", "no"] = Field(
@@ -146,12 +162,13 @@ class TrainingSection(Section):
         description="Every so many steps, after each epoch, or only at the end.",
         json_schema_extra=ADVANCED,
     )
-    save_steps: int = Field(
-        50,
+    save_steps: int | None = Field(
+        None,
         ge=1,
         le=1_000_000,
         title="Checkpoint every",
-        description="An interrupted run goes on from the last one.",
+        description="An interrupted run goes on from the last one. Empty: each tenth of the run, "
+        "but 50 to 500 steps.",
         json_schema_extra=ADVANCED | {"unit": "steps"},
     )
     save_total_limit: int = Field(
@@ -233,6 +250,16 @@ class TrainingSection(Section):
         description="Makes no difference: unused parameters need no search here.",
         json_schema_extra=HIDDEN,
     )
+
+    def intervals(self, steps: int) -> Intervals:
+        """How often a run of so many steps logs, evaluates and saves, where that is not given."""
+        tenth = max(1, -(-steps // EVALUATIONS))
+        saved = min(max(tenth, LEAST_SAVED), MOST_SAVED, max(1, steps))
+        return Intervals(
+            logging=self.logging_steps or max(1, steps // POINTS),
+            evaluation=self.eval_steps or tenth,
+            saving=self.save_steps or saved,
+        )
 
     @model_validator(mode="after")
     def shards_once(self) -> Self:

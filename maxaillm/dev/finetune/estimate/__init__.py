@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,37 +9,32 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.estimate.data import Held, Length, look_into, rows_of
-from maxaillm.dev.finetune.estimate.machine import available_bytes, flops_per_second, has_gpu
+from maxaillm.dev.finetune.estimate.about import read_shapes
+from maxaillm.dev.finetune.estimate.data import Held, look_into, rows_of
+from maxaillm.dev.finetune.estimate.earlier_runs import Likeness, correction
+from maxaillm.dev.finetune.estimate.machine import available_bytes, has_gpu, speed
 from maxaillm.dev.finetune.estimate.memory import (
-    MASKED_SHARE,
     STATE_BYTES,
-    Batch,
     Count,
     Memory,
     memory_of,
 )
 from maxaillm.dev.finetune.estimate.model import (
-    Sizes,
     context_of,
     new_head,
     opened_for,
 )
+from maxaillm.dev.finetune.estimate.seconds import Parts, seconds_of
 from maxaillm.dev.finetune.estimate.tokens import Rows as TokenRows
 from maxaillm.dev.finetune.estimate.tokens import token_rows
-from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder, read_header
+from maxaillm.dev.finetune.estimate.work import Job, Rows
+from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.tasks import choose_task, may_pack
-from maxaillm.dev.finetune.tasks.names import CLASSES
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.config import RunConfig
     from maxaillm.dev.finetune.methods import TokenNote
-
-PACKED_SHARE = 0.98
-BUSY_SHARE = 0.45
-"""Of the matrix-product rate, what training reaches; the rest is attention, norms, memory. Measured
-by processor time on one thread: 0.34 to 0.38 with LoRA, 0.56 with full tuning (GPT-2, Llama)."""
 
 
 class Estimate(NamedTuple):
@@ -48,6 +42,9 @@ class Estimate(NamedTuple):
 
     trainable_parameters: int
     total_parameters: int
+    training_rows: int
+    validation_rows: int
+    """Held out, so that no step sees them."""
     steps: int
     tokens: int
     memory_bytes: Memory
@@ -64,91 +61,77 @@ class Estimate(NamedTuple):
         return {**self._asdict(), "memory_bytes": memory, "notes": notes}
 
 
-class Rows(NamedTuple):
-    """The rows for training: how many, how long some of them are, and how they are laid out."""
+class Foreseen(NamedTuple):
+    """A run by the formula alone."""
 
-    number: int
-    lengths: Sequence[Length]
-    width: int
-    packed: bool
-    answers_apart: bool
-    """Whether a decoder has the answers, and the encoder only the rest."""
+    job: Job
+    parameters: Count
+    parts: Parts
+    notes: tuple[TokenNote, ...]
 
     @property
-    def mean(self) -> float:
-        """Tokens that the model reads of a row; an answer apart is written, not read."""
-        read = (length.tokens - length.answer * self.answers_apart for length in self.lengths)
-        return sum(read) / len(self.lengths)
-
-    @property
-    def answered(self) -> float:
-        """Answers' tokens for each that is read."""
-        return sum(length.answer for length in self.lengths) / (self.mean * len(self.lengths))
-
-    @property
-    def sequences(self) -> int:
-        if not self.packed:
-            return self.number
-        return max(1, ceil(self.number * self.mean / (self.width * PACKED_SHARE)))
-
-    @property
-    def filled(self) -> float:
-        """Tokens of a sequence, in the mean."""
-        return self.number * self.mean / self.sequences
-
-    def largest(self, size: int) -> Batch:
-        """Rows of like length come together, so one batch has the longest ones."""
-        size = min(size, self.sequences)
-        answer = max(length.answer for length in self.lengths) if self.answers_apart else 0
-        if self.packed:
-            joined = sum(length.tokens**2 for length in self.lengths)
-            seen = joined / sum(length.tokens for length in self.lengths)
-            return Batch(size, min(self.width, self.number * self.mean), 0, seen)
-        longest = max(length.tokens - length.answer * self.answers_apart for length in self.lengths)
-        return Batch(size, longest, answer, longest)
+    def likeness(self) -> Likeness:
+        """What makes other runs like it."""
+        job = self.job
+        return Likeness(
+            job.task, job.config.tuning.name, job.base.model_type, self.parameters.total
+        )
 
 
-def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
-    """What the run will need. `rows` spares counting the training file where it is known.
+def estimate(config: RunConfig, kept: Path | None = None) -> Estimate:
+    """What the run will need. `kept`: the folder of caches that tells of earlier runs, where it is
+    not the user's own.
 
     Raises ModelError, DataError; ProviderError where the model can't be looked into.
     """
-    config.provider.require_local_models("What a run needs")
-    folder = local_folder(config.model.name)
-    settings = check_folder(folder)
-    held = look_into(config, folder, rows)
-    task = config.task or choose_task(held.kind, settings)
-    base = opened_for(task, ModelShapes(read_shapes(folder), settings))
-    rows_of_tokens = token_rows(config, base, folder, task, held.tokens)
-    count = count_parameters(config, base, new_head(task, base, held.labels), rows_of_tokens)
-    data = training_rows(config, base, task, held)
-    training = config.training
-    steps = count_steps(config, data.sequences)
-    batch = training.per_device_train_batch_size
+    said = foresee(config)
+    training, count, data = config.training, said.parameters, said.job.data
+    steps, batch = said.job.steps, training.per_device_train_batch_size
     sequences = steps * batch * training.devices * training.gradient_accumulation_steps
-    tokens = int(sequences * data.filled)
-    memory = memory_of(config, base, task, data.largest(batch), count)
+    written = data.answered if data.answers_apart else 0.0
+    tokens = int(sequences * data.filled * (1 + written))
+    memory = memory_of(config, said.job.base, said.job.task, data.largest(batch), count)
     available = available_bytes()
+    ratios = correction(said.likeness, kept)
+    is_known = ratios is not None or not has_gpu()  # a GPU's own speed is not measured here
     return Estimate(
         trainable_parameters=count.trained,
         total_parameters=count.total,
+        training_rows=data.number,
+        validation_rows=data.held_out,
         steps=steps,
         tokens=tokens,
         memory_bytes=memory,
         available_bytes=available,
         fits=memory.total <= available,
-        seconds=seconds_of(config, base, task, tokens, data.answered),
+        seconds=said.parts.corrected(ratios) if is_known else None,
         disk_bytes=disk_of(config, count),
-        notes=(rows_of_tokens.note,) if rows_of_tokens.note else (),
+        notes=said.notes,
     )
 
 
-def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    return {
-        name: tuple(tensor["shape"])
-        for path in sorted(folder.glob("*.safetensors"))
-        for name, tensor in read_header(path).items()
-    }
+def foresee(config: RunConfig) -> Foreseen:
+    """Raises ModelError, DataError, ProviderError as `estimate` does."""
+    config.provider.require_local_models("What a run needs")
+    folder = local_folder(config.model.name)
+    settings = check_folder(folder)
+    held = look_into(config, folder)
+    task = config.task or choose_task(held.kind, settings)
+    base = opened_for(task, ModelShapes(read_shapes(folder), settings))
+    tokens = token_rows(config, base, folder, task, held.tokens)
+    count = count_parameters(config, base, new_head(task, base, held.labels), tokens)
+    data = training_rows(config, base, task, held)
+    job = Job(
+        config=config,
+        task=task,
+        metrics=config.evaluation.metrics or held.kind.tasks.get(task, ()),
+        base=base,
+        data=data,
+        steps=count_steps(config, data.sequences),
+        trained=count.trained,
+    )
+    notes = (tokens.note,) if tokens.note else ()
+    return Foreseen(job, count, seconds_of(job, speed()), notes)
 
 
 def count_parameters(config: RunConfig, base: ModelShapes, head: int, rows: TokenRows) -> Count:
@@ -165,12 +148,19 @@ def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -
     width = data.max_length
     if context:
         width = min(width, context - method.virtual_tokens)
-    lengths = rows_of(held, width)
-    has_held_out = bool(data.validation_file) or held.has_validation
-    share = 0.0 if has_held_out else data.validation_share
-    number = round(held.rows * len(lengths) / len(held.lengths) * (1 - share))
+    apart = task == "seq2seq_lm"
+    lengths = rows_of(held, width, answers_apart=apart)
+    rows = held.rows * len(lengths) / len(held.lengths)
+    drawn = 0 if held.validation_rows else round(rows * data.validation_share)
     packed = data.packing and method.packs and may_pack(task, base.settings)
-    return Rows(max(1, number), lengths, width, packed, task == "seq2seq_lm")
+    return Rows(
+        max(1, round(rows) - drawn),
+        held.validation_rows or drawn,
+        lengths,
+        width,
+        packed,
+        apart,
+    )
 
 
 def count_steps(config: RunConfig, sequences: int) -> int:
@@ -202,22 +192,3 @@ def disk_of(config: RunConfig, count: Count) -> int:
     state = 4 + STATE_BYTES.get(config.training.optim, 8)
     model = 4 * (count.trained if config.tuning.keeps_base else count.total)
     return int(4 * state * count.trained) + model + 10_000_000
-
-
-def seconds_of(
-    config: RunConfig, base: ModelShapes, task: str, tokens: int, answered: float
-) -> float | None:
-    """By the matrix products: 2 for each weight and token forward, as many for the gradients of
-    what goes into a layer, and as many for those of its weights unless they are frozen (Kaplan et
-    al. 2020); again 2 where activations are computed twice. A head is at work only where something
-    is learned, a decoder at the answers. None on a GPU, whose rate is not measured here."""
-    if has_gpu():
-        return None
-    again = config.model.gradient_checkpointing and config.tuning.checkpoints_gradients
-    products = 2 + (not config.tuning.keeps_base) + again
-    sizes = Sizes.of(base)
-    share = (1 + answered) / 2 if sizes.decoder_layers else 1
-    linear = share * sum(layer.inputs * layer.outputs for layer in base.linear_layers())
-    learned = MASKED_SHARE if task == "masked_lm" else answered
-    head = 0 if task in CLASSES else learned * sizes.vocabulary * sizes.width
-    return 2 * products * (linear + head) * tokens / (flops_per_second() * BUSY_SHARE)

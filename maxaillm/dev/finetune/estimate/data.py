@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn
-from maxaillm.dev.finetune.data.examples import Example
-from maxaillm.dev.finetune.data.reading.examples import has_split
+from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
 from maxaillm.dev.finetune.data.store.batch import stored
+from maxaillm.dev.finetune.data.store.store import RowStore, holds_rows
 from maxaillm.dev.finetune.errors import DataError
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.config import RunConfig
 
 SAMPLED_ROWS = 400
+SAMPLED_BLOCKS = 20
+TRAINED = (None, "train")
+"""Splits whose rows are trained on."""
 TEMPLATE_TOKENS = 4
 """What a chat template adds to a turn beside the role, about."""
 
@@ -37,55 +40,117 @@ class Held(NamedTuple):
     kind: type[Example]
     rows: int
     lengths: tuple[Length, ...]
-    """Of the first rows."""
+    """Of some rows out of all parts of the file, for files are often sorted."""
     labels: int
     """Different classes; 1 where rows have none, for a number is one output."""
-    has_validation: bool
+    validation_rows: int
     tokens: frozenset[int]
-    """Those that the first rows have."""
+    """Those that these rows have."""
 
 
-def look_into(config: RunConfig, folder: Path, rows: int | None) -> Held:
-    """`rows` spares reading the whole file where their number is known and classes don't count.
+class Survey(NamedTuple):
+    """A file, counted: how many rows each split has, some for training, and their classes."""
 
-    What was found is remembered until the file changes. Raises DataError.
-    """
-    if not config.data.train_file:
+    splits: Counter[str | None]
+    sample: list[Example]
+    labels: set[str]
+
+
+def look_into(config: RunConfig, folder: Path) -> Held:
+    """What was found is remembered until the file changes. Raises DataError."""
+    data = config.data
+    if not data.train_file:
         raise DataError("No training file is given.", "Set data.train_file.")
-    file = Path(config.data.train_file)
+    held = read(*file_state(data.train_file), folder / "tokenizer.json")
+    if data.validation_file:
+        others = survey(*file_state(data.validation_file)).splits
+        return held._replace(validation_rows=others.total())
+    return held
+
+
+def file_state(name: str) -> tuple[Path, int, int]:
+    """A file and what tells one content of it from the next. Raises DataError."""
+    file = Path(name)
     try:
         state = file.stat()
     except OSError as error:
         raise DataError(
             f"{file.name} can't be read: {error.strerror}.", "Check the path."
         ) from None
-    found = read(file, folder / "tokenizer.json", rows is None, (state.st_mtime_ns, state.st_size))
-    return found if rows is None else found._replace(rows=rows)
+    return file, state.st_mtime_ns, state.st_size
 
 
 @lru_cache(maxsize=64)
-def read(file: Path, tokenizer: Path, counts: bool, state: tuple[int, int]) -> Held:  # noqa: FBT001
-    """`state` tells one content of a file from the next."""
-    examples = (e for e in read_documents(str(file)) if e.split in {None, "train"})
-    sample = list(islice(examples, SAMPLED_ROWS))
-    if not sample:
+def read(file: Path, changed: int, size: int, tokenizer: Path) -> Held:
+    found = survey(file, changed, size)
+    if not found.sample:
         raise DataError("The training file has no rows.", "Choose a file with rows in it.")
-    labels = {label for example in sample for label in labels_of(example)}
-    seen = len(sample)
-    if counts or labels:
-        for example in examples:
-            seen += 1
-            labels.update(labels_of(example))
     tokens: set[int] = set()
     length = length_counter(tokenizer, tokens)
     return Held(
-        kind=type(sample[0]),
-        rows=seen,
-        lengths=tuple(length(example) for example in sample),
-        labels=max(1, len(labels)),
-        has_validation=has_split(file, "validation"),
+        kind=type(found.sample[0]),
+        rows=sum(found.splits[split] for split in TRAINED),
+        lengths=tuple(length(example) for example in found.sample),
+        labels=max(1, len(found.labels)),
+        validation_rows=found.splits["validation"],
         tokens=frozenset(tokens),
     )
+
+
+@lru_cache(maxsize=64)
+def survey(file: Path, changed: int, size: int) -> Survey:
+    return survey_store(RowStore(file)) if holds_rows(file) else survey_file(file)
+
+
+def survey_store(store: RowStore) -> Survey:
+    """By the columns that tell splits and classes, and a few rows from all over the file."""
+    targets = [column.name for column in store.kind.target_columns()]
+    splits: Counter[str | None] = Counter()
+    labels: set[str] = set()
+    places: list[int] = []
+    for batch in store.file.iter_batches(columns=["split", *targets]):
+        for fields in batch.to_pylist():
+            if fields["split"] in TRAINED:
+                places.append(splits.total())
+                labels.update(store.kind.labels_of(told(fields)) if targets else ())
+            splits[fields["split"]] += 1
+    sample = [store.kind.model_validate(row.example) for row in store.at(blocks_of(places))]
+    return Survey(splits, sample, labels)
+
+
+def told(fields: Mapping[str, Any]) -> StoredExample:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def blocks_of(places: Sequence[int]) -> list[int]:
+    """Some places out of all: blocks of rows that follow each other, so that few parts of a file
+    are unpacked."""
+    if len(places) <= SAMPLED_ROWS:
+        return list(places)
+    wide = SAMPLED_ROWS // SAMPLED_BLOCKS
+    begins = (
+        block * (len(places) - wide) // (SAMPLED_BLOCKS - 1) for block in range(SAMPLED_BLOCKS)
+    )
+    return [place for begin in begins for place in places[begin : begin + wide]]
+
+
+def survey_file(file: Path) -> Survey:
+    """Every k-th row, k growing with the file."""
+    splits: Counter[str | None] = Counter()
+    labels: set[str] = set()
+    sample: list[Example] = []
+    stride, trained = 1, 0
+    for example in read_documents(str(file)):
+        splits[example.split] += 1
+        if example.split not in TRAINED:
+            continue
+        labels.update(labels_of(example))
+        if trained % stride == 0:
+            sample.append(example)
+        trained += 1
+        if len(sample) == 2 * SAMPLED_ROWS:
+            sample, stride = sample[::2], 2 * stride
+    return Survey(splits, sample, labels)
 
 
 def labels_of(example: Example) -> list[str]:
@@ -111,6 +176,8 @@ def length_counter(file: Path, tokens: set[int]) -> Callable[[Example], Length]:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_padding()  # files may say that every text is made as long as the longest
+    tokenizer.no_truncation()
 
     def count(example: Example) -> Length:
         encoded = tokenizer.encode_batch(texts_of(example), add_special_tokens=False)
@@ -122,9 +189,12 @@ def length_counter(file: Path, tokens: set[int]) -> Callable[[Example], Length]:
     return count
 
 
-def rows_of(held: Held, width: int) -> list[Length]:
+def rows_of(held: Held, width: int, *, answers_apart: bool = False) -> list[Length]:
     """The lengths of the rows that a model of this width is shown: texts fall into pieces, all
-    else is cut; of two answers each by itself."""
+    else is cut; of two answers each by itself, and so is one that a decoder has."""
+    if answers_apart:
+        cut = ((min(whole - answer, width), min(answer, width)) for whole, answer in held.lengths)
+        return [Length(read + written, written) for read, written in cut]
     most = width * max(1, len(held.kind.columns_of(AnswerColumn)))
     if any(column.is_learned for column in held.kind.columns_of(StringColumn)):
         return [Length(piece, piece) for whole, _ in held.lengths for piece in pieces(whole, width)]

@@ -5,29 +5,71 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
-from maxaillm.dev.finetune.processes.resources import usable_cores
+from maxaillm.dev.finetune.processes.resources import processor_name, usable_cores
+
+ROWS, WIDTHS, VALUES, CALLS, TRIES = 256, (64, 128, 256, 512), 2**22, 1000, 3
+"""Of the measurement: rows and widths of matrices, values of an array, small operations."""
+
+
+class Speed(NamedTuple):
+    """How fast one thread of this machine is at what training does."""
+
+    products: Mapping[int, float]
+    """Width of a matrix -> operations a second in products of fp32 matrices."""
+    values: float
+    """Bytes a second, value by value."""
+    call: float
+    """Seconds to begin an operation."""
+
+    def of_products(self, width: int) -> float:
+        """Operations a second in products as wide as a model: between widths by their logarithm."""
+        import numpy as np
+
+        widths = sorted(self.products)
+        rates = [self.products[one] for one in widths]
+        return float(np.interp(np.log(width), np.log(widths), rates))
 
 
 @cache
-def flops_per_second() -> float:
-    """This machine's rate of fp32 matrix products, the best of some that take milliseconds."""
+def speed() -> Speed:
+    """Measured in a tenth of a second. By the time that the thread itself ran, so that a busy
+    machine gives the figures of a quiet one; of several tries the best counts."""
     import numpy as np
 
-    size = 768
-    matrix = np.ones((size, size), np.float32)
-    matrix @ matrix
-    return max(2 * size**3 / seconds_of_product(matrix) for _ in range(5))
+    def product(width: int) -> float:
+        left, right = np.ones((ROWS, width), np.float32), np.ones((width, 4 * width), np.float32)
+        return 8 * ROWS * width**2 / best(lambda: left @ right)
+
+    large, small = np.ones(VALUES, np.float32), np.ones(8, np.float32)
+    return Speed(
+        products={width: product(width) for width in WIDTHS},
+        values=8 * VALUES / best(lambda: np.multiply(large, 2.0, out=large)),
+        call=best(lambda: [small + small for _ in range(CALLS)]) / CALLS,
+    )
 
 
-def seconds_of_product(matrix: object) -> float:
-    began = time.perf_counter()
-    matrix @ matrix  # type: ignore[operator]
-    return time.perf_counter() - began
+def best(work: Callable[[], object]) -> float:
+    """Seconds of the quickest of some tries, the first not counted."""
+    work()
+    seconds = []
+    for _ in range(TRIES):
+        began = time.thread_time()
+        work()
+        seconds.append(time.thread_time() - began)
+    return max(min(seconds), 1e-9)
+
+
+@cache
+def machine_name() -> str:
+    """What tells machines of other speed apart: processor, cores, GPU."""
+    return f"{processor_name()} x {psutil.cpu_count()}{gpu_name() and ' + '}{gpu_name()}"
 
 
 def has_gpu() -> bool:
@@ -36,24 +78,30 @@ def has_gpu() -> bool:
 
 def gpu_free_bytes() -> int:
     """Free memory of the first GPU; 0 without one."""
-    return next(iter(free_bytes_of_gpus()), 0)
+    free = next(iter(facts_of_gpus("memory.free")), "")
+    return int(free) * 2**20 if free.isdecimal() else 0
+
+
+def gpu_name() -> str:
+    """The first GPU's; empty without one."""
+    return next(iter(facts_of_gpus("name")), "")
 
 
 @cache
-def free_bytes_of_gpus() -> tuple[int, ...]:
-    """Free memory of each GPU as their driver's tool tells it; nothing without one."""
+def facts_of_gpus(name: str) -> tuple[str, ...]:
+    """What the driver's tool tells of each GPU; nothing without one."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ()
-    query = [tool, "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    query = [tool, f"--query-gpu={name}", "--format=csv,noheader,nounits"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
-    lines = done.stdout.split() if done.returncode == 0 else []
-    return tuple(int(line) * 2**20 for line in lines)
+    lines = done.stdout.splitlines() if done.returncode == 0 else []
+    return tuple(line.strip() for line in lines)
 
 
 def usable_devices() -> int:
     """How many processes can train one run together here: one a GPU, else one a core."""
-    return len(free_bytes_of_gpus()) or usable_cores()
+    return len(facts_of_gpus("name")) or usable_cores()
 
 
 def available_bytes() -> int:

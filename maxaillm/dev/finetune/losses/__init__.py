@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn
+from maxaillm.dev.finetune.data.examples import Example
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,12 +20,21 @@ class Loss(Component, ABC):
     tasks: ClassVar[frozenset[str]]
     """The tasks that it can train."""
 
+    @classmethod
+    def learns_from(cls, kind: type[Example]) -> bool:
+        """Whether it fits what rows of a kind hold, the task given."""
+        return True
+
 
 class TargetLoss(Loss):
     """An objective that compares what a model says with what is right, target by target."""
 
     targets: ClassVar[Literal["class", "classes", "number"]] = "class"
     """What a target is: the index of a class; a row's 0 or 1 for each of K classes; a number."""
+
+    @classmethod
+    def learns_from(cls, kind: type[Example]) -> bool:
+        return cls.targets == kind.targets
 
     @abstractmethod
     def total(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -86,6 +97,10 @@ class PreferenceLoss(Loss):
     shape: ClassVar[Literal["stacked", "judged", "sides"]]
     """How TRL's trainer takes a batch: the better answers above the worse; one by one, each with
     its judgement; the better and the worse apart."""
+
+    @classmethod
+    def learns_from(cls, kind: type[Example]) -> bool:
+        return not cls.needs_pairs or len(kind.columns_of(AnswerColumn)) > 1
 
     @abstractmethod
     def trl(self) -> tuple[type[Any], type[Any]]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
+from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.tasks.names import CLASSES, TEXTS, TOKENS
 
@@ -95,6 +96,13 @@ class Metric(Component, ABC):
     """The tasks that it can judge."""
     made_of: ClassVar[type]
     """What a row has to be."""
+    measured: ClassVar[str] = "On the held-out rows, at every evaluation"
+    """When and on what, which is also what it costs."""
+
+    @classmethod
+    def judges(cls, kind: type[Example]) -> bool:
+        """Whether rows of a kind give what it is made of, the task given."""
+        return True
 
     @abstractmethod
     def statistics(self, row: Any) -> FloatArray:
@@ -119,7 +127,12 @@ class AnswerMetric(Metric):
     """A figure made of answers, which cost a generation a row: measured before and after."""
 
     made_of: ClassVar[type] = Answered
+    measured: ClassVar[str] = "On answers to the held-out rows, written before and after training"
     tasks: ClassVar[frozenset[str]] = TEXTS
+
+    @classmethod
+    def judges(cls, kind: type[Example]) -> bool:
+        return kind.has_answers
 
     @abstractmethod
     def statistics(self, row: Answered) -> FloatArray: ...
@@ -145,6 +158,10 @@ class ClassMetric(Metric):
     made_of: ClassVar[type] = Classified
     tasks: ClassVar[frozenset[str]] = CLASSES
 
+    @classmethod
+    def judges(cls, kind: type[Example]) -> bool:
+        return kind.targets == "class"
+
     @abstractmethod
     def statistics(self, row: Classified) -> FloatArray: ...
 
@@ -155,6 +172,10 @@ class MultiClassMetric(Metric):
     made_of: ClassVar[type] = MultiClassified
     tasks: ClassVar[frozenset[str]] = frozenset({"sequence_classification"})
 
+    @classmethod
+    def judges(cls, kind: type[Example]) -> bool:
+        return kind.targets == "classes"
+
     @abstractmethod
     def statistics(self, row: MultiClassified) -> FloatArray: ...
 
@@ -164,6 +185,10 @@ class NumberMetric(Metric):
 
     made_of: ClassVar[type] = Measured
     tasks: ClassVar[frozenset[str]] = frozenset({"sequence_classification"})
+
+    @classmethod
+    def judges(cls, kind: type[Example]) -> bool:
+        return kind.targets == "number"
 
     @abstractmethod
     def statistics(self, row: Measured) -> FloatArray: ...

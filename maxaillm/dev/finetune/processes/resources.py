@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+NAMING = {"model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part"}
 
 
 def usable_cores() -> int:
@@ -31,6 +34,16 @@ def peak_rss_bytes(usage: resource.struct_rusage | None = None) -> int:
     """The most physical memory this process ever held, or what `usage` is of."""
     usage = usage or resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # bytes there, else KiB
+
+
+def processor_name() -> str:
+    """Model and stepping as Linux tells them; elsewhere what Python knows."""
+    try:
+        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
+    except OSError:
+        return platform.processor()
+    facts = (line.partition(":") for line in first.splitlines())
+    return " ".join(value.strip() for name, _, value in facts if name.strip() in NAMING)
 
 
 def cache_folder() -> Path:

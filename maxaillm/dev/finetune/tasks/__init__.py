@@ -22,6 +22,8 @@ class Task(NamedTuple):
     """What the Hub calls it in a model's card."""
     packs: bool = False
     """Whether rows may share a sequence, if model and method keep them apart."""
+    writes: bool = False
+    """Whether its models answer in words of their own."""
     learning_rate_factor: float = 1.0
     """What a method's recommended learning rate is multiplied by."""
 
@@ -33,6 +35,7 @@ TASKS: Mapping[str, Task] = {
         "CAUSAL_LM",
         "text-generation",
         packs=True,
+        writes=True,
     ),
     "seq2seq_lm": Task(
         "Text to text",
@@ -40,6 +43,7 @@ TASKS: Mapping[str, Task] = {
         "SEQ_2_SEQ_LM",
         "text2text-generation",
         packs=True,
+        writes=True,
     ),
     "sequence_classification": Task(
         "Classification",
@@ -64,6 +68,7 @@ TASKS: Mapping[str, Task] = {
         "Learns which of two answers is better. For a model that can answer already.",
         "CAUSAL_LM",
         "text-generation",
+        writes=True,
         # It moves a model that is tuned already a little: TRL's scripts take 5e-6 with LoRA and
         # 5e-7 in full. A tenth of the first tuning's (2e-5, 5e-6) is the upper end of usual.
         learning_rate_factor=0.1,

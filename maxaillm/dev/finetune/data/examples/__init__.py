@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -38,6 +38,10 @@ class Example(BaseModel):
 
     Of several it is the first one that the architecture of a model is made for, else the last.
     """
+    targets: ClassVar[Literal["class", "classes", "number"]] = "class"
+    """What is to be found: one of some classes, or of all tokens; several of them; a number."""
+    has_answers: ClassVar[bool] = False
+    """Whether a row asks something and holds the answer to learn."""
     former_names: ClassVar[tuple[str, ...]] = ()
     """What the class was called in releases that stored rows: they are still read."""
     split: Split | None = None

@@ -19,4 +19,5 @@ class Conversation(Example):
         "seq2seq_lm": ("perplexity", "chrf", "exact_match"),
         "causal_lm": ("perplexity",),
     }
+    has_answers: ClassVar[bool] = True
     messages: Annotated[list[Message], DialogueColumn()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from maxaillm.dev.finetune.data.columns.targets import LabelsColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn
@@ -16,6 +16,7 @@ class MultiLabelClassification(Example):
 
     plural: ClassVar[str] = "texts with several classes"
     tasks: ClassVar[Mapping[str, tuple[str, ...]]] = {"sequence_classification": ("micro_f1",)}
+    targets: ClassVar[Literal["class", "classes", "number"]] = "classes"
     former_names: ClassVar[tuple[str, ...]] = ("MultiLabelled",)
     text: Annotated[str, StringColumn()]
     labels: Annotated[list[str], LabelsColumn()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ class Regression(Example):
 
     plural: ClassVar[str] = "texts with a score"
     tasks: ClassVar[Mapping[str, tuple[str, ...]]] = {"sequence_classification": ("mae", "pearson")}
+    targets: ClassVar[Literal["class", "classes", "number"]] = "number"
     former_names: ClassVar[tuple[str, ...]] = ("Scored",)
     text: Annotated[str, StringColumn()]
     score: Annotated[float, ScoreColumn(), Field(gt=-MAX_NUMBER, lt=MAX_NUMBER)]

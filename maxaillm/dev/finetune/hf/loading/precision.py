@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from contextlib import suppress
 from functools import cache
@@ -15,7 +14,7 @@ from torch.nn.functional import linear
 
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.hf.distributed import agreed
-from maxaillm.dev.finetune.processes.resources import cache_folder
+from maxaillm.dev.finetune.processes.resources import cache_folder, processor_name
 from maxaillm.dev.finetune.run.events import write_atomically
 from maxaillm.dev.finetune.run.torchrun import rank
 
@@ -29,7 +28,6 @@ WORTHWHILE = 1.5
 """How many times as fast a product in bf16 has to be. Of a step some 60 % is matrix products, and
 casts make the rest of it slower: where products are 2.1 times as fast, training by LoRA is 1.18
 times as fast, so that below 1.4 it would be slower."""
-NAMING = {"model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part"}
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:
@@ -112,16 +110,6 @@ def machine_key() -> str:
             os.environ.get("ONEDNN_MAX_CPU_ISA", ""),
         )
     )
-
-
-def processor_name() -> str:
-    """Model and stepping as Linux tells them; elsewhere what Python knows."""
-    try:
-        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
-    except OSError:
-        return platform.processor()
-    facts = (line.partition(":") for line in first.splitlines())
-    return " ".join(value.strip() for name, _, value in facts if name.strip() in NAMING)
 
 
 def measured_speedup() -> float:

@@ -77,7 +77,6 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     config = resolve_defaults(config, task.kind, settings)
     task = task.under(config)
     task.check_model(config.model.name, settings)
-    say_checkpointing(config, attempt)
     tokenizer = loading.load_tokenizer(folder)
     model, fresh = open_model(config, task, folder, device, attempt)
     task.check_weights(folder.name, fresh)
@@ -96,16 +95,6 @@ def say_grown(config: RunConfig, base: ModelShapes, new: list[str], attempt: Att
             f"The model has no rows for {len(new):,} of the tokenizer's tokens: {listed(new)}. "
             "They get rows, begun at the mean of the others.",
             "To open the adapter with PEFT alone, resize the base's embeddings first.",
-        )
-
-
-def say_checkpointing(config: RunConfig, attempt: Attempt) -> None:
-    """Tell a user who wants activations computed again where the method can't have that."""
-    method = config.tuning
-    if config.model.gradient_checkpointing and not method.checkpoints_gradients:
-        attempt.warn(
-            f"{method.label} can't compute activations again: they are kept.",
-            "Lower training.per_device_train_batch_size if the memory does not suffice.",
         )
 
 

@@ -88,16 +88,17 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         training, step = self.config.training, state.global_step
+        every = training.intervals(state.max_steps)
         is_last = step >= state.max_steps
-        if step % training.logging_steps == 0 or is_last:
+        if step % every.logging == 0 or is_last:
             self.log(state, step)
         self.look_for_divergence(state, control)
-        evaluates = self.is_due(training.eval_strategy, training.eval_steps, state)
+        evaluates = self.is_due(training.eval_strategy, every.evaluation, state)
         if evaluates and not (is_last and not self.keeps_best):
             self.score(state, control)
         self.action = distributed.agreed_action(self.attempt.stop_action())
         control.should_training_stop |= is_last or self.action is not None
-        is_due = self.is_due(training.save_strategy, training.save_steps, state)
+        is_due = self.is_due(training.save_strategy, every.saving, state)
         is_due |= self.is_new_best(state)
         leaves = is_last or self.action in {"pause", "release"}
         control.should_save = (is_due or leaves) and self.action not in {"cancel", "save"}
@@ -204,7 +205,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         """Counted from the steps, which a resumed run knows too."""
         training = self.config.training
         epoch = state.global_step / float(state.epoch or 1)
-        every: float = epoch if training.eval_strategy == "epoch" else training.eval_steps
+        steps = training.intervals(state.max_steps).evaluation
+        every = epoch if training.eval_strategy == "epoch" else steps
         return round((int(state.global_step) - step) / every)
 
     def is_new_best(self, state: TrainerState) -> bool:
