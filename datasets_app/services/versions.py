@@ -16,14 +16,15 @@ from datasets_app.services.checks import queue_check
 from datasets_app.services.imports import NAME_CHARS, next_number
 from datasets_app.services.quota import require_quota
 from datasets_app.services.uploads import require_space
+from maxaillm.dev.finetune.data.checks import are_about_rows
 from maxaillm.dev.finetune.data.recipes.recipe import recipe_of
 from maxaillm.dev.finetune.data.rows.splits import Split
 
 CHANGE_CHARS = 300
 CONTENT = (
     "status", "origin", "file_name", "size_bytes", "sha256", "rows_sha256", "findings_sha256",
-    "encoding", "file_kind", "format", "columns", "sample", "rows", "bad_rows", "warnings",
-    "facts", "checked",
+    "encoding", "file_kind", "format", "reading", "columns", "sample", "rows", "bad_rows",
+    "warnings", "facts", "checked",
 )  # fmt: skip
 """The columns that say what a version holds."""
 
@@ -33,7 +34,7 @@ def change_version(
 ) -> DatasetVersion:
     """Make the next version of `version` and these fixes, in the queue.
 
-    `codes`: the findings whose rows are meant, for fixes that are told rows by findings.
+    `codes`: the findings whose rows are meant; no other row is touched then.
     Raises ConfigError for options that make no sense.
     """
     require_ready(version)
@@ -43,6 +44,7 @@ def change_version(
     recipe = {
         "fixes": [fix.model_dump(mode="json") for fix in made],
         "codes": list(codes),
+        "only_flagged": are_about_rows(codes),
         "locked": version.dataset.locked_splits,
     }
     words = ", ".join(fix.label for fix in made)

@@ -71,8 +71,8 @@ class ReadOptions(BaseModel):
         None,
         ge=0,
         le=5,
-        title="Rows with the names of the columns",
-        description="0 where the first row is data; the names of several rows are joined.",
+        title="Header rows",
+        description="They name the columns: 0 where the first row is data; several are joined.",
     )
     sheet: str | None = Field(
         None, max_length=255, title="Sheet", description="Of a workbook, the one that is read."
