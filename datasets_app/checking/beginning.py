@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def look(task: dict[str, Any]) -> dict[str, Any]:
-    """Columns, first rows, and what the chosen format makes of them."""
+    """Columns, first rows, and what the chosen format makes of them, or the one they look like."""
     records = open_records(
         task["path"],
         name=task["file_name"],
@@ -46,6 +46,7 @@ def look(task: dict[str, Any]) -> dict[str, Any]:
     first = islice(records, SAMPLED_ROWS)
     rows = [record.row for record in first if not isinstance(record, BadRecord)]
     guess = guess_of(rows) if task["format"] is None else None
+    looks_like = guess.model_dump() if guess is not None else None
     return {
         "columns": columns_of(records, rows),
         "sample": [
@@ -55,8 +56,8 @@ def look(task: dict[str, Any]) -> dict[str, Any]:
         "encoding": records.encoding,
         "read_as": records.options.given,
         "sheets": list(map(shown, records.sheets)),
-        "rows": made_of(rows[:SHOWN_ROWS], task["format"]),
-        "guess": guess.model_dump() if guess is not None else None,
+        "rows": made_of(rows[:SHOWN_ROWS], task["format"] or looks_like),
+        "guess": looks_like,
     }
 
 

@@ -44,7 +44,7 @@ def mapping(request: HtmxRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and is_complete:
         new = set_mapping(version=version, format=form.format, reading=reading.reading)
         return redirect(new.dataset)
-    if is_complete:
+    if is_complete and form.format != given(look.guess):
         made = look_at(version.source_path, version.file_name, reading.reading, form.format)
         look = replace(look, rows=made.rows, error=made.error)
     context = {
@@ -77,6 +77,10 @@ def seen(version: DatasetVersion, reading: ReadingForm) -> Look:
         read_as=facts.get("read_as", {}),
         sheets=facts.get("sheets", []),
     )
+
+
+def given(guess: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (guess or {}).items() if value is not None}
 
 
 def made_rows(form: MappingForm, look: Look) -> Iterator[dict[str, Any]]:

@@ -170,6 +170,13 @@ FAMILIES: dict[str, list[Spelled]] = {
             "r": {"id": "r", "message": None, "parent": None, "children": ["b"]},
             "b": node("user", "Hi", "r", "c"), "c": node("assistant", "Yo", "b")}}, HI),
     ],
+    "claude": [
+        ({"uuid": "a", "name": "b", "chat_messages": [
+            {"uuid": "c", "sender": "human", "text": "Hi", "content": [], "attachments": []},
+            {"uuid": "d", "sender": "assistant", "text": "", "files": [],
+             "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Yo"}]},
+        ]}, HI),
+    ],
     "entity_spans": [
         ({"text": "Hi Yo.", "entities": [{"start": 3, "end": 5, "label": "A"}]}, TAGGED),
         ({"id": 1, "text": "Hi Yo.", "label": [[3, 5, "A"]]}, TAGGED),
@@ -217,6 +224,10 @@ FAMILIES: dict[str, list[Spelled]] = {
     "token_classification": [
         ({"tokens": ["Hi"], "tags": ["O"]}, TokenLabels(tokens=["Hi"], tags=["O"])),
         ({"tokens": ["Hi"], "ner_tags": [2]}, TokenLabels(tokens=["Hi"], tags=["2"])),
+        ({"sentence": "Hi Yo", "word_labels": "O,B-A"},
+         TokenLabels(tokens=["Hi", "Yo"], tags=["O", "B-A"])),
+        ({"text": "Hi Yo", "labels": "O B-A"},
+         TokenLabels(tokens=["Hi", "Yo"], tags=["O", "B-A"])),
     ],
     "preference": [
         ({"prompt": "Hi", "chosen": "Yo", "rejected": "No"}, PREFERRED),

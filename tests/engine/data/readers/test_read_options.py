@@ -109,6 +109,11 @@ def workbook(path, **sheets):
     return path
 
 
+def test_excels_own_line_about_the_delimiter_is_followed(tmp_path):
+    path = table(tmp_path, "sep=;\r\ntext;label\r\n1,5 litres, please;a\r\nno, thanks;b\r\n")
+    assert rows_of(path)[0] == {"text": "1,5 litres, please", "label": "a"}
+
+
 HEAD = ["text", "label"]
 
 

@@ -71,6 +71,15 @@ def test_splits_may_hold_bare_texts(tmp_path):
     ]  # fmt: skip
 
 
+def test_splits_may_hold_tables(tmp_path):
+    columns = {"text": ["one", "two"], "label": ["x", "x"]}
+    path = write(tmp_path, {"train": columns, "test": {"0": C, "1": A}, "by": "me"})
+    assert rows_by_split(path) == [
+        ("train", "one"), ("train", "two"), ("test", "three"), ("test", "one"),
+    ]  # fmt: skip
+    assert notes_of(path) == ["Beside the rows the file has 'by'."]
+
+
 def test_what_stands_beside_the_rows_is_named(tmp_path, suffix):
     document = {"version": 1, "data": [A, B], "authors": ["x", "y"], "info": {"a": 1}}
     path = write(tmp_path, document, suffix)

@@ -9,7 +9,12 @@ from typing import Any
 from maxaillm.dev.finetune.data.readers.encoding import Encoding
 from maxaillm.dev.finetune.data.readers.json_items import Items
 from maxaillm.dev.finetune.data.readers.json_records import Decoder
-from maxaillm.dev.finetune.data.readers.json_shapes import Shape, are_places, holds_rows
+from maxaillm.dev.finetune.data.readers.json_shapes import (
+    Shape,
+    are_places,
+    holds_rows,
+    is_table_of_columns,
+)
 from maxaillm.dev.finetune.data.readers.json_text import JsonText
 from maxaillm.dev.finetune.data.readers.records import RECORD_CHARS, Aside, BadRecord, Note, Record
 from maxaillm.dev.finetune.data.readers.sources import Source
@@ -110,14 +115,21 @@ class Wrapper:
             self.beside.clear()
 
     def table(self) -> Read:
-        """The rows of pandas' orients "columns", "list" and "index"."""
+        """The rows of pandas' orients "columns", "list" and "index", or of one for each split."""
         table = self.text.value(TABLE_CHARS).value
         notes = self.text.decoder.take_notes()
-        rows = rows_of_columns(table) if self.shape.kind == "columns" else rows_by_name(table)
-        for number, row in enumerate(rows, start=1):
-            yield self.text.decoder.record_of(row, number)
+        tables = table if self.shape.kind == "tables" else {"": table}
+        for key, each in tables.items():
+            split = split_of_path(key)
+            if split is None and key:
+                self.beside[key] = size_in_words(each)
+                continue
+            rows = enumerate(rows_of_table(each), start=1)
+            records = (self.text.decoder.record_of(row, number) for number, row in rows)
+            yield from in_split(records, split)
         for note in sorted(notes):
             self.aside.add(note)
+        self.tell_beside()
 
 
 def in_split(records: Read, split: Split | None) -> Read:
@@ -126,6 +138,10 @@ def in_split(records: Read, split: Split | None) -> Read:
         if split is not None and isinstance(record, Record) and split_of(record.row) is None:
             record.row[COLUMN] = split
         yield record
+
+
+def rows_of_table(table: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    return rows_of_columns(table) if is_table_of_columns(table) else rows_by_name(table)
 
 
 def rows_of_columns(table: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -69,7 +69,7 @@ KNOWN_DOCUMENTS = (
 class Shape(NamedTuple):
     """How a document holds its rows."""
 
-    kind: Literal["records", "wrapper", "columns", "index"]
+    kind: Literal["records", "wrapper", "columns", "index", "tables"]
     rows_key: str | None = None
     """Of a wrapper, a key with rows beside those that are known."""
     within: str | None = None
@@ -189,6 +189,8 @@ def shape_of_values(seen: Seen) -> Shape:
         return Shape("wrapper", rows_key=key) if count > 1 else RECORDS
     if holds_text_lists(values):
         return Shape("wrapper")
+    if are_tables_of_splits(values):
+        return Shape("tables")
     if is_table_of_columns(values):
         return Shape("columns")
     if is_table_of_rows(values):
@@ -219,6 +221,15 @@ def holds_text_lists(values: Mapping[str, Any]) -> bool:
     return bool(lists) and all(
         split_of_path(key) is not None and all(isinstance(item, str) for item in value)
         for key, value in lists.items()
+    )
+
+
+def are_tables_of_splits(values: Mapping[str, Any]) -> bool:
+    """Whether a table lies under the name of each split: {"train": {"text": [...], ...}, ...}."""
+    tables = {key: value for key, value in values.items() if split_of_path(key) is not None}
+    return bool(tables) and all(
+        isinstance(table, dict) and (is_table_of_columns(table) or is_table_of_rows(table))
+        for table in tables.values()
     )
 
 

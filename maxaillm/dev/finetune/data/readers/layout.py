@@ -22,6 +22,8 @@ KNOWN_NAMES = set(
     summary article document source chosen rejected id title tokens premise hypothesis
     """.split()  # noqa: SIM905
 )
+SAID_DELIMITER = re.compile(r"\"?sep=([^\w\s\"']|\t)\"?\r?\n", re.IGNORECASE)
+"""The line by which Excel is told how the rest is written."""
 LOOKED_AT_ROWS = 30
 """No more rows stand above a table."""
 NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)*\s*%?\s*")
@@ -46,10 +48,13 @@ def table_of(head: str, suffix: str, options: ReadOptions = NOTHING_SAID) -> Sam
 
     What the owner said of it counts more than what it looks like.
     """
+    if said := SAID_DELIMITER.match(head):
+        written = {"delimiter": said[1], "skip_rows": 1}
+        options = options.model_copy(update={**written, **options.given})
     skip_rows = options.skip_rows or 0
     if options.delimiter is not None:
-        said = best_quoting(head, options.delimiter, skip_rows)
-        return with_header(said, suffix or ".csv", options) if said.rows else None
+        sample = best_quoting(head, options.delimiter, skip_rows)
+        return with_header(sample, suffix or ".csv", options) if sample.rows else None
     is_said = options.header_rows is not None or options.skip_rows is not None
     if is_said and suffix not in TABLE_SUFFIXES:
         suffix = ".csv"

@@ -30,6 +30,7 @@ MARKS = frozenset("‘’‚“”„–—…•€£¥§©®°±²³´·«»¡
 WITHIN_WORDS = frozenset("’´·\u00ad")
 """Those of them that may stand between two letters."""
 MARGIN = 0.1
+LOST = "\ufffd"
 
 
 class Guess(NamedTuple):
@@ -55,8 +56,9 @@ def other_script(text: bytes) -> Guess:
     from charset_normalizer import from_bytes
 
     found = list(from_bytes(text, cp_isolation=list(OTHER_SCRIPTS)))
-    if not found:
-        return Guess("cp1252", doubt_about(["cp1252", "mac-roman", "cp1250"]))
+    if not found:  # some bytes are broken in each of them
+        ordered = sorted(OTHER_SCRIPTS, key=lambda codec: text.decode(codec, "replace").count(LOST))
+        return Guess(ordered[0], doubt_about(ordered[:3]))
     best = found[0]
     rivals = [
         match

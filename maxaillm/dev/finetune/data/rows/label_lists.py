@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from maxaillm.dev.finetune.data.rows.labelled_texts import are_numbers
+from maxaillm.dev.finetune.data.rows.tag_lists import are_tags
 from maxaillm.dev.finetune.data.rows.values import Row, is_mostly, items_of
 
 SEPARATORS = ("|", ";", ",", "/", "\n")
@@ -49,6 +50,8 @@ def divided_by(separator: str, cells: set[str]) -> Separator | None:
     pieces = {cell: list(filter(None, map(str.strip, cell.split(separator)))) for cell in combined}
     if not combined or not all(is_label(piece) for each in pieces.values() for piece in each):
         return None
+    if all(map(are_tags, pieces.values())):
+        return None  # a tag for each word
     cells_with: dict[str, set[str]] = defaultdict(set)
     places: dict[str, set[int]] = defaultdict(set)
     for cell, each in pieces.items():
