@@ -60,6 +60,17 @@ def test_what_may_be_one_of_two_is_asked(tmp_path):
     assert validate(path, options=ReadOptions(encoding="koi8-r")).status == "ready"
 
 
+def test_a_broken_line_does_not_hide_the_encoding(tmp_path):
+    prompt, completion = TALKS["gb18030"]
+    content = f"prompt,completion\n{prompt},{completion}\n" * 9
+    path = tmp_path / "a.csv"
+    path.write_bytes(content.encode("gb18030") + b"\xff\xff,x\n")
+    records = open_records(path)
+    assert (records.encoding, records.doubt) == ("GB 18030 (Chinese)", "")
+    *_, last = records
+    assert [note.code for note in last.notes] == ["broken_text"]
+
+
 @pytest.mark.parametrize("name", ["windows-1256", "CP1256", "cp1256"])
 def test_encodings_have_several_names(name):
     assert ReadOptions(encoding=name).encoding == "cp1256"

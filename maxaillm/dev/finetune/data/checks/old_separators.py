@@ -15,7 +15,8 @@ from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
 
 ASKED = re.compile(r"\s*(?:#{2,}|-{1,2}>|={2,}|={1,2}>|\|{2,}|\[/INST\])\s*\Z")
 ANSWERED = re.compile(r"\s*(?:#{2,}|\bEND|\bSTOP|\[END\]|<\|endoftext\|>|</s>)\s*\Z")
-MIN_ROWS = 5
+MIN_ROWS, MOST_ROWS = 5, 2_000
+"""The first rows tell whether all are written so."""
 SHARE = 0.95
 
 
@@ -34,8 +35,9 @@ class OldSeparators(Check):
 
     def see(self, batch: Batch) -> Iterator[Issue]:
         if batch.kind.columns_of(DialogueColumn):
-            self._rows += len(batch)
-            for example in batch.examples:
+            first = batch.examples[: MOST_ROWS - self._rows]
+            self._rows += len(first)
+            for example in first:
                 turns = example["messages"]
                 if len(turns) > 1:
                     self._asked[ending(ASKED, turns[-2]["content"])] += 1

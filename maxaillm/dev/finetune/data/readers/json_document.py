@@ -103,7 +103,7 @@ class Wrapper:
     def note_beside(self, key: str) -> None:
         value = self.text.value(TABLE_CHARS).value
         self.text.decoder.take_notes()
-        if key in ("columns", "features"):
+        if key in ("columns", "features", "schema"):
             self.about[key] = value
         elif key != "index" or "columns" not in self.about:
             self.beside[key] = size_in_words(value)

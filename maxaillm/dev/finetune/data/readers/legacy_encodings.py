@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from maxaillm.dev.finetune.data.readers.options import ENCODINGS
+
+if TYPE_CHECKING:
+    from charset_normalizer import CharsetMatch
 
 SAMPLE_BYTES = 20_000
 RUN = re.compile(rb"[\x80-\xff]+")
@@ -13,6 +16,7 @@ RUN = re.compile(rb"[\x80-\xff]+")
 WESTERN_RUN = 2
 OTHER_SCRIPTS = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874", "gb18030", "big5", "shift_jis",
                  "euc_jp", "euc_kr", "koi8-r", "cp866")  # fmt: skip
+SEVERAL_BYTES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
 CLOSE_CHAOS, CLOSE_COHERENCE = 0.05, 0.1
 """So alike charset-normalizer judges two encodings that may both be it."""
 LANGUAGES = {
@@ -30,7 +34,6 @@ MARKS = frozenset("‘’‚“”„–—…•€£¥§©®°±²³´·«»¡
 WITHIN_WORDS = frozenset("’´·\u00ad")
 """Those of them that may stand between two letters."""
 MARGIN = 0.1
-LOST = "\ufffd"
 
 
 class Guess(NamedTuple):
@@ -53,12 +56,9 @@ def guessed_encoding(sample: bytes) -> Guess:
 
 def other_script(text: bytes) -> Guess:
     """By charset-normalizer, among the encodings that are still met."""
-    from charset_normalizer import from_bytes
-
-    found = list(from_bytes(text, cp_isolation=list(OTHER_SCRIPTS)))
-    if not found:  # some bytes are broken in each of them
-        ordered = sorted(OTHER_SCRIPTS, key=lambda codec: text.decode(codec, "replace").count(LOST))
-        return Guess(ordered[0], doubt_about(ordered[:3]))
+    found = matches(text) or matches(without_broken_lines(text))
+    if not found:
+        return Guess("cp1252", doubt_about(["cp1252", "cp1251", "gb18030", "cp1256"]))
     best = found[0]
     rivals = [
         match
@@ -68,6 +68,28 @@ def other_script(text: bytes) -> Guess:
     ]
     names = [codec for match in rivals for codec in OTHER_SCRIPTS if same(codec, match.encoding)]
     return Guess(names[0], doubt_about(names) if len(names) > 1 else "")
+
+
+def matches(text: bytes) -> list[CharsetMatch]:
+    from charset_normalizer import from_bytes
+
+    return list(from_bytes(text, cp_isolation=list(OTHER_SCRIPTS))) if text else []
+
+
+def without_broken_lines(text: bytes) -> bytes:
+    """The lines of `text` that are whole in that encoding of several bytes which fits most."""
+    lines = text.splitlines(keepends=True)
+    whole = ([line for line in lines if fits(line, codec)] for codec in SEVERAL_BYTES)
+    most = max(whole, key=len)
+    return b"".join(most) if 2 * len(most) >= len(lines) else b""
+
+
+def fits(line: bytes, codec: str) -> bool:
+    try:
+        line.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def same(codec: str, name: str) -> bool:

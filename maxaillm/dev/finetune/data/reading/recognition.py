@@ -90,15 +90,21 @@ def in_words(data_format: DataFormat) -> str:
 def missing_sentence(sample: Sequence[Row]) -> str:
     columns = all_columns(sample)
     texts = set(text_columns(sample).values())
-    nested = [
-        name for name in columns if any(isinstance(row.get(name), list | dict) for row in sample)
-    ]
+    nested = nested_columns(sample)
     if not texts and nested:
         return f"The columns hold lists or objects ({listed(nested)}); no one format has them."
     if not texts:
         return f"No column holds text: {listed(columns)}."
     told = f"The columns don't say what is asked and what is answered: {listed(columns)}."
     return f"{told} Some hold lists or objects: {listed(nested)}." if nested else told
+
+
+def nested_columns(sample: Sequence[Row]) -> list[str]:
+    return [
+        name
+        for name in all_columns(sample)
+        if any(isinstance(row.get(name), list | dict) for row in sample)
+    ]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -130,7 +136,8 @@ def best_guess(sample: Sequence[Row]) -> DataFormat | None:
     if len(texts) > 1:
         return PromptCompletionFormat(prompt=texts[0], completion=texts[1])
     is_label = len(sample) >= FEW_ROWS and has_few_values(sample, longest)
-    return None if is_label else TextFormat(text=longest)
+    is_title = bool(nested_columns(sample)) and text_length(sample, longest) < 30 * len(sample)
+    return None if is_label or is_title else TextFormat(text=longest)
 
 
 def is_filled(sample: Sequence[Row], name: str) -> bool:

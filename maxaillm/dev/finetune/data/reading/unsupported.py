@@ -135,6 +135,13 @@ KINDS = (
         "messages, those of the body and behind them the message of the first choice.",
     ),
     Kind(
+        "a chatbot's intents",
+        "tag, patterns and responses",
+        has("tag", "patterns"),
+        "Write a row for each pattern: text and label, the tag; or prompt and completion, one of "
+        "the responses.",
+    ),
+    Kind(
         "words in a long table",
         "a word and the number of its sentence in each row",
         is_long_table,
