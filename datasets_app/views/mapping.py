@@ -55,6 +55,7 @@ def mapping(request: HtmxRequest, pk: int) -> HttpResponse:
         "look": look,
         "rows": [cells_of(row, look.columns) for row in look.sample],
         "made": list(made_rows(form, look)),
+        "is_unreadable": bool(look.rows) and not any("example" in row for row in look.rows),
         "is_complete": is_complete and look.error is None,
     }
     page = "_mapping_form" if request.htmx else "mapping"

@@ -15,7 +15,7 @@ const OUTCOMES = {
     "done",
     `ready, ${inRows(rows)}${bad ? `; ${inRows(bad)} can't be trained on` : ""}`,
   ],
-  needs_mapping: () => ["done", "alert", "say which column is which"],
+  needs_mapping: () => ["asked", "alert", "say which column is which"],
   invalid: ({ error }) => ["failed", "error", error?.message ?? "not usable"],
 };
 const inRows = (count) => `${count.toLocaleString("en")} row${count === 1 ? "" : "s"}`;
