@@ -95,7 +95,8 @@ class ChatGPTFormat(DataFormat):
     def turns(self, row: Row) -> list[Turn]:
         """What was said on the way; what one side says in several messages is one turn."""
         nodes = object_of(row.get(self.mapping)) or {}
-        leaf = row.leaf if isinstance(row, Branch) else ""
+        shown = leaves(nodes, row.get(self.current))[:1]
+        leaf = row.leaf if isinstance(row, Branch) else "".join(shown)
         turns: list[Turn] = []
         for name in path_to(nodes, leaf):
             turn = turn_in(nodes[name], len(turns) + 1)

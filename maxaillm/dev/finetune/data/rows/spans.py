@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.data.rows.values import RowProblem
+from maxaillm.dev.finetune.data.rows.values import RowProblem, is_blank
 
 STARTS = ("start", "start_offset", "begin", "startOffset")
 ENDS = ("end", "end_offset", "endOffset")
@@ -105,7 +105,7 @@ def places_of_words(text: str, edges: set[int]) -> Iterator[tuple[int, int]]:
         if at > start and is_over:
             yield start, at
             start = at
-        if at < len(text) and (text[at].isspace() or is_unseen(text[at])) and start == at:
+        if at < len(text) and is_blank(text[at]) and start == at:
             start = at + 1
 
 
@@ -121,8 +121,3 @@ def goes_on(text: str, at: int) -> bool:
 def is_letter(char: str) -> bool:
     is_single = not char.isascii() and any(first <= ord(char) <= last for first, last in SINGLE)
     return (char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M") and not is_single
-
-
-def is_unseen(char: str) -> bool:
-    """Zero-width signs and the like: a word of them would be empty."""
-    return unicodedata.category(char) in ("Cf", "Cc")
