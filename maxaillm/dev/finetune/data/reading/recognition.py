@@ -50,7 +50,7 @@ def refuse_doubt(records: Records, sample: Sequence[Row], chosen: DataFormat | N
         return
     matches = recognise(sample)
     guess = chosen or (matches[0] if matches else best_guess(sample))
-    hint = "Choose the encoding in which the rows read right."
+    hint = "Choose the encoding in which the rows read right, or save the file as UTF-8."
     raise NeedsMappingError(records.doubt, hint, [], guess)
 
 
