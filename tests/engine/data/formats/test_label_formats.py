@@ -176,3 +176,15 @@ def test_what_may_be_either_is_asked():
     with pytest.raises(NeedsMappingError) as asked:
         format_of(labelled(cells))
     assert {one.name for one in asked.value.candidates} == {"classification", "multi_label"}
+
+
+def test_what_an_annotator_rejected_is_not_learned():
+    rows = [
+        {"text": "Anna", "spans": [{"start": 0, "end": 4, "label": "P"}], "answer": verdict}
+        for verdict in ("accept", "reject", "ignore", "accept")
+    ]
+    read = format_of(rows)
+    problems = [read.check(row) for row in rows]
+    assert [problem and problem.code for problem in problems] == [
+        None, "rejected", "rejected", None,
+    ]  # fmt: skip

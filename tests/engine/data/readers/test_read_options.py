@@ -22,6 +22,10 @@ TALKS = {
     "shift_jis": ("返品はできますか？送料はいくらですか？", "はい、無料です。"),
     "euc_kr": ("반품할 수 있나요? 배송비는 얼마인가요?", "칠일 이내 가능합니다."),
     "cp1250": ("Ile kosztuje wysyłka do Łodzi? Źle mówię?", "Pięć złotych, proszę."),
+    "mac-roman": ("Où est le café près d'ici?", "Là-bas, à côté."),
+    "cp850": ("Où est le café près d'ici?", "Là-bas, à côté."),
+    "cp874": ("ค่าจัดส่งเท่าไหร่ครับ", "ห้าสิบบาท"),
+    "euc_jp": ("返品はできますか。", "送料無料です。"),
     "cp1254": ("Kargo ücreti ne kadar, şehir içi?", "Beş lira, çünkü yakın; sağ ol ağabey."),
     "cp1252": ("Was kostet das für zwölf Stück?", "Zwölf Euro fünfzig, größer wäre müßig."),
 }
@@ -36,6 +40,11 @@ def table(tmp_path, text, name="a.csv", encoding="utf-8"):
     path = tmp_path / name
     path.write_bytes(text.encode(encoding))
     return path
+
+
+def test_a_text_of_accents_alone_is_told(tmp_path):
+    text = "prompt,completion\nKolik stojí doručení příští týden?,Dvě stě korun žádný spěch\n"
+    assert open_records(table(tmp_path, text, "a", "cp1250")).encoding.startswith("Windows-1250")
 
 
 @pytest.mark.parametrize("codec", TALKS)
@@ -129,7 +138,7 @@ HEAD = ["text", "label"]
 
 
 def test_a_sheet_can_be_chosen_and_the_others_are_named(tmp_path):
-    path = workbook(tmp_path / "a.xlsx", Cover=[["Report"]], May=[HEAD, ["a", "x"]],
+    path = workbook(tmp_path / "a.xlsx", Cover=[["Title"], ["of it"]], May=[HEAD, ["a", "x"]],
                     June=[HEAD, ["b", "y"], ["c", "y"]])  # fmt: skip
     records = open_records(path)
     assert next(iter(records)).row == {"text": "a", "label": "x"}

@@ -94,6 +94,11 @@ def test_rows_may_lie_under_any_name(tmp_path):
     assert read(path).rows == [A, B]
 
 
+def test_talks_within_a_list_are_rows(tmp_path):
+    talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    assert read(write(tmp_path, {"conversations": [talk, talk]})).rows == [talk, talk]
+
+
 def test_of_several_lists_the_owner_is_asked_for_one(tmp_path):
     error = error_of(write(tmp_path, {"reviews": [A, B], "users": [{"id": 1}]}))
     assert error.code == "several_lists"

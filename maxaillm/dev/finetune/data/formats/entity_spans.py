@@ -15,6 +15,7 @@ from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
     columns_by_name,
+    is_mostly,
     items_of,
     text_columns,
     text_problem,
@@ -22,6 +23,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 )
 
 TEXTS = ("text", "content", "sentence", "document", "data")
+VERDICTS = ("accept", "reject", "ignore")
 SPANS = ("entities", "spans", "ner", "label", "labels", "annotations")
 
 
@@ -42,6 +44,13 @@ class EntitySpansFormat(DataFormat):
         "is the first character behind. Words get B- and I- tags.",
     )
 
+    verdict: str | None = Field(
+        None,
+        title="Verdict",
+        description="accept, reject or ignore, as Prodigy writes it; only what was accepted is "
+        "learned.",
+    )
+
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         texts, present = text_columns(sample), columns_by_name(sample)
@@ -54,12 +63,21 @@ class EntitySpansFormat(DataFormat):
             ),
             None,
         )
-        return cls(text=text, spans=spans) if text is not None and spans is not None else None
+        if text is None or spans is None:
+            return None
+        answer = present.get("answer")
+        is_verdict = answer is not None and is_mostly(
+            sample, lambda row: row.get(answer) in VERDICTS
+        )
+        return cls(text=text, spans=spans, verdict=answer if is_verdict else None)
 
     def check(self, row: Row) -> RowProblem | None:
         problem = text_problem(row, self.text)
         if problem is not None:
             return problem
+        if self.verdict is not None and row.get(self.verdict) in ("reject", "ignore"):
+            message = f"This annotation has the verdict {row[self.verdict]!r}."
+            return RowProblem("rejected", message, "Only what was accepted is learned.")
         items = items_of(row.get(self.spans))
         if items is None:
             return wrong_type(self.spans, row.get(self.spans), "a list of entities")

@@ -31,6 +31,7 @@ RECORD_LISTS = set(
 """Keys under which a list belongs to one record."""
 DESCRIPTIONS = {"columns", "index", "schema", "features"}
 """Keys that say what the columns are."""
+TALKS = ("messages", "conversations", "conversation", "turns", "contents", "chat_messages")
 SPEAKERS = {"role", "from"}
 
 
@@ -134,7 +135,11 @@ def shape_at_list(text: JsonText, key: str, seen: Seen) -> Shape | None:
     if (first in ("{", "[") and holds_rows(key)) or (first == "]" and key in WRAPPERS):
         return Shape("wrapper")
     if first != "{" or key in RECORD_LISTS | DESCRIPTIONS:
-        seen.values[key] = rest_of_list(text)
+        items = rest_of_list(text)
+        if are_records(items):
+            seen.lists[key] = len(items)
+        else:
+            seen.values[key] = items
         return None
     count = count_objects(text)
     if count is None:
@@ -152,6 +157,14 @@ def shape_within(text: JsonText, key: str, seen: Seen) -> Shape | None:
         return RECORDS
     seen.values[key] = inner.values
     return None
+
+
+def are_records(items: Sequence[Any]) -> bool:
+    """Whether each item has a talk of its own: {"conversations": [{"messages": [...]}, ...]}."""
+    return bool(items) and all(
+        isinstance(item, dict) and any(isinstance(item.get(name), list) for name in TALKS)
+        for item in items
+    )
 
 
 def count_objects(text: JsonText) -> int | None:

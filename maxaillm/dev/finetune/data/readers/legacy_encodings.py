@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 SAMPLE_BYTES = 20_000
 RUN = re.compile(rb"[\x80-\xff]+")
-"""Bytes beyond ASCII that stand together: a letter or two in Western texts, a word in others."""
-WESTERN_RUN = 2
+"""Bytes beyond ASCII that stand together: up to three letters in Western texts, words in others."""
+WESTERN_RUN = 3
 OTHER_SCRIPTS = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874", "gb18030", "big5", "shift_jis",
                  "euc_jp", "euc_kr", "koi8-r", "cp866")  # fmt: skip
 SEVERAL_BYTES = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
@@ -58,7 +58,8 @@ def other_script(text: bytes) -> Guess:
     """By charset-normalizer, among the encodings that are still met."""
     found = matches(text) or matches(without_broken_lines(text))
     if not found:
-        return Guess("cp1252", doubt_about(["cp1252", "cp1251", "gb18030", "cp1256"]))
+        likeliest = max(LANGUAGES, key=lambda codec: plausibility(text, codec))
+        return Guess(likeliest, doubt_about([likeliest, "cp1252", "cp1251", "gb18030", "cp1256"]))
     best = found[0]
     rivals = [
         match

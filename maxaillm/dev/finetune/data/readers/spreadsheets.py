@@ -96,7 +96,7 @@ class Sheets:
 
 def records_of(sheets: Sheets, options: ReadOptions) -> Records:
     """Those of the sheet that was chosen; of one for each split, where their names say so; of the
-    first with known columns, or the first of all."""
+    first with several columns of known names, or the first of all."""
     if options.sheet is not None:
         return records_of_sheet(sheets, chosen_sheet(sheets, options.sheet), options)
     if not sheets.visible:
@@ -104,8 +104,9 @@ def records_of(sheets: Sheets, options: ReadOptions) -> Records:
     splits = {name: split_of_path(name) for name in sheets.visible}
     if len(splits) > 1 and all(splits.values()):
         return records_of_splits(sheets, splits, options)
-    named = (name for name in sheets.visible if holds_known_columns(sheets.tables[name], options))
-    return records_of_sheet(sheets, next(named, sheets.visible[0]), options)
+    tables = {name: SheetTable(sheets.tables[name], options).columns for name in sheets.visible}
+    likely = max(tables, key=lambda name: (len(tables[name]) > 1, names_columns(tables[name])))
+    return records_of_sheet(sheets, likely, options)
 
 
 def chosen_sheet(sheets: Sheets, name: str) -> str:
@@ -116,10 +117,6 @@ def chosen_sheet(sheets: Sheets, name: str) -> str:
         f"Choose one of {', '.join(map(repr, list(sheets.tables)[:12]))}.",
         code="no_sheet",
     )
-
-
-def holds_known_columns(sheet: CalamineSheet, options: ReadOptions) -> bool:
-    return names_columns(SheetTable(sheet, options).columns)
 
 
 def records_of_sheet(sheets: Sheets, name: str, options: ReadOptions) -> Records:
