@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import NoneType
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -11,8 +12,11 @@ from pydantic.fields import FieldInfo
 from datasets_app.models import DatasetVersion
 from datasets_app.services.mapping import parse_format
 from maxaillm.dev.finetune.data.formats import DataFormat, formats
+from maxaillm.dev.finetune.data.readers.options import DELIMITERS
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.tasks import TASKS, kinds_for
+
+OTHERS = {"\n": "Line end", "/": "Slash"}
 
 
 class Part(NamedTuple):
@@ -40,15 +44,37 @@ def is_needed(info: FieldInfo) -> bool:
     return NoneType not in get_args(info.annotation)
 
 
+class Option(NamedTuple):
+    """A field of a format that is no column, with what may be chosen."""
+
+    control: str
+    title: str
+    help: str
+    value: str
+    choices: list[tuple[str, str]]
+
+
 class MappingForm:
     """Chosen format and, for each column, its part; read from a request or guessed."""
 
-    def __init__(self, version: DatasetVersion, data: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        version: DatasetVersion,
+        data: Mapping[str, str] | None = None,
+        columns: Sequence[str] | None = None,
+        guess: dict[str, Any] | None = None,
+    ) -> None:
+        """`columns` are those of the file as it is read now, where that is not as it was checked,
+        and `guess` is the format that they look like."""
         self.version = version
-        self.start: dict[str, Any] = version.format or version.facts.get("guess") or {}
+        self.names = list(version.columns if columns is None else columns)
+        stored = version.format or version.facts.get("guess") or {}
+        self.start: dict[str, Any] = (stored if columns is None else guess) or {}
         data = data or {}
-        self.schema = self.chosen_schema(data.get("format", ""))
+        is_same = data.get("names", self.digest) == self.digest
+        self.schema = self.chosen_schema(data.get("format", "") if is_same else "")
         asked = any(name.startswith("column-") for name in data) and data.get("of") == self.name
+        asked = asked and is_same
         templates = data if asked else self.guess_templates()
         self.parts = [
             Part(
@@ -60,9 +86,15 @@ class MappingForm:
                 templates.get(f"template-{name}", "") if name in self.texts else None,
             )
             for name, info in self.schema.model_fields.items()
-            if name != "name"
+            if name != "name" and name not in self.schema.option_fields()
         ]
+        self.options = [self.option(name, data if asked else None) for name in self.option_names]
         self.columns = list(self.read_columns(data) if asked else self.guess_columns())
+
+    @property
+    def digest(self) -> str:
+        """Stands for the columns: choices that were made for others are forgotten."""
+        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
@@ -74,8 +106,9 @@ class MappingForm:
         return formats[next(candidate for candidate in candidates if candidate in formats)]
 
     def read_columns(self, data: Mapping[str, str]) -> Iterator[Column]:
-        for index, name in enumerate(self.version.columns):
-            yield Column(f"column-{index}", name, data.get(f"column-{index}", ""))
+        for index, name in enumerate(self.names):
+            part = data.get(f"column-{index}", "")
+            yield Column(f"column-{index}", name, part)
 
     def guess_columns(self) -> Iterator[Column]:
         if self.start.get("name") == self.name:
@@ -89,8 +122,22 @@ class MappingForm:
             fields = self.schema.model_fields
             known = {fields[part.name].default: part.name for part in self.parts}
             known |= {part.name: part.name for part in self.parts}
-        for index, name in enumerate(self.version.columns):
+        for index, name in enumerate(self.names):
             yield Column(f"column-{index}", name, known.get(name, ""))
+
+    @property
+    def option_names(self) -> list[str]:
+        return sorted(self.schema.option_fields())
+
+    def option(self, name: str, data: Mapping[str, str] | None) -> Option:
+        """As it was sent or, before that, as the format stands."""
+        info = self.schema.model_fields[name]
+        start = self.start.get(name) if self.start.get("name") == self.name else info.default
+        value = start or "" if data is None else data.get(f"option-{name}", "")
+        allowed = [one for part in get_args(info.annotation) for one in get_args(part)]
+        words = DELIMITERS | OTHERS
+        choices = [(str(one), words.get(str(one), str(one))) for one in allowed]
+        return Option(f"option-{name}", info.title or name, info.description or "", value, choices)
 
     @property
     def texts(self) -> frozenset[str]:
@@ -104,7 +151,7 @@ class MappingForm:
         return {
             f"template-{part}": value
             for part, value in self.start.items()
-            if isinstance(value, str) and value not in self.version.columns and part in self.texts
+            if isinstance(value, str) and value not in self.names and part in self.texts
         }
 
     def has_part(self, name: str) -> bool:
@@ -124,6 +171,9 @@ class MappingForm:
                 chosen[part.name] = part.template
             elif names:
                 chosen[part.name] = names if part.is_list else names[-1]
+        for name, option in zip(self.option_names, self.options, strict=True):
+            if option.value:
+                chosen[name] = option.value
         return chosen
 
     @property
@@ -134,7 +184,7 @@ class MappingForm:
         twice = [part.title for part in single if used.count(part.name) > 1]
         sentences = [f"Two columns are chosen as {title.lower()}." for title in twice]
         try:
-            parse_format(self.format, self.version.columns)
+            parse_format(self.format, self.names)
         except ConfigError as error:
             sentences += [problem.message for problem in error.problems]
         return sentences

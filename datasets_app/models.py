@@ -101,6 +101,8 @@ class DatasetVersion(models.Model):
     file_kind = models.CharField(max_length=60, blank=True)
     format = models.JSONField(null=True)
     """The format with its columns: a dumped DataFormat."""
+    reading = models.JSONField(default=dict)
+    """How its owner says the file is written, where it does not tell itself: `ReadOptions`."""
     columns = models.JSONField(default=list)
     sample = models.JSONField(default=list)
     """The first raw rows, for the mapping page."""
@@ -163,7 +165,8 @@ class DatasetVersion(models.Model):
     @property
     def is_whole_text(self) -> bool:
         """Whether it is a plain text, whose lines go together in training."""
-        return bool(self.facts.get("is_plain_text", False) and not self.bad_rows)
+        is_plain = self.facts.get("is_plain_text", False) and not self.reading
+        return bool(is_plain and not self.bad_rows)
 
     @property
     def training_path(self) -> Path:
@@ -182,6 +185,8 @@ class Finding(models.Model):
     level = models.CharField(max_length=7, choices=Level)
     row = models.PositiveBigIntegerField(null=True)
     """Number of the record, from 1, header not counted."""
+    other = models.PositiveBigIntegerField(null=True)
+    """The record that it is like, of findings about two."""
     line = models.PositiveBigIntegerField(null=True)
     code = models.CharField(max_length=40)
     message = models.CharField(max_length=500)

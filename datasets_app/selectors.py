@@ -58,6 +58,12 @@ class CodeCount(NamedTuple):
     why: str = ""
     """Why it matters, of a finding that a check made."""
     fixed_by: FixCard | None = None
+    unit: str = "row"
+
+    @property
+    def units(self) -> str:
+        """What is counted, in the plural where it is not one."""
+        return self.unit if self.total == 1 else {"class": "classes"}.get(self.unit, "rows")
 
 
 def newest_versions(user: User | AnonymousUser) -> QuerySet[DatasetVersion]:
@@ -161,8 +167,9 @@ def with_check(group: CodeCount) -> CodeCount:
     check = check_of(group.code)
     if check is None:
         return group
-    fixed_by = FixCard.of(check.fix) if check.fix is not None else None
-    return group._replace(why=check.why, fixed_by=fixed_by)
+    fix = check.fix_of(group.code)
+    fixed_by = FixCard.of(fix) if fix is not None else None
+    return group._replace(why=check.why, fixed_by=fixed_by, unit=check.unit)
 
 
 def runs_on(dataset: Dataset) -> Sequence[Run]:

@@ -53,6 +53,7 @@ class DatasetOut(Schema):
     version: int = Field(alias="number")
     status: str
     format: dict[str, Any] | None
+    reading: dict[str, Any]
     columns: list[str]
     rows: int
     bad_rows: int
@@ -82,6 +83,7 @@ class FindingOut(Schema):
     message: str
     snippet: str
     fix: str
+    other: int | None = Field(description="The record that it is like, of findings about two.")
 
 
 class RowOut(Schema):
@@ -170,7 +172,8 @@ def map_columns(
     `{"name": "prompt_completion", "prompt": "question", "completion": "answer"}`.
     """
     own = get_object_or_404(Dataset.objects.owned_by(request.user), pk=dataset_id)
-    return Status(202, set_mapping(version=own.newest, format=format))
+    reading = format.pop("reading", None)
+    return Status(202, set_mapping(version=own.newest, format=format, reading=reading))
 
 
 @router.get(

@@ -13,6 +13,7 @@ from typing import Any
 from datasets_app.storage.findings import flagged_rows
 from maxaillm.dev.finetune.data.analysis.findings import Finding, Report
 from maxaillm.dev.finetune.data.formats import formats
+from maxaillm.dev.finetune.data.readers import ReadOptions
 from maxaillm.dev.finetune.data.reading.inspection import Inspection
 from maxaillm.dev.finetune.data.reading.validate import validate
 from maxaillm.dev.finetune.data.recipes.apply import in_words, remake
@@ -36,6 +37,7 @@ KINDS = {
     "spreadsheet": "Workbook",
     "parquet": "Parquet",
     "arrow": "Arrow",
+    "conll": "Tagged words",
 }
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -73,6 +75,7 @@ def read_file(
         path,
         chosen,
         name=task["file_name"],
+        options=ReadOptions(**task["reading"]),
         on_batch=on_batch,
         on_finding=on_finding,
         on_progress=on_progress,
@@ -86,6 +89,9 @@ def read_file(
     fields["facts"] |= {
         "is_plain_text": report.kind == "text",
         "guess": report.format if is_guess else None,
+        "kind": report.kind,
+        "read_as": report.options,
+        "sheets": report.sheets,
     }
     return fields
 
@@ -112,6 +118,7 @@ def apply_fixes(
         on_batch=on_batch,
         on_finding=on_finding,
         flagged=flagged_rows(Path(part["findings"]), codes) if codes else (),
+        only_flagged=recipe.get("only_flagged", False),
         locked=recipe["locked"],
     )
     return fields_of(report) | {"change": in_words(outcome)[:CHANGE_CHARS]}

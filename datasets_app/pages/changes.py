@@ -8,6 +8,7 @@ from typing import NamedTuple
 from datasets_app.models import DatasetVersion
 from datasets_app.pages.rows import RowCard, row_card
 from datasets_app.storage.findings import flagged_rows
+from maxaillm.dev.finetune.data.checks import are_about_rows
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.fixes import Fix
 from maxaillm.dev.finetune.data.recipes.recipe import Change, preview
@@ -78,6 +79,7 @@ def preview_change(
         max_rows=LOOKED_AT,
         max_chars=LOOKED_AT_CHARS,
         flagged=flagged_rows(version.findings_path, codes) if codes else (),
+        only_flagged=are_about_rows(codes),
         locked=locked,
     )
     told = found.outcome

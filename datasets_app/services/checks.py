@@ -124,6 +124,7 @@ def task_of(version: DatasetVersion, stage: Path) -> dict[str, Any]:
         "recipe": version.recipe,
         "file_name": version.file_name,
         "format": version.format,
+        "reading": version.reading,
         "folder": str(stage),
     }
 

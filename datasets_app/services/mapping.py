@@ -9,6 +9,7 @@ from uuid import uuid4
 from django.db import transaction
 from pydantic import ValidationError
 
+from datasets_app.checking.look import look_at
 from datasets_app.errors import NotReadyError
 from datasets_app.models import DatasetVersion
 from datasets_app.services.checks import check_again, queue_check
@@ -16,27 +17,52 @@ from datasets_app.services.imports import next_number
 from datasets_app.services.versions import require_unlocked
 from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.data.formats import DataFormat, formats
+from maxaillm.dev.finetune.data.readers import ReadOptions
 from maxaillm.dev.finetune.data.rows.column_templates import columns_in, mistake_in
-from maxaillm.dev.finetune.errors import ConfigError, Problem, UnknownComponentError
+from maxaillm.dev.finetune.errors import ConfigError, DataError, Problem, UnknownComponentError
 
 Status = DatasetVersion.Status
 
 
-def set_mapping(*, version: DatasetVersion, format: Mapping[str, Any]) -> DatasetVersion:
-    """Read the file as `format` from now on; it is checked again.
+def set_mapping(
+    *,
+    version: DatasetVersion,
+    format: Mapping[str, Any],
+    reading: Mapping[str, Any] | None = None,
+) -> DatasetVersion:
+    """Read the file as `format` from now on; it is checked again. `reading` says how it is
+    written, where that is to be other than before.
 
     A ready version never changes, because runs may have been trained on it: it gets a successor
     with the same file. Raises ConfigError for columns that the file does not have.
     """
-    chosen = parse_format(format, version.columns).model_dump()
+    told = version.reading if reading is None else parse_reading(reading)
+    columns = version.columns if told == version.reading else columns_read(version, told)
+    changes = {"format": parse_format(format, columns).model_dump(), "reading": told}
     if version.status == Status.READY:
         require_unlocked(version.dataset)
-        return add_version(version, chosen)
-    if version.status == Status.CHECKING or not check_again(version, format=chosen):
+        return add_version(version, changes)
+    if version.status == Status.CHECKING or not check_again(version, **changes):
         raise NotReadyError(
             f"{version.dataset.name} is being checked just now.", "Wait for the end of the check."
         )
     return version
+
+
+def parse_reading(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of how a file is written, or all mistakes in it at once."""
+    try:
+        return ReadOptions.model_validate(dict(raw)).given
+    except ValidationError as error:
+        raise ConfigError(problems_of(ReadOptions, error)) from error
+
+
+def columns_read(version: DatasetVersion, reading: dict[str, Any]) -> list[str]:
+    """The columns of the file, written as `reading` says. Raises DataError where it isn't."""
+    found = look_at(version.source_path, version.file_name, reading)
+    if found.error is not None:
+        raise DataError(found.error["message"], found.error["hint"], code=found.error["code"])
+    return found.columns
 
 
 def parse_format(raw: Mapping[str, Any], columns: list[str]) -> DataFormat:
@@ -53,7 +79,7 @@ def parse_format(raw: Mapping[str, Any], columns: list[str]) -> DataFormat:
         chosen = schema.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(problems_of(schema, error)) from error
-    given = chosen.model_dump(exclude={"name"})
+    given = chosen.model_dump(exclude={"name", *schema.option_fields()})
     found = [
         column_problem(schema, field, column, columns, is_given=field in raw)
         for field, value in given.items()
@@ -84,8 +110,8 @@ def column_problem(
     return Problem(field, f"Choose the column with the {title}.", None, allowed)
 
 
-def add_version(version: DatasetVersion, chosen: dict[str, Any]) -> DatasetVersion:
-    """A successor with the same file, read as `chosen`."""
+def add_version(version: DatasetVersion, changes: dict[str, Any]) -> DatasetVersion:
+    """A successor with the same file, read in another way."""
     new = DatasetVersion(
         dataset=version.dataset,
         folder=uuid4(),
@@ -93,7 +119,7 @@ def add_version(version: DatasetVersion, chosen: dict[str, Any]) -> DatasetVersi
         file_name=version.file_name,
         size_bytes=version.size_bytes,
         sha256=version.sha256,
-        format=chosen,
+        **changes,
         change="Read with other columns",
     )
     with transaction.atomic():

@@ -16,7 +16,7 @@ from datasets_app.services.checks import queue_check
 from datasets_app.services.imports import NAME_CHARS, next_number
 from datasets_app.services.quota import require_quota
 from datasets_app.services.uploads import require_space
-from maxaillm.dev.finetune.data.checks import checks
+from maxaillm.dev.finetune.data.checks import are_about_rows, checks
 from maxaillm.dev.finetune.data.recipes.recipe import recipe_of
 from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.errors import ConfigError, Problem
@@ -24,8 +24,8 @@ from maxaillm.dev.finetune.errors import ConfigError, Problem
 CHANGE_CHARS = 300
 CONTENT = (
     "status", "origin", "file_name", "size_bytes", "sha256", "rows_sha256", "findings_sha256",
-    "encoding", "file_kind", "format", "columns", "sample", "rows", "bad_rows", "warnings",
-    "facts", "checked",
+    "encoding", "file_kind", "format", "reading", "columns", "sample", "rows", "bad_rows",
+    "warnings", "facts", "checked",
 )  # fmt: skip
 """The columns that say what a version holds."""
 
@@ -35,7 +35,7 @@ def change_version(
 ) -> DatasetVersion:
     """Make the next version of `version` and these fixes, in the queue.
 
-    `codes`: the findings whose rows are meant, for fixes that are told rows by findings.
+    `codes`: the findings whose rows are meant; no other row is touched then.
     Raises ConfigError for options that make no sense.
     """
     require_ready(version)
@@ -45,6 +45,7 @@ def change_version(
     recipe = {
         "fixes": [fix.model_dump(mode="json") for fix in made],
         "codes": list(codes),
+        "only_flagged": are_about_rows(codes),
         "locked": version.dataset.locked_splits,
     }
     words = ", ".join(fix.label for fix in made)

@@ -18,7 +18,7 @@ BATCH = 10_000
 def schema() -> pa.Schema:
     import pyarrow as pa
 
-    numbers = [(name, pa.int64()) for name in ("row", "line")]
+    numbers = [(name, pa.int64()) for name in ("row", "line", "other")]
     texts = [(name, pa.string()) for name in ("level", "code", "message", "snippet", "fix")]
     return pa.schema([*numbers, *texts])
 

@@ -21,7 +21,7 @@ from maxaillm.dev.finetune.data.store.store import RowStore
 
 PIECE_BYTES = 2**18
 LINES_A_PIECE = 1_000
-COLUMNS = ("row", "line", "level", "code", "message", "snippet", "fix")
+COLUMNS = ("row", "line", "level", "code", "message", "snippet", "fix", "other")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -78,7 +78,7 @@ def findings_table(version: DatasetVersion) -> Iterator[bytes]:
         return
     findings = read_findings(version.findings_path)
     while some := list(islice(findings, LINES_A_PIECE)):
-        yield table_of([as_text(finding[name]) for name in COLUMNS] for finding in some)
+        yield table_of([as_text(finding.get(name)) for name in COLUMNS] for finding in some)
 
 
 def table_of(rows: Iterable[Sequence[str]]) -> bytes:

@@ -1,4 +1,5 @@
 // The page "Add data": drop zone, uploads with progress. Without this module a plain form does it.
+import { get } from "./http.js";
 import { icon } from "./toast.js";
 import { Upload } from "./upload.js";
 
@@ -6,6 +7,18 @@ const form = document.getElementById("upload-form");
 const picker = form.querySelector("#files");
 const list = document.getElementById("uploads");
 const drop = document.getElementById("drop");
+const CHECK_MS = 1000;
+/** What a check may come to: the state of its line, an icon, words. */
+const OUTCOMES = {
+  ready: ({ rows, bad_rows: bad }) => [
+    "done",
+    "done",
+    `ready, ${inRows(rows)}${bad ? `; ${inRows(bad)} can't be trained on` : ""}`,
+  ],
+  needs_mapping: () => ["asked", "alert", "say which column is which"],
+  invalid: ({ error }) => ["failed", "error", error?.message ?? "not usable"],
+};
+const inRows = (count) => `${count.toLocaleString("en")} row${count === 1 ? "" : "s"}`;
 const UNITS = ["bytes", "kB", "MB", "GB"];
 
 form.addEventListener("submit", (event) => {
@@ -38,15 +51,36 @@ async function send(line, name) {
   if (line.upload.state === "stopped") return;
   try {
     line.made = await line.upload.run(name);
-    const link = Object.assign(document.createElement("a"), { href: line.made.url });
-    link.textContent = `${line.made.name} is being checked`;
-    line.words.replaceChildren(icon("done"), " ", link);
+    say(line, "clock", `${line.made.name} is being checked`);
+    follow(line);
   } catch (error) {
     if (line.upload.state === "stopped") return line.item.remove();
     line.words.textContent = `${error.message} ${error.hint ?? ""}`;
     line.item.dataset.state = "failed";
   }
   line.stop.remove();
+}
+
+/** Ask for the check of a file until it is over, however many were sent, and say what came of it. */
+async function follow(line) {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
+    if (!line.item.isConnected) return;
+    if (document.hidden) continue;
+    const dataset = await get(`/api/v1/datasets/${line.made.id}`).catch((error) => error);
+    if (dataset.status === 404) return line.item.remove(); // it was deleted meanwhile
+    const outcome = OUTCOMES[dataset.status];
+    if (!outcome) continue; // being checked, or the server is away
+    const [state, sign, words] = outcome(dataset);
+    line.item.dataset.state = state;
+    return say(line, sign, `${line.made.name}: ${words}`);
+  }
+}
+
+function say(line, sign, words) {
+  const link = Object.assign(document.createElement("a"), { href: line.made.url });
+  link.textContent = words;
+  line.words.replaceChildren(icon(sign), " ", link);
 }
 
 function lineOf(file) {

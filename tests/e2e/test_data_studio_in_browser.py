@@ -63,6 +63,16 @@ def upload(page, site, path):
     page.get_by_role("button", name="Upload and check").click()
 
 
+def test_files_sent_together_say_what_came_of_each(page, site, tmp_path):
+    good, asked, bad = (tmp_path / name for name in ("good.jsonl", "asked.csv", "bad.jsonl"))
+    good.write_text('{"prompt": "a", "completion": "b"}\n' * 3)
+    asked.write_text("vraag,antwoord\nWat?,Dat.\n")
+    bad.write_text("{oops\n")
+    upload(page, site, [good, asked, bad])
+    for words in ("good: ready, 3 rows", "asked: say which column is which", "bad: None of"):
+        expect(page.locator("#uploads")).to_contain_text(words, timeout=60 * SECONDS)
+
+
 @pytest.fixture
 def requests(page):
     """What uploads ask of the site: the second piece is lost, the first HEAD answered by a 503."""

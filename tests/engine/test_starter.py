@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from maxaillm.dev.finetune.data.reading.validate import validate
 from maxaillm.starter import (
     SAMPLE,
     SAMPLE_RECIPE,
@@ -136,6 +137,12 @@ def test_heldout_questions_are_new_and_their_answers_known() -> None:
     questions = [re.findall(r"[a-z0-9]+", question.lower()) for question, _ in train + heldout]
     assert len({tuple(question) for question in questions}) == len(train) + len(heldout) == 664
     assert {answer for _, answer in heldout} == {answer for _, answer in train}
+
+
+def test_heldout_rows_are_not_nearly_those_of_training() -> None:
+    report = validate(SAMPLE)
+    assert (report.rows, report.splits) == (664, {"train": 498, "validation": 166})
+    assert "leakage" not in report.codes
 
 
 def test_corpus_does_not_know_the_product() -> None:

@@ -15,11 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, get_args
 
+from pydantic import ValidationError
+
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
+from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.config import Precision, RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
+from maxaillm.dev.finetune.data.readers.options import ReadOptions
 from maxaillm.dev.finetune.data.rows.splits import Split
-from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
+from maxaillm.dev.finetune.errors import CheckpointError, ConfigError, DataError, FineTuneError
 from maxaillm.dev.finetune.model_files.folder import is_hub_name, local_name
 from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
@@ -59,7 +63,9 @@ def add_commands(commands: Any) -> None:
     train.add_argument("--resume", type=Path, help="a checkpoint, or a folder of them")
 
     add_config(add(commands, "estimate", run_estimate, "what a run will need"))
-    add_config(add(commands, "validate", run_validation, "check configuration and data file"))
+    validate = add(commands, "validate", run_validation, "check configuration and data file")
+    add_config(validate)
+    add_reading(validate)
 
     tokens = add(commands, "tokens", run_token_view, "what the model will see of a data file")
     tokens.add_argument("config", nargs="*", help="RunConfig as YAML or JSON, section.option=value")
@@ -104,6 +110,24 @@ def add(commands: Any, name: str, command: Any, help_text: str) -> argparse.Argu
 def add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("config", type=Path, help="RunConfig as YAML or JSON")
     command.add_argument("overrides", nargs="*", metavar="section.option=value")
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """What may be said of how a data file is written."""
+    for name, info in ReadOptions.model_fields.items():
+        kind = int if name.endswith("_rows") else str
+        command.add_argument(f"--{name.replace('_', '-')}", type=kind, help=info.description)
+
+
+def reading_of(args: argparse.Namespace) -> ReadOptions:
+    """Raises ConfigError."""
+    said = {name: getattr(args, name) for name in ReadOptions.model_fields}
+    if said["delimiter"] in ("tab", "\\t"):
+        said["delimiter"] = "\t"
+    try:
+        return ReadOptions.model_validate(said)
+    except ValidationError as error:
+        raise ConfigError(problems_of(ReadOptions, error)) from error
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
@@ -179,7 +203,9 @@ def run_validation(args: argparse.Namespace) -> None:
         raise DataError("No training file is given.", "Set data.train_file.")
     findings: list[dict[str, Any]] = []
     report = validate(
-        config.data.train_file, on_finding=lambda found: findings.append(found.model_dump())
+        config.data.train_file,
+        options=reading_of(args),
+        on_finding=lambda found: findings.append(found.model_dump()),
     )
     print_facts(report.model_dump(mode="json") | {"findings": findings}, args)
     if report.error:

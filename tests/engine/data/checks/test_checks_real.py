@@ -36,7 +36,7 @@ def rows_of(name):
     [
         ("mlx_prompt_completion_train.jsonl", {"duplicate": 437}),
         ("sms_spam.tsv", {"duplicate": 403, "class_imbalance": 1, "mojibake": 35}),
-        ("sms_spam_kaggle_cp1252.csv", {"duplicate": 403, "mojibake": 264}),
+        ("sms_spam_kaggle_cp1252.csv", {"duplicate": 403, "mojibake": 356}),
         ("identity.json", {"placeholder": 85}),
         ("dups_40pct.jsonl", {"duplicate": 80}),
         ("label_variants.csv", {"label_variants": 54}),

@@ -42,6 +42,16 @@ REFLECTED = chat(
     "Hi", "### Thought:\nNo\n\n### Agent Reflection:\nRude.\n\n### Final Response:\nYo"
 )
 
+TAGGED = TokenLabels(tokens=["Hi", "Yo", "."], tags=["O", "B-A", "O"])
+
+
+def node(role: str, text: str, parent: str, *children: str) -> dict[str, Any]:
+    """A message in ChatGPT's export."""
+    content = {"content_type": "text", "parts": [text]}
+    message = {"author": {"role": role}, "content": content}
+    return {"message": message, "parent": parent, "children": list(children)}
+
+
 FAMILIES: dict[str, list[Spelled]] = {
     "messages": [
         ({"messages": ASKED + GOOD}, HI),
@@ -149,6 +159,42 @@ FAMILIES: dict[str, list[Spelled]] = {
                        {"role": "model", "parts": [{"text": "Yo"}]}]},
          Conversation(messages=said(("system", "Be."), ("user", "Hi"), ("assistant", "Yo")))),
     ],
+    "bedrock": [
+        ({"schemaVersion": "bedrock-conversation-2024", "system": [{"text": "Be."}], "messages": [
+            {"role": "user", "content": [{"text": "Hi"}]},
+            {"role": "assistant", "content": [{"text": "Yo"}]}]},
+         Conversation(messages=said(("system", "Be."), ("user", "Hi"), ("assistant", "Yo")))),
+    ],
+    "chatgpt": [
+        ({"title": "a", "current_node": "c", "mapping": {
+            "r": {"id": "r", "message": None, "parent": None, "children": ["b"]},
+            "b": node("user", "Hi", "r", "c"), "c": node("assistant", "Yo", "b")}}, HI),
+    ],
+    "claude": [
+        ({"uuid": "a", "name": "b", "chat_messages": [
+            {"uuid": "c", "sender": "human", "text": "Hi", "content": [], "attachments": []},
+            {"uuid": "d", "sender": "assistant", "text": "", "files": [],
+             "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Yo"}]},
+        ]}, HI),
+    ],
+    "entity_spans": [
+        ({"text": "Hi Yo.", "entities": [{"start": 3, "end": 5, "label": "A"}]}, TAGGED),
+        ({"id": 1, "text": "Hi Yo.", "label": [[3, 5, "A"]]}, TAGGED),
+        ({"text": "Hi Yo.", "spans": [{"start": 3, "end": 5, "text": "Yo", "labels": ["A"]}]},
+         TAGGED),
+        ({"text": "Hi Yo.", "entities": [{"start_offset": 3, "end_offset": 5, "label": "A",
+                                          "id": 4}], "relations": []}, TAGGED),
+    ],
+    "label_studio_entities": [
+        ({"id": 1, "data": {"text": "Hi Yo."}, "annotations": [{"result": [
+            {"type": "labels", "value": {"start": 3, "end": 5, "text": "Yo", "labels": ["A"]}},
+        ]}]}, TAGGED),
+    ],
+    "label_studio_choices": [
+        ({"id": 1, "data": {"text": "Hi"}, "annotations": [
+            {"result": [{"type": "choices", "value": {"choices": ["a"]}}]}], "predictions": []},
+         Classification(text="Hi", label="a")),
+    ],
     "text": [
         ({"text": "Hi"}, Text(text="Hi")),
         ({"content": "Hi", "url": "a"}, Text(text="Hi")),
@@ -178,6 +224,10 @@ FAMILIES: dict[str, list[Spelled]] = {
     "token_classification": [
         ({"tokens": ["Hi"], "tags": ["O"]}, TokenLabels(tokens=["Hi"], tags=["O"])),
         ({"tokens": ["Hi"], "ner_tags": [2]}, TokenLabels(tokens=["Hi"], tags=["2"])),
+        ({"sentence": "Hi Yo", "word_labels": "O,B-A"},
+         TokenLabels(tokens=["Hi", "Yo"], tags=["O", "B-A"])),
+        ({"text": "Hi Yo", "labels": "O B-A"},
+         TokenLabels(tokens=["Hi", "Yo"], tags=["O", "B-A"])),
     ],
     "preference": [
         ({"prompt": "Hi", "chosen": "Yo", "rejected": "No"}, PREFERRED),

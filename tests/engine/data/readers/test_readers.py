@@ -242,7 +242,7 @@ def test_an_endless_text_in_a_document_is_refused(tmp_path):
         ("a.json", "[" * 100_000, "too_deep"),
         ("a.json", '[{"text": "a"}, {"text": "b"', "not_json"),
         ("a.json", '[{"text": "a"}]]', "not_json"),
-        ("a.json", '{"data": [{"a": 1}], "train": [{"a": 1}]}', "two_lists"),
+        ("a.json", '{"data": [{"a": 1}], "rows": [{"a": 1}]}', "two_lists"),
         ("a.csv", ",".join(map(str, range(2000))) + "\n", "too_many_columns"),
         ("a.csv", b"PK\x03\x04" + bytes(100), "broken_archive"),
         ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(100), "unsupported_file"),

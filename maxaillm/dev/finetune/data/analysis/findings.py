@@ -27,6 +27,8 @@ class Finding(BaseModel):
     snippet: str = ""
     fix: str = ""
     level: Literal["bad", "warning"] = "bad"
+    other: int | None = None
+    """The record that this one is like, where the finding is about two of them."""
 
 
 class ReportError(BaseModel):
@@ -65,6 +67,10 @@ class Report(BaseModel):
     kind: str = ""
     encoding: str = ""
     delimiter: str | None = None
+    options: dict[str, Any] = {}
+    """How it was read: `readers.options.ReadOptions`, said by its owner or found out."""
+    sheets: list[str] = []
+    """Of a workbook: the sheets that may be chosen."""
 
 
 def shown(value: object, length: int = SNIPPET_CHARS) -> str:

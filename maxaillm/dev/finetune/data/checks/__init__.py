@@ -7,7 +7,7 @@ drops one: what it finds becomes findings, and a fix makes a new version where t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import ClassVar, NamedTuple
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
@@ -24,6 +24,8 @@ class Issue(NamedTuple):
     snippet: str = ""
     code: str | None = None
     """None: the name of the check."""
+    other: int | None = None
+    """The number of the record that it is like, of findings about pairs."""
 
 
 class Check(Component, ABC):
@@ -37,6 +39,13 @@ class Check(Component, ABC):
     """The codes of its findings, where they are not its name."""
     fix: ClassVar[str | None] = None
     """The name of the fix for what it finds, if there is one (`fixes/`)."""
+    unit: ClassVar[str] = "row"
+    """What its findings are counted in: one a row, a class, …"""
+
+    @classmethod
+    def fix_of(cls, code: str) -> str | None:
+        """The fix for findings of this code, one of the check's own."""
+        return cls.fix
 
     @abstractmethod
     def see(self, batch: Batch) -> Iterator[Issue]:
@@ -52,6 +61,12 @@ def check_of(code: str) -> type[Check] | None:
     if code in checks:
         return checks[code]
     return next((check for check in checks.values() if code in check.codes), None)
+
+
+def are_about_rows(codes: Collection[str]) -> bool:
+    """Whether findings of these codes name each row that they are about, not a class."""
+    found = [check_of(code) for code in codes]
+    return bool(found) and all(check is not None and check.unit == "row" for check in found)
 
 
 def label_of(code: str) -> str:

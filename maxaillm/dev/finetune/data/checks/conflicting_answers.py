@@ -60,8 +60,9 @@ class ConflictingAnswers(Check):
         what = ("question", "answer") if self._is_dialogue else ("text", "label")
         code = "conflicting_answers" if self._is_dialogue else "conflicting_labels"
         for place in differs.tolist():
-            message = f"Row {numbers[first[place]]} has the same {what[0]} and another {what[1]}."
-            yield Issue(int(numbers[place]), message, code=code)
+            other = int(numbers[first[place]])
+            message = f"Row {other} has the same {what[0]} and another {what[1]}."
+            yield Issue(int(numbers[place]), message, code=code, other=other)
 
 
 def questions_and_answers(batch: Batch) -> tuple[Hashes, Hashes]:

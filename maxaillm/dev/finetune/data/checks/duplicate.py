@@ -35,5 +35,6 @@ class Duplicate(Check):
         numbers, hashes = self._rows.whole()
         first = first_places(hashes)
         for place in np.flatnonzero(first != np.arange(len(first))).tolist():
-            message = f"This row is the same as row {numbers[first[place]]}."
-            yield Issue(int(numbers[place]), message)
+            other = int(numbers[first[place]])
+            message = f"This row is the same as row {other}."
+            yield Issue(int(numbers[place]), message, other=other)

@@ -19,6 +19,7 @@ class LabelVariants(Check):
     why: ClassVar[str] = "“Spam” and “spam ” are two classes to a model, and each has fewer rows."
     advice: ClassVar[str] = "Write them in one way; else each is a class of its own."
     fix: ClassVar[str | None] = "normalise_labels"
+    unit: ClassVar[str] = "class"
 
     name: Literal["label_variants"] = "label_variants"
     _counts: LabelCounts = PrivateAttr(default_factory=LabelCounts)

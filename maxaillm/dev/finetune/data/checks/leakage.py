@@ -46,4 +46,4 @@ class Leakage(Check):
         for place in np.flatnonzero(leaks).tolist():
             first = earliest[place]
             message = f"Row {numbers[first]} of {SPLITS[splits[first]]} asks the same."
-            yield Issue(int(numbers[place]), message)
+            yield Issue(int(numbers[place]), message, other=int(numbers[first]))

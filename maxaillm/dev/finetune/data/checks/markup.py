@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from maxaillm.dev.finetune.data.analysis.code_text import CODE, looks_like_code, speaks_of_markup
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
+from maxaillm.dev.finetune.data.columns.texts import WordsColumn
 
 TAGS = (
     "p|br|div|span|b|i|u|em|strong|font|center|table|tr|td|th|tbody|ul|ol|li|h[1-6]|img|hr|sup|sub"
@@ -33,14 +34,21 @@ class Markup(Check):
     why: ClassVar[str] = "The model learns to write the tags, and spends its length on them."
     advice: ClassVar[str] = "Strip the markup."
     fix: ClassVar[str | None] = "strip_markup"
+    codes: ClassVar[frozenset[str]] = frozenset({"markup_in_words"})
+    """Of words with a tag each, where a change would have to fit the tags."""
 
     name: Literal["markup"] = "markup"
 
+    @classmethod
+    def fix_of(cls, code: str) -> str | None:
+        return None if code in cls.codes else cls.fix
+
     def see(self, batch: Batch) -> Iterator[Issue]:
+        code = "markup_in_words" if batch.kind.columns_of(WordsColumn) else None
         for row, (what, around) in first_of_each_row(hits(batch, HINTS), markup_in):
             pieces = batch.kind.pieces_of(batch.examples[row])
             if not any(speaks_of_markup(piece.text) for piece in pieces):
-                yield Issue(batch.numbers[row], f"HTML is left here: {what:.60}", around)
+                yield Issue(batch.numbers[row], f"HTML is left here: {what:.60}", around, code)
 
 
 def markup_in(text: str) -> tuple[str, str] | None:

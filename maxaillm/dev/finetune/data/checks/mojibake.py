@@ -6,14 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits, not_ascii
+from maxaillm.dev.finetune.data.analysis.encoding_repair import HINTS, repaired
+from maxaillm.dev.finetune.data.analysis.text_search import hits, not_ascii
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
+from maxaillm.dev.finetune.data.store.changes import with_texts
 
-HINTS = (
-    r"\x{FFFD}|[\x{80}-\x{9F}]|[\x{2010}-\x{25FF}][\x{A0}-\x{24F}]"
-    r"|[\x{A0}-\x{24F}][\x{A0}-\x{24F}\x{2C6}-\x{2DC}\x{2010}-\x{25FF}]"
-)
-"""Matches, in RE2, what one letter of two bytes or more becomes in a wrong encoding."""
 QUOTED = re.compile("[»”›][^\\W\\d_]")
 """A quotation that begins with a capital: »Über«, ”Är”."""
 LOST = "\ufffd"
@@ -23,16 +20,36 @@ LOST = "\ufffd"
 class Mojibake(Check):
     label: ClassVar[str] = "Broken characters"
     why: ClassVar[str] = "Text read in the wrong encoding is noise: the model learns to write it."
-    advice: ClassVar[str] = "Repair the text, or save the file as UTF-8 and upload it again."
+    advice: ClassVar[str] = (
+        "Repair the text where that is offered; else choose the file's encoding, or save it as "
+        "UTF-8."
+    )
     fix: ClassVar[str | None] = "repair_text"
+    codes: ClassVar[frozenset[str]] = frozenset({"lost_characters", "odd_characters"})
+    """Of rows that nothing here can put right."""
 
     name: Literal["mojibake"] = "mojibake"
 
+    @classmethod
+    def fix_of(cls, code: str) -> str | None:
+        return None if code in cls.codes else cls.fix
+
     def see(self, batch: Batch) -> Iterator[Issue]:
-        for row, (message, around) in first_of_each_row(
-            hits(batch, HINTS, not_ascii(batch)), broken_in
-        ):
-            yield Issue(batch.numbers[row], message, around)
+        """What the fix changes has the check's own name: both are one count."""
+        found: dict[int, list[str]] = {}
+        for row, _, text in hits(batch, HINTS, not_ascii(batch)):
+            found.setdefault(row, []).append(text)
+        for row, texts in found.items():
+            example = batch.examples[row]
+            after = with_texts(batch.kind, example, lambda piece: repaired(piece.text))
+            broken = next((each for text in texts if (each := broken_in(text))), None)
+            if after is not example:
+                message, around = broken or ("Characters were read in the wrong encoding.", "")
+                yield Issue(batch.numbers[row], message, around or texts[0][:80])
+            elif broken is not None:
+                is_lost = any(LOST in text for text in texts)
+                code = "lost_characters" if is_lost else "odd_characters"
+                yield Issue(batch.numbers[row], *broken, code)
 
 
 def broken_in(text: str) -> tuple[str, str] | None:

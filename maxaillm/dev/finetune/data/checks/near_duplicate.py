@@ -92,8 +92,8 @@ class NearDuplicate(Check):
             if splits[row] < splits[other]:
                 row, other = other, row
             alike = f"{min(similarity[place], 0.99):.0%} the same as row {numbers[other]}"
-            if splits[row] == splits[other]:
-                yield Issue(int(numbers[row]), f"This row is about {alike}.")
-            else:
+            message, code = f"This row is about {alike}.", None
+            if splits[row] != splits[other]:
                 message = f"This row is about {alike}, which is in {SPLITS[splits[other]]}."
-                yield Issue(int(numbers[row]), message, code="leakage")
+                code = "leakage"
+            yield Issue(int(numbers[row]), message, code=code, other=int(numbers[other]))

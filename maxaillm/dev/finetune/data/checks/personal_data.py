@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from maxaillm.dev.finetune.data.analysis.personal_data import HINTS, Found, find
 from maxaillm.dev.finetune.data.analysis.text_search import first_of_each_row, hits
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
+from maxaillm.dev.finetune.data.columns.texts import WordsColumn
 
 AROUND = 60
 
@@ -18,12 +19,19 @@ class PersonalData(Check):
     why: ClassVar[str] = "A model may give out what it has learned, word for word, to anybody."
     advice: ClassVar[str] = "Mask it, unless it is public or made up."
     fix: ClassVar[str | None] = "mask_personal_data"
+    codes: ClassVar[frozenset[str]] = frozenset({"personal_data_in_words"})
+    """Of words with a tag each, where a change would have to fit the tags."""
 
     name: Literal["personal_data"] = "personal_data"
 
+    @classmethod
+    def fix_of(cls, code: str) -> str | None:
+        return None if code in cls.codes else cls.fix
+
     def see(self, batch: Batch) -> Iterator[Issue]:
+        code = "personal_data_in_words" if batch.kind.columns_of(WordsColumn) else None
         for row, (message, around) in first_of_each_row(hits(batch, HINTS), personal_in):
-            yield Issue(batch.numbers[row], message, around)
+            yield Issue(batch.numbers[row], message, around, code)
 
 
 def personal_in(text: str) -> tuple[str, str] | None:

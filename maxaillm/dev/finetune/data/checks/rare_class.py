@@ -18,6 +18,7 @@ class RareClass(Check):
     why: ClassVar[str] = "One row is in training or in the test, never in both."
     advice: ClassVar[str] = "Add rows, or join it with another class."
     fix: ClassVar[str | None] = "rename_labels"
+    unit: ClassVar[str] = "class"
 
     name: Literal["rare_class"] = "rare_class"
     _counts: LabelCounts = PrivateAttr(default_factory=LabelCounts)

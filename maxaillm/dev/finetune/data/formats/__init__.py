@@ -22,6 +22,7 @@ __all__ = [
     "Fields",
     "formats",
     "messages_of",
+    "option_field",
     "recognise",
     "stored_format",
     "talk_of",
@@ -50,6 +51,13 @@ def conversation_of(turns: Sequence[Turn]) -> Fields:
 def text_column(default: str | None, *, title: str, description: str) -> Any:
     """A field for a column that is read as a text: a template over columns may stand there."""
     return Field(default, title=title, description=description, json_schema_extra={"is_text": True})
+
+
+def option_field(default: Any, *, title: str, description: str) -> Any:
+    """A field that is no column: it says how cells are written."""
+    return Field(
+        default, title=title, description=description, json_schema_extra={"is_option": True}
+    )
 
 
 class DataFormat(Component, ABC):
@@ -105,9 +113,17 @@ class DataFormat(Component, ABC):
     @property
     def columns(self) -> frozenset[str]:
         """The columns it reads; of a template, those that it names."""
-        options = self.model_dump(exclude={"name"}, exclude_none=True).values()
+        options = self.model_dump(
+            exclude={"name", *self.option_fields()}, exclude_none=True
+        ).values()
         values = [value for one in options for value in ([one] if isinstance(one, str) else one)]
         return frozenset(name for value in values for name in columns_in(value) or (value,))
+
+    @classmethod
+    def option_fields(cls) -> frozenset[str]:
+        """The fields that are no columns."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return frozenset(name for name, extra in extras.items() if extra == {"is_option": True})
 
     @classmethod
     def text_fields(cls) -> frozenset[str]:

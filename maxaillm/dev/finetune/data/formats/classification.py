@@ -10,6 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.classification import Classification
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
+from maxaillm.dev.finetune.data.rows.label_lists import separator_of
 from maxaillm.dev.finetune.data.rows.labelled_texts import (
     are_labels,
     find_texts,
@@ -22,6 +23,8 @@ from maxaillm.dev.finetune.data.rows.values import (
     RowProblem,
     columns_by_name,
     is_blank,
+    is_mostly,
+    items_of,
     wrong_type,
 )
 
@@ -53,6 +56,11 @@ class ClassificationFormat(DataFormat):
         target = next((present[name] for name in (*LABELS, *GRADES) if name in present), None)
         if texts is None or target is None or not are_labels(sample, target):
             return None
+        if is_mostly(sample, lambda row: items_of(row.get(target)) is not None):
+            return None
+        divider = separator_of(sample, target)
+        if divider is not None and divider.is_sure:
+            return None  # the cells are combinations of labels
         text, pair = texts
         return cls(text=text, pair=pair, target=target)
 

@@ -9,7 +9,14 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    formats,
+    option_field,
+    text_column,
+)
+from maxaillm.dev.finetune.data.rows.label_lists import labels_in, separator_of
 from maxaillm.dev.finetune.data.rows.labelled_texts import find_texts, texts_in, texts_problem
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -22,6 +29,9 @@ from maxaillm.dev.finetune.data.rows.values import (
 )
 
 NAMES = ("labels", "label", "categories", "topics", "genres", "emotions")
+DIVIDED = (*NAMES, "target", "category", "class", "intent", "sentiment")
+"""Columns whose cells may be texts with several labels."""
+Divider = Literal[",", ";", "|", "/", "\n", " "]
 
 
 @formats.register
@@ -41,27 +51,44 @@ class MultiLabelFormat(DataFormat):
     pair: str | None = text_column(
         None, title="Second text", description="Where two texts are compared."
     )
+    separator: Divider | None = option_field(
+        None,
+        title="Labels are divided by",
+        description="Where a cell is no list but a text such as a,b: what stands between the "
+        "labels. An empty cell has none then.",
+    )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        """Where a column may as well name single classes, so does `classification`: they tie."""
         texts = find_texts(sample)
         present = columns_by_name(sample)
-        labels = next((present[name] for name in NAMES if name in present), None)
-        if texts is None or labels is None or not hold_names(sample, labels):
+        if texts is None:
             return None
         text, pair = texts
-        return cls(text=text, pair=pair, labels=labels)
+        labels = next((present[name] for name in NAMES if name in present), None)
+        if labels is not None and hold_names(sample, labels):
+            return cls(text=text, pair=pair, labels=labels)
+        labels = next((present[name] for name in DIVIDED if name in present), None)
+        found = separator_of(sample, labels) if labels is not None else None
+        if labels is None or found is None:
+            return None
+        return cls(text=text, pair=pair, labels=labels, separator=found.text)
 
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self:
         return cls(pair="pair" if "pair" in columns else None)
 
     def check(self, row: Row) -> RowProblem | None:
-        return texts_problem(row, self.text, self.pair) or labels_problem(row, self.labels)
+        problem = texts_problem(row, self.text, self.pair)
+        return problem or labels_problem(row, self.labels, self.separator)
 
     def to_fields(self, row: Row) -> Fields:
-        labels = [name_of(item) for item in items_of(row[self.labels]) or ()]
+        labels = [name_of(item) for item in self.items(row)]
         return texts_in(row, self.text, self.pair) | {"labels": labels}
+
+    def items(self, row: Row) -> list[Any]:
+        return labels_in(row.get(self.labels), self.separator) or []
 
 
 def name_of(item: Any) -> str | None:
@@ -71,14 +98,15 @@ def name_of(item: Any) -> str | None:
     return str(item) if isinstance(item, int) and not isinstance(item, bool) else None
 
 
-def labels_problem(row: Row, column: str) -> RowProblem | None:
+def labels_problem(row: Row, column: str, separator: str | None) -> RowProblem | None:
     value = row.get(column)
-    items = items_of(value)
+    items = labels_in(value, separator)
     if items is None and (value is None or value == ""):
         fix = "Write [] where the text belongs to no class."
         return RowProblem("no_label", f"{column!r} is empty.", fix)
     if items is None:
-        return wrong_type(column, value, "a list of labels, in a table written as JSON")
+        problem = wrong_type(column, value, "a list of labels, in a table written as JSON")
+        return problem._replace(fix="Write a list, or choose what divides the labels.")
     names = [name_of(item) for item in items]
     for number, name in enumerate(names, start=1):
         if name is None:

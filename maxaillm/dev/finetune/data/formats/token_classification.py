@@ -9,7 +9,8 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, option_field
+from maxaillm.dev.finetune.data.rows.tag_lists import tags_in, text_tags, words_in
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -42,6 +43,12 @@ class TokenClassificationFormat(DataFormat):
         description="A list with a tag for each word, such as B-PER, I-PER and O; "
         "whole numbers are taken as names.",
     )
+    separator: Literal[" ", ","] | None = option_field(
+        None,
+        title="Tags are divided by",
+        description="Where cells are no lists but texts: what stands between the tags. Words have "
+        "blanks between them then.",
+    )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -49,28 +56,30 @@ class TokenClassificationFormat(DataFormat):
         present = columns_by_name(sample)
         tokens = next((present[name] for name in TOKENS if name in present), None)
         tags = tag_columns(sample)
-        if tokens is None or len(tags) != 1 or not holds_lists(sample, tokens):
-            return None
-        return cls(tokens=tokens, tags=tags[0])
+        if tokens is not None and len(tags) == 1 and holds_lists(sample, tokens):
+            return cls(tokens=tokens, tags=tags[0])
+        found = text_tags(sample) if not tags else None
+        return cls(tokens=found[0], tags=found[1], separator=found[2]) if found else None
 
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self:
         return cls()
 
     def check(self, row: Row) -> RowProblem | None:
-        for column, words in ((self.tokens, "a list of texts"), (self.tags, "a list of tags")):
-            problem = list_problem(row, column, words)
-            if problem is not None:
-                return problem
-        tokens, tags = items_of(row[self.tokens]) or [], items_of(row[self.tags]) or []
+        tokens = words_in(row.get(self.tokens), self.separator)
+        tags = tags_in(row.get(self.tags), self.separator)
+        if not tokens:
+            return list_problem(row, self.tokens, "a list of texts")
+        if not tags:
+            return list_problem(row, self.tags, "a list of tags")
         if len(tokens) != len(tags):
             message = f"There are {len(tokens):,} words and {len(tags):,} tags."
             return RowProblem("tag_count", message, "Give each word one tag.")
         return token_problem(tokens) or tag_problem(tags)
 
     def to_fields(self, row: Row) -> Fields:
-        tags = [tag_of(tag) for tag in items_of(row[self.tags]) or ()]
-        return {"tokens": items_of(row[self.tokens]), "tags": tags}
+        tags = [tag_of(tag) for tag in tags_in(row[self.tags], self.separator) or ()]
+        return {"tokens": words_in(row[self.tokens], self.separator), "tags": tags}
 
 
 def tag_columns(sample: Sequence[Row]) -> list[str]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from maxaillm.dev.finetune.data.readers.arrow_values import column_values, size_of
+from maxaillm.dev.finetune.data.readers.headers import column_names
 from maxaillm.dev.finetune.data.readers.json_records import FORBIDDEN
 from maxaillm.dev.finetune.data.readers.records import (
     RECORD_CHARS,
@@ -18,7 +19,6 @@ from maxaillm.dev.finetune.data.readers.records import (
     Records,
 )
 from maxaillm.dev.finetune.data.readers.sources import Source
-from maxaillm.dev.finetune.data.readers.tables import column_names
 from maxaillm.dev.finetune.errors import DataError
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import NamedTuple, TextIO
 
+from maxaillm.dev.finetune.data.readers.legacy_encodings import guessed_encoding
+from maxaillm.dev.finetune.data.readers.options import ENCODINGS
 from maxaillm.dev.finetune.data.readers.packing import PACKINGS, ZIP_MAGIC
 from maxaillm.dev.finetune.data.readers.sources import HEAD_BYTES, Source
 from maxaillm.dev.finetune.errors import DataError
@@ -37,14 +39,6 @@ BOMS = {  # UTF-32 first: its little-endian mark begins with that of UTF-16
     b"\xff\xfe": ("utf-16", "UTF-16, little endian"),
     b"\xfe\xff": ("utf-16", "UTF-16, big endian"),
 }
-LEGACY = {
-    "cp1252": "Windows-1252",
-    "cp1251": "Windows-1251 (Cyrillic)",
-    "gb18030": "GB 18030 (Chinese)",
-    "big5": "Big5 (Chinese)",
-    "shift_jis": "Shift JIS (Japanese)",
-    "euc_kr": "EUC-KR (Korean)",
-}
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 
 
@@ -64,19 +58,28 @@ class Encoding(NamedTuple):
     codec: str
     words: str
     is_broken: bool = False
+    doubt: str = ""
+    """Why only the owner can say whether it is this one."""
+
+    @property
+    def option(self) -> str | None:
+        """As an owner would choose it; None where the file itself leaves no choice."""
+        return self.codec if self.codec in ENCODINGS else None
 
     def open(self, source: Source, newline: str | None = "") -> TextIO:
         return TextIOWrapper(source.open(), self.codec, "mark_broken", newline)
 
 
-def encoding_of(source: Source) -> Encoding:
+def encoding_of(source: Source, chosen: str | None = None) -> Encoding:
     """Read the whole file once, piece by piece: the one odd byte may come last.
 
-    Raises DataError for an empty file and for one that is not text.
+    `chosen` is what its owner says. Raises DataError for an empty file and one that is not text.
     """
     head = source.head()
     if not head.strip() and len(head) < HEAD_BYTES:
         raise DataError("The file is empty.", "Choose a file with rows.", code="empty_file")
+    if chosen is not None:
+        return chosen_encoding(source, head, chosen)
     for bom, (codec, words) in BOMS.items():
         if head.startswith(bom):
             return Encoding(codec, words, is_broken=first_misfit(source, codec) is not None)
@@ -88,6 +91,13 @@ def encoding_of(source: Source) -> Encoding:
     if misfit is None:
         return Encoding("utf-8", "UTF-8")
     return legacy_encoding(source, misfit)
+
+
+def chosen_encoding(source: Source, head: bytes, codec: str) -> Encoding:
+    words = ENCODINGS[codec]
+    if codec == "utf-8" and head.startswith(codecs.BOM_UTF8):
+        codec = "utf-8-sig"
+    return Encoding(codec, words, is_broken=first_misfit(source, codec) is not None)
 
 
 def refuse_binary(head: bytes, source: Source) -> None:
@@ -152,27 +162,17 @@ def first_misfit(source: Source, codec: str) -> int | None:
 
 def legacy_encoding(source: Source, misfit: int) -> Encoding:
     """What a file is in that is not UTF-8, told from the text around the first misfit."""
-    sample = source.piece(max(0, misfit - CHUNK // 8), CHUNK // 4)
+    start = max(0, misfit - CHUNK // 8)
+    sample = source.piece(start, CHUNK // 4)
+    if start:
+        sample = sample[sample.find(b"\n") + 1 :]
     as_utf8 = sample.decode("utf-8", "replace")
     broken = as_utf8.count("�")
     fitting = sum(not char.isascii() for char in as_utf8) - broken
     if fitting >= 10 * broken:
         return Encoding("utf-8", "UTF-8 with some broken characters", is_broken=True)
-    codec = guessed_codec(sample)
-    is_broken = codec != "latin-1" and first_misfit(source, codec) is not None
-    if codec == "cp1252" and is_broken:
-        return Encoding("latin-1", "Latin-1")
-    return Encoding(codec, LEGACY[codec], is_broken)
-
-
-def guessed_codec(sample: bytes) -> str:
-    """charset-normalizer's guess among the encodings that are still met; Windows-1252 else."""
-    from charset_normalizer import from_bytes
-
-    odd_lines = [line for line in sample.splitlines(keepends=True) if not line.isascii()]
-    text = b"".join(odd_lines)[:20_000]
-    odd_bytes = sum(byte > 127 for byte in text)
-    if odd_bytes < max(20, len(text) // 10):
-        return "cp1252"  # a stray curly quote or accent: too little to guess from
-    best = from_bytes(text, cp_isolation=list(LEGACY)).best()
-    return best.encoding if best is not None and best.encoding in LEGACY else "cp1252"
+    guess = guessed_encoding(sample)
+    is_broken = first_misfit(source, guess.codec) is not None
+    if guess.codec == "cp1252" and is_broken:
+        return Encoding("iso8859-1", "Latin-1")
+    return Encoding(guess.codec, ENCODINGS[guess.codec], is_broken, guess.doubt)

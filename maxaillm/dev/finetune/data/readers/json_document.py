@@ -1,155 +1,51 @@
-"""A JSON document: a list of objects, the list within a wrapper, or a single object."""
+"""A JSON document: a list of records, lists within a wrapper, a table, or a single object."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from json import JSONDecodeError
-from typing import Any, NamedTuple, NoReturn, TextIO
+from typing import Any
 
 from maxaillm.dev.finetune.data.readers.encoding import Encoding
-from maxaillm.dev.finetune.data.readers.json_records import DEEP, Decoder, explain
-from maxaillm.dev.finetune.data.readers.records import RECORD_CHARS, BadRecord, Record
+from maxaillm.dev.finetune.data.readers.json_items import Items
+from maxaillm.dev.finetune.data.readers.json_records import Decoder
+from maxaillm.dev.finetune.data.readers.json_shapes import (
+    Shape,
+    are_places,
+    holds_rows,
+    is_table_of_columns,
+)
+from maxaillm.dev.finetune.data.readers.json_text import JsonText
+from maxaillm.dev.finetune.data.readers.records import RECORD_CHARS, Aside, BadRecord, Note, Record
 from maxaillm.dev.finetune.data.readers.sources import Source
+from maxaillm.dev.finetune.data.rows.splits import COLUMN, Split, split_of, split_of_path
 from maxaillm.dev.finetune.errors import DataError
 
-CHUNK = 2**18
-WRAPPERS = ("data", "rows", "records", "examples", "items", "train", "dataset")
-"""Keys under which a list is the rows of the file rather than a value of its one row."""
-IS_WRAPPER = re.compile(
-    r'\{\s*(?:"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\d.]+|true|false|null)\s*,\s*)*'
-    rf'"(?:{"|".join(WRAPPERS)})"\s*:\s*\[\s*[{{\]]'
-)
-"""Such a key, with nothing before it but single values such as a version."""
+TABLE_CHARS = 8 * RECORD_CHARS
+"""A table that is written column by column lies in memory whole."""
+Read = Iterator[Record | BadRecord]
 
 
-class Value(NamedTuple):
-    value: Any
-    start: int
-    end: int
-    line: int
-
-
-class JsonText:
-    """A window that slides over a document, as wide as the value being read."""
-
-    def __init__(self, file: TextIO, decoder: Decoder) -> None:
-        self.file, self.decoder = file, decoder
-        self.buffer, self.position = "", 0
-        self.is_at_end = False
-        self.line, self.counted = 1, 0
-        """`line` is that of the character at `counted`."""
-
-    def read_more(self) -> None:
-        self.line_here()
-        kept = self.buffer[self.position :]
-        piece = self.file.read(max(CHUNK, len(kept)))  # doubles: long values stay linear
-        self.is_at_end = not piece
-        self.buffer, self.position, self.counted = kept + piece, 0, 0
-
-    def line_here(self) -> int:
-        self.line += self.buffer.count("\n", self.counted, self.position)
-        self.counted = self.position
-        return self.line
-
-    def peek(self) -> str:
-        """The next character that is no blank, or "" at the end."""
-        while True:
-            while self.position < len(self.buffer):
-                if (char := self.buffer[self.position]) not in " \t\n\r":
-                    return char
-                self.position += 1
-            if self.is_at_end:
-                return ""
-            self.read_more()
-
-    def take(self, *expected: str) -> str:
-        char = self.peek()
-        if char not in expected or not char:
-            self.fail(
-                JSONDecodeError(f"Expecting {' or '.join(expected)}", self.buffer, self.position)
-            )
-        self.position += 1
-        return char
-
-    def value(self) -> Value:
-        """Decode the value that comes next, reading on until it is whole."""
-        self.peek()
-        line = self.line_here()
-        while True:
-            try:
-                value, end = self.decoder.raw_decode(self.buffer, self.position)
-                if end < len(self.buffer) or self.is_at_end:
-                    start, self.position = self.position, end
-                    return Value(value, start, end, line)
-            except RecursionError:
-                raise DataError(
-                    f"Line {line}: {DEEP}", "Choose a list of flat objects.", code="too_deep"
-                ) from None
-            except JSONDecodeError as error:
-                if self.is_at_end:
-                    self.fail(error)
-            self.decoder.take_notes()
-            if len(self.buffer) - self.position > RECORD_CHARS:
-                self.fail_too_long(line)
-            self.read_more()
-
-    def record(self) -> Record | BadRecord:
-        value, start, end, line = self.value()
-        return self.decoder.record(value, self.buffer, start, end, line)
-
-    def fail(self, error: JSONDecodeError) -> NoReturn:
-        line = self.line_here() + self.buffer.count("\n", self.position, error.pos)
-        column = error.pos - self.buffer.rfind("\n", 0, error.pos)
-        reason, hint = explain(error)
-        if error.pos >= len(self.buffer.rstrip()):
-            reason, hint = "the file ends too early", "It may be cut off: get it once more."
-        raise DataError(
-            f"This is not valid JSON at line {line}, column {column}: {reason}.",
-            hint,
-            code="not_json",
-        )
-
-    def fail_too_long(self, line: int) -> NoReturn:
-        raise DataError(
-            f"The record that starts at line {line} is longer than "
-            f"{RECORD_CHARS // 2**20} million characters, or is not closed.",
-            "Write a list of objects, or one object a line.",
-            code="record_too_long",
-        )
-
-
-def read_json_document(source: Source, encoding: Encoding) -> Iterator[Record | BadRecord]:
+def read_json_document(source: Source, encoding: Encoding, shape: Shape, aside: Aside) -> Read:
     decoder = Decoder(is_broken=encoding.is_broken)
+    aside.clear()
     with encoding.open(source, newline=None) as file:
         text = JsonText(file, decoder)
         first = text.peek()
         if first == "[":
-            yield from array_of(text)
+            yield from Items(text).records()
+        elif first == "{" and shape.kind == "records":
+            yield from objects(text)
         elif first == "{":
-            yield from object_or_wrapper(text)
+            yield from Wrapper(text, shape, aside).rows(shape.within)
         else:
             yield text.record()
         if text.peek():
             text.fail(JSONDecodeError("Expecting the end", text.buffer, text.position))
 
 
-def array_of(text: JsonText) -> Iterator[Record | BadRecord]:
-    text.take("[")
-    if text.peek() == "]":
-        text.take("]")
-        return
-    while True:
-        yield text.record()
-        if text.take(",", "]") == "]":
-            return
-
-
-def object_or_wrapper(text: JsonText) -> Iterator[Record | BadRecord]:
-    """The rows of `{"version": 1, "data": [...]}`, else objects one below the other."""
-    if IS_WRAPPER.match(text.buffer, text.position):
-        yield from wrapper_rows(text)
-        return
+def objects(text: JsonText) -> Read:
+    """Objects one below the other."""
     while text.peek() == "{":
         line = text.line_here()
         yield text.record()
@@ -157,23 +53,112 @@ def object_or_wrapper(text: JsonText) -> Iterator[Record | BadRecord]:
             return  # two on one line: what follows is refused as trailing text
 
 
-def wrapper_rows(text: JsonText) -> Iterator[Record | BadRecord]:
-    lists = 0
-    text.take("{")
-    while True:
-        key, _, _, line = text.value()
-        text.take(":")
-        if key in WRAPPERS and text.peek() == "[":
-            lists += 1
-            if lists > 1:
+class Wrapper:
+    """An object that holds the rows, and what stands beside them."""
+
+    def __init__(self, text: JsonText, shape: Shape, aside: Aside) -> None:
+        self.text, self.shape, self.aside = text, shape, aside
+        self.beside: dict[str, str] = {}
+        self.about: dict[str, Any] = {}
+        """What describes the columns, as far as it was read."""
+        self.unnamed_list = ""
+        """The key of the rows that no split's name stands over."""
+
+    def rows(self, within: str | None) -> Read:
+        """Those of the object that comes next; of the one under the key `within`, if any."""
+        if within is None and self.shape.kind != "wrapper":
+            yield from self.table()
+            return
+        self.text.take("{")
+        while True:
+            value, _, _, line = self.text.value()
+            key = str(value)
+            self.text.take(":")
+            if key == within and self.text.peek() == "{":
+                yield from self.rows(None)
+            elif within is None and self.is_rows(key):
+                yield from self.list_of(key, line)
+            else:
+                self.note_beside(key)
+            if self.text.take(",", "}") == "}":
+                break
+        self.tell_beside()
+
+    def is_rows(self, key: str) -> bool:
+        return self.text.peek() == "[" and (holds_rows(key) or key == self.shape.rows_key)
+
+    def list_of(self, key: str, line: int) -> Read:
+        split = split_of_path(key)
+        if split is None:
+            if self.unnamed_list:
                 raise DataError(
                     f"The file holds a second list of rows, {key!r}, at line {line}.",
-                    "Save each list as a file of its own.",
+                    "Save each list as a file of its own, or name them train, validation and test.",
                     code="two_lists",
                 )
-            yield from array_of(text)
-        else:
-            text.value()
-            text.decoder.take_notes()
-        if text.take(",", "}") == "}":
-            return
+            self.unnamed_list = key
+        items = Items(self.text, columns=self.about.get("columns"), about=self.about)
+        yield from in_split(items.records(), split)
+
+    def note_beside(self, key: str) -> None:
+        value = self.text.value(TABLE_CHARS).value
+        self.text.decoder.take_notes()
+        if key in ("columns", "features", "schema"):
+            self.about[key] = value
+        elif key != "index" or "columns" not in self.about:
+            self.beside[key] = size_in_words(value)
+
+    def tell_beside(self) -> None:
+        if self.beside:
+            named = ", ".join(f"{key!r:.60}{size}" for key, size in list(self.beside.items())[:12])
+            self.aside.add(Note("beside_the_rows", f"Beside the rows the file has {named}."))
+            self.beside.clear()
+
+    def table(self) -> Read:
+        """The rows of pandas' orients "columns", "list" and "index", or of one for each split."""
+        table = self.text.value(TABLE_CHARS).value
+        notes = self.text.decoder.take_notes()
+        tables = table if self.shape.kind == "tables" else {"": table}
+        for key, each in tables.items():
+            split = split_of_path(key)
+            if split is None and key:
+                self.beside[key] = size_in_words(each)
+                continue
+            rows = enumerate(rows_of_table(each), start=1)
+            records = (self.text.decoder.record_of(row, number) for number, row in rows)
+            yield from in_split(records, split)
+        for note in sorted(notes):
+            self.aside.add(note)
+        self.tell_beside()
+
+
+def in_split(records: Read, split: Split | None) -> Read:
+    """A row that names a known split itself is left as it is."""
+    for record in records:
+        if split is not None and isinstance(record, Record) and split_of(record.row) is None:
+            record.row[COLUMN] = split
+        yield record
+
+
+def rows_of_table(table: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    return rows_of_columns(table) if is_table_of_columns(table) else rows_by_name(table)
+
+
+def rows_of_columns(table: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    columns = [
+        list(column.values()) if isinstance(column, dict) else column for column in table.values()
+    ]
+    return (dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True))
+
+
+def rows_by_name(table: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """What the rows are called goes along as their id, unless it only numbers them."""
+    if are_places(table):
+        return iter(table.values())
+    return ({"id": name, **row} for name, row in table.items())
+
+
+def size_in_words(value: Any) -> str:
+    if isinstance(value, list):
+        return f" (a list of {len(value):,})"
+    return f" (an object of {len(value):,})" if isinstance(value, dict) else ""

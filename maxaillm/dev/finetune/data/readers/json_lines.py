@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.data.readers.lines import (
 from maxaillm.dev.finetune.data.readers.records import BadRecord, Record, new_record
 from maxaillm.dev.finetune.data.readers.sources import Source
 
-WHITESPACE = " \t\r\n"
+WHITESPACE = " \t\r\n\ufeff"
 BOM_BYTES = {"utf-8": 0, "utf-8-sig": 3}
 
 

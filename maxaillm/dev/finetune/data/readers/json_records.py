@@ -79,11 +79,19 @@ class Decoder:
             snippet = source[start:snippet_end]
             return BadRecord(line, "not_an_object", message, snippet, 'Write {"column": "value"}.')
         if len(row) > MAX_COLUMNS:
-            message = f"This row has {len(row):,} columns; {MAX_COLUMNS:,} are allowed."
-            return BadRecord(line, "too_many_columns", message, source[start:snippet_end])
+            return too_wide(row, line, source[start:snippet_end])
         if self.is_dirty(source, start, end):
             row = clean(row, notes)
         return Record(row, line, tuple(sorted(notes)) if notes else ())
+
+    def record_of(self, row: dict[str, Any], line: int) -> Record | BadRecord:
+        """A row of a table that was read as a whole, as record `line`."""
+        if depth_of(row) > MAX_DEPTH:
+            return BadRecord(line, "too_deep", DEEP, str(row)[:SNIPPET_CHARS])
+        if len(row) > MAX_COLUMNS:
+            return too_wide(row, line, str(row)[:SNIPPET_CHARS])
+        notes: set[Note] = set()
+        return Record(clean(row, notes), line, tuple(sorted(notes)))
 
     def is_dirty(self, source: str, start: int, end: int) -> bool:
         if source.find("\\u", start, end) >= 0 and DIRTY_ESCAPE.search(source, start, end):
@@ -91,12 +99,24 @@ class Decoder:
         return self.is_broken and is_dirty(source[start:end], is_broken=True)
 
 
+def too_wide(row: dict[str, Any], line: int, snippet: str) -> BadRecord:
+    message = f"This row has {len(row):,} columns; {MAX_COLUMNS:,} are allowed."
+    return BadRecord(line, "too_many_columns", message, snippet)
+
+
 def row_of(value: Any) -> dict[str, Any] | None:
-    """A row for a bare text or a bare list of messages, as some files hold them."""
+    """A row for a bare text, a bare list of messages, a text with what is said of it (spaCy's
+    training data), or a list of cells, as some files hold them."""
     if isinstance(value, str):
         return {"text": value}
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+    if not isinstance(value, list) or not value:
+        return None
+    if all(isinstance(item, dict) for item in value):
         return {"messages": value}
+    if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict):
+        return {"text": value[0], **value[1]}
+    if len(value) > 1 and not any(isinstance(item, dict) for item in value):
+        return {f"column_{place}": item for place, item in enumerate(value, start=1)}
     return None
 
 

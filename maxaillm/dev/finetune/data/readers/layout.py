@@ -6,9 +6,10 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import NamedTuple
 
+from maxaillm.dev.finetune.data.readers.options import NOTHING_SAID, ReadOptions
 from maxaillm.dev.finetune.data.readers.tables import Layout, Rows, split_rows
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -21,6 +22,10 @@ KNOWN_NAMES = set(
     summary article document source chosen rejected id title tokens premise hypothesis
     """.split()  # noqa: SIM905
 )
+SAID_DELIMITER = re.compile(r"\"?sep=([^\w\s\"']|\t)\"?\r?\n", re.IGNORECASE)
+"""The line by which Excel is told how the rest is written."""
+LOOKED_AT_ROWS = 30
+"""No more rows stand above a table."""
 NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)*\s*%?\s*")
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*%?\s*")
 SENTENCE = re.compile(r"\S+\s+\S+.*[.?!]\s*", re.DOTALL)
@@ -34,13 +39,32 @@ class Sample(NamedTuple):
     width: int
     score: float
     """The share of rows as wide as most, less that of cells whose quotes it leaves standing."""
+    lines: list[int]
+    """The line that each row begins on, from 1."""
 
 
-def guess_table(head: str, suffix: str) -> Sample | None:
-    """The best way to read `head` as a table, or None where it reads as running text."""
+def table_of(head: str, suffix: str, options: ReadOptions = NOTHING_SAID) -> Sample | None:
+    """The best way to read `head` as a table, or None where it reads as running text.
+
+    What the owner said of it counts more than what it looks like.
+    """
+    if said := SAID_DELIMITER.match(head):
+        written = {"delimiter": said[1], "skip_rows": 1}
+        options = options.model_copy(update={**written, **options.given})
+    skip_rows = options.skip_rows or 0
+    if options.delimiter is not None:
+        sample = best_quoting(head, options.delimiter, skip_rows)
+        return with_header(sample, suffix or ".csv", options) if sample.rows else None
+    is_said = options.header_rows is not None or options.skip_rows is not None
+    if is_said and suffix not in TABLE_SUFFIXES:
+        suffix = ".csv"
+    return guess_table(head, suffix, options)
+
+
+def guess_table(head: str, suffix: str, options: ReadOptions) -> Sample | None:
     preferred = PREFERRED.get(suffix, ",")
     samples = [
-        best_quoting(head, delimiter)
+        best_quoting(head, delimiter, options.skip_rows or 0)
         for delimiter in DELIMITERS
         if delimiter in head or delimiter == preferred
     ]
@@ -55,11 +79,11 @@ def guess_table(head: str, suffix: str) -> Sample | None:
     )
     if suffix in TABLE_SUFFIXES:
         only_column = next(sample for sample in samples if sample.layout.delimiter == preferred)
-        return with_header(best or only_column, suffix)
+        return with_header(best or only_column, suffix, options)
     if best is None or best.score < 0.98:
         return None
     is_sure = best.layout.delimiter == "\t" or names_columns(best.rows[0])
-    return with_header(best, suffix) if is_sure else None
+    return with_header(best, suffix, options) if is_sure else None
 
 
 def without_decimals(samples: list[Sample]) -> list[Sample]:
@@ -78,14 +102,18 @@ def has_decimal_commas(rows: list[list[str]]) -> bool:
     return bool(cells) and all(map(DECIMAL_COMMA.fullmatch, cells))
 
 
-def best_quoting(head: str, delimiter: str) -> Sample:
+def best_quoting(head: str, delimiter: str, skip_rows: int = 0) -> Sample:
     """Whether quotation marks hold cells together, or are letters like any other.
 
     In CSV they are letters only where many rows make no sense otherwise. TSV files mostly do
     without quoting: there they only count where all of them add up.
     """
-    plain = sample_of(head, Layout(delimiter, has_quotes=False))
-    quoting = sample_of(head, Layout(delimiter, has_quotes=True))
+    layout = Layout(delimiter, has_quotes=True, skip_rows=skip_rows)
+    plain = sample_of(head, layout._replace(has_quotes=False))
+    quoting = sample_of(head, layout)
+    if '\\"' in head:
+        escaping = sample_of(head, layout._replace(has_escapes=True))
+        quoting = max(quoting, escaping, key=lambda sample: (sample.score, -sample.rows.count([])))
     if delimiter != "\t":
         is_senseless = quoting.rows.count([]) > max(5, len(quoting.rows) // 20)
         return plain if is_senseless and plain.score > quoting.score else quoting
@@ -95,21 +123,66 @@ def best_quoting(head: str, delimiter: str) -> Sample:
 
 def sample_of(head: str, layout: Layout) -> Sample:
     rows: list[list[str]] = []
+    lines: list[int] = []
     for part in split_rows(io.StringIO(head, newline=""), layout):
-        rows += part.cells if isinstance(part, Rows) else [[]]
+        if isinstance(part, Rows):
+            rows += part.cells
+            lines += [part.number + at for at in part.starts]
+        else:
+            rows.append([])
+            lines.append(part.line)
     widths = Counter(len(row) for row in rows)
     width, count = widths.most_common(1)[0] if widths else (0, 0)
     quoted = 0 if layout.has_quotes else sum(any(map(is_quoted, row)) for row in rows)
-    return Sample(layout, rows, width, (count - quoted) / max(1, len(rows)))
+    return Sample(layout, rows, width, (count - quoted) / max(1, len(rows)), lines)
 
 
 def is_quoted(cell: str) -> bool:
     return len(cell) > 1 and cell[0] == cell[-1] == '"'
 
 
-def with_header(sample: Sample, suffix: str) -> Sample:
-    has_header = bool(sample.rows) and is_header(sample.rows[0], sample.rows[1:], suffix)
-    return sample._replace(layout=sample.layout._replace(has_header=has_header))
+def with_header(sample: Sample, suffix: str, options: ReadOptions) -> Sample:
+    """`sample` from the first row of its table on, and how many of its rows name the columns."""
+    top = 0 if options.skip_rows is not None else top_row(sample)
+    if options.header_rows:  # the row that was found is the last of them
+        top = max(0, top - options.header_rows + 1)
+    rows, layout = sample.rows[top:], sample.layout
+    if top:
+        layout = layout._replace(skip_rows=sample.lines[top] - 1)
+    count = options.header_rows
+    if count is None:
+        count = int(bool(rows) and is_header(rows[0], rows[1:], suffix))
+    layout = layout._replace(header_rows=min(count, len(rows)))
+    return sample._replace(layout=layout, rows=rows, lines=sample.lines[top:])
+
+
+def top_row(sample: Sample) -> int:
+    """Where the table begins: titles and remarks above its header fill fewer cells."""
+    rows, width = sample.rows[:LOOKED_AT_ROWS], sample.width
+    named = named_row(rows, width)
+    if named is not None:
+        return named
+    filled = [count_filled(row) for row in rows]
+    most_above = list(accumulate(filled, max, initial=0))
+    for at, row in enumerate(rows):
+        if len(row) == width and 2 * filled[at] >= width > 2:
+            return at if most_above[at] <= max(1, width // 3) else 0
+    return 0
+
+
+def named_row(rows: Sequence[Sequence[str]], width: int) -> int | None:
+    """The first row that names all columns, where none above it fills so many cells."""
+    for at, row in enumerate(rows[:LOOKED_AT_ROWS]):
+        filled = count_filled(row)
+        if filled == len(row) == width and names_columns(row):
+            return at
+        if filled >= width:
+            return None
+    return None
+
+
+def count_filled(row: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
 
 
 def names_columns(row: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from maxaillm.dev.finetune.data.readers.records import RECORD_CHARS, BadRecord
 BLOCK_CHARS = 2**17
 SNIPPET_CHARS = 200
 LINE_END = re.compile(r"[\r\n]")
+MARK = re.compile(r"(\A|[\r\n])\ufeff+(?=[^\r\n])")
 
 
 class Line(NamedTuple):
@@ -57,6 +58,9 @@ class LineBlocks:
 
 
 def split_lines(text: str) -> list[str]:
+    """Lines with their ends, without the byte order marks that files have which were joined."""
+    if "\ufeff" in text:
+        text = MARK.sub(r"\1", text)
     return list(io.StringIO(text, newline=""))
 
 

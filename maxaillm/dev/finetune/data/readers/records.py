@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple
+
+from maxaillm.dev.finetune.data.readers.options import NOTHING_SAID, ReadOptions
 
 RECORD_CHARS = 16 * 2**20
 """A longer record is refused: nobody trains on it, and it would have to lie in memory whole."""
@@ -13,7 +15,7 @@ MAX_COLUMNS = 1_000
 MAX_DEPTH = 64
 """Lists and objects within each other; chats with tool calls have about ten."""
 
-Kind = Literal["csv", "tsv", "json", "jsonl", "text", "spreadsheet", "parquet", "arrow"]
+Kind = Literal["csv", "tsv", "json", "jsonl", "text", "spreadsheet", "parquet", "arrow", "conll"]
 
 
 class Note(NamedTuple):
@@ -48,6 +50,22 @@ class BadRecord(NamedTuple):
     fix: str = ""
 
 
+class Aside:
+    """What a reading has left out beside the records; whole once it has come to the end."""
+
+    def __init__(self) -> None:
+        self.found: dict[Note, None] = {}
+
+    def clear(self) -> None:
+        self.found.clear()
+
+    def add(self, note: Note) -> None:
+        self.found[note] = None
+
+    def notes(self) -> tuple[Note, ...]:
+        return tuple(self.found)
+
+
 @dataclass(frozen=True)
 class Records:
     """What a file turned out to be. Iterating reads it, from the start each time.
@@ -66,6 +84,14 @@ class Records:
     notes: tuple[Note, ...] = ()
     packing: str | None = None
     """What the file had to be taken out of, such as "gzip"."""
+    aside: Aside = field(default_factory=Aside)
+    """What shows only at the end of a reading: more than the records was there."""
+    options: ReadOptions = NOTHING_SAID
+    """How it is read: what its owner said, and what was found out where nothing was said."""
+    sheets: tuple[str, ...] = ()
+    """Of a workbook, the sheets with anything in them."""
+    doubt: str = ""
+    """Why nobody but its owner can tell how it is to be read, in a sentence."""
     progress: Callable[[], float] | None = None
     """The share of the file that the reading has come to."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate, groupby
 
-from maxaillm.dev.finetune.data.readers.records import BadRecord, Note, Record, Records
+from maxaillm.dev.finetune.data.readers.records import Aside, BadRecord, Note, Record, Records
 from maxaillm.dev.finetune.data.readers.sources import Source
 from maxaillm.dev.finetune.data.readers.zip_archives import listed
 from maxaillm.dev.finetune.data.rows.splits import COLUMN, split_of
@@ -20,12 +21,15 @@ def records_of_several(sources: Sequence[Source], opened: Opener) -> Records:
     """Raises DataError, naming the file, where one can't be read or is of another kind."""
     files = SeveralFiles(sources, opened)
     first = files.parts[0]
+    aside = Aside()
     encodings = {part.encoding for part in files.parts}
     delimiters = {part.delimiter for part in files.parts}
     return replace(
         first,
         encoding=first.encoding if len(encodings) == 1 else "several encodings",
-        read=files.read,
+        read=partial(files.read, aside),
+        aside=aside,
+        doubt=next((part.doubt for part in files.parts if part.doubt), ""),
         delimiter=first.delimiter if len(delimiters) == 1 else None,
         columns=first.columns and tuple(dict.fromkeys((*first.columns, COLUMN))),
         notes=files.notes(),
@@ -51,8 +55,9 @@ class SeveralFiles:
                 )
         self.starts = list(accumulate((source.size_bytes or 0 for source in sources), initial=0))
 
-    def read(self) -> Iterator[Record | BadRecord]:
+    def read(self, aside: Aside) -> Iterator[Record | BadRecord]:
         """A row that names a known split itself is left as it is."""
+        aside.clear()
         for at, (source, part) in enumerate(zip(self.sources, self.parts, strict=True)):
             self.at = at
             with named(source):
@@ -60,6 +65,8 @@ class SeveralFiles:
                     if isinstance(record, Record) and split_of(record.row) is None:
                         record.row[COLUMN] = source.split
                     yield record
+            for code, message in part.aside.notes():
+                aside.add(Note(code, f"In {source.name!r}: {message}"))
         self.at = len(self.parts)
 
     def progress(self) -> float:

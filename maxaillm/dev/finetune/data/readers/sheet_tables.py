@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from maxaillm.dev.finetune.data.readers.arrow_values import size_of
 from maxaillm.dev.finetune.data.readers.cleaning import clean
-from maxaillm.dev.finetune.data.readers.layout import is_header
+from maxaillm.dev.finetune.data.readers.headers import (
+    column_names,
+    joined_header,
+    rows_above,
+    with_index_named,
+)
+from maxaillm.dev.finetune.data.readers.layout import is_header, named_row
+from maxaillm.dev.finetune.data.readers.options import NOTHING_SAID, ReadOptions
 from maxaillm.dev.finetune.data.readers.records import RECORD_CHARS, BadRecord, Note, Record
-from maxaillm.dev.finetune.data.readers.tables import column_names
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
@@ -44,27 +50,42 @@ class Area(NamedTuple):
 class SheetTable:
     """The records of a sheet; it is looked through once before, for what its columns hold."""
 
-    def __init__(self, sheet: CalamineSheet) -> None:
+    def __init__(self, sheet: CalamineSheet, options: ReadOptions = NOTHING_SAID) -> None:
         self.sheet, self.done = sheet, 0
-        sample = list(islice(lines_of(sheet), SAMPLED_ROWS))
-        top = top_row(sample)
+        lines = (line for line in lines_of(sheet) if line.number > (options.skip_rows or 0))
+        sample = list(islice(lines, SAMPLED_ROWS))
+        top = top_row(sample) if options.skip_rows is None else 0
         texts = [[text_of(cell) for cell in line.cells] for line in sample[top:]]
-        has_header = bool(texts) and is_header(texts[0], texts[1:], ".csv")
-        self.first_row = sample[top].number + has_header if sample else 1
+        count = self.header_rows(sample[top:], texts, options.header_rows)
+        above = sample[top].number - 1 if sample else 0
+        self.options = ReadOptions(skip_rows=min(above, 1000), header_rows=count)
+        self.first_row = sample[top + count - 1].number + 1 if count else above + 1
         kinds = kinds_of(line.cells for line in self.lines())
-        header = texts[0] if has_header else []
+        header = with_index_named(joined_header(texts[:count]), firsts(texts[count:]))
         names = [*header, *[""] * (len(kinds) - len(header))]
         kinds += [set()] * (len(names) - len(kinds))
         used = [at for at, name in enumerate(names) if name or kinds[at]]
         self.writers = [(at, text_of if str in kinds[at] else value_of) for at in used]
         self.columns, notes = column_names([names[at] for at in used])
         self.merged = self.areas()
-        above = "The rows above the header are left out."
         self.notes = (
             *notes,
-            *([Note("rows_above", above)] if top else []),
+            *([rows_above(top)] if top else []),
             *([MERGED] if self.merged else []),
         )
+
+    def header_rows(self, sample: list[Line], texts: list[list[str]], said: int | None) -> int:
+        """How many rows hold the names: two where cells of the first go over several columns."""
+        if said is not None:
+            return min(said, len(sample))
+        if not texts or not is_header(texts[0], texts[1:], ".csv"):
+            return 0
+        row = sample[0].number - 1
+        is_wide = any(
+            top == end == row and last > first
+            for (top, first), (end, last) in self.sheet.merged_cell_ranges or []
+        )
+        return 2 if is_wide and len(texts) > 2 else 1
 
     def lines(self) -> Iterator[Line]:
         return (line for line in lines_of(self.sheet) if line.number >= self.first_row)
@@ -124,8 +145,19 @@ def lines_of(sheet: CalamineSheet) -> Iterator[Line]:
 
 def top_row(sample: list[Line]) -> int:
     """Where the table begins: a title or a remark above it fills fewer cells."""
+    named = named_row([[text_of(cell) for cell in line.cells] for line in sample], width_of(sample))
+    if named is not None:
+        return named
     filled = [len(line.cells) - line.cells.count("") for line in sample]
     return next((at for at, count in enumerate(filled) if 2 * count >= max(filled)), 0)
+
+
+def width_of(sample: list[Line]) -> int:
+    return max((len(line.cells) for line in sample), default=0)
+
+
+def firsts(texts: list[list[str]]) -> list[str]:
+    return [row[0] for row in texts if row]
 
 
 def kinds_of(rows: Iterator[list[Cell]]) -> list[set[type]]:

@@ -11,52 +11,86 @@ from typing import Any
 
 from maxaillm.dev.finetune.data.readers.columnar import columnar_kind, columnar_records
 from maxaillm.dev.finetune.data.readers.encoding import Encoding, encoding_of
-from maxaillm.dev.finetune.data.readers.json_document import IS_WRAPPER, read_json_document
+from maxaillm.dev.finetune.data.readers.headers import (
+    column_names,
+    joined_header,
+    rows_above,
+    with_index_named,
+)
+from maxaillm.dev.finetune.data.readers.json_document import read_json_document
 from maxaillm.dev.finetune.data.readers.json_lines import read_json_lines
-from maxaillm.dev.finetune.data.readers.layout import Sample, guess_table
+from maxaillm.dev.finetune.data.readers.json_shapes import RECORDS, WITHIN, shape_of
+from maxaillm.dev.finetune.data.readers.layout import Sample, table_of
+from maxaillm.dev.finetune.data.readers.options import NOTHING_SAID, ReadOptions
 from maxaillm.dev.finetune.data.readers.plain_text import COLUMNS, read_plain_text
-from maxaillm.dev.finetune.data.readers.records import Records
+from maxaillm.dev.finetune.data.readers.records import Aside, Records
 from maxaillm.dev.finetune.data.readers.several_files import records_of_several
 from maxaillm.dev.finetune.data.readers.sources import Source, sources_of
 from maxaillm.dev.finetune.data.readers.spreadsheets import holds_workbook, workbook_records
-from maxaillm.dev.finetune.data.readers.tables import column_names, read_table
+from maxaillm.dev.finetune.data.readers.tables import TableReader
+from maxaillm.dev.finetune.data.readers.tagged_words import tagged_fields, tagged_records
+from maxaillm.dev.finetune.data.rows.splits import NAMES as SPLITS
 from maxaillm.dev.finetune.errors import DataError
 
 HEAD_CHARS = 2**18
-BLANKS = " \t\r\n"
+BLANKS = " \t\r\n\ufeff"
+YAML_SUFFIXES = {".yml", ".yaml"}
 LINES_SUFFIXES = {".jsonl", ".ndjson"}
 OPENS_JSON = re.compile(r'\[\s*[\[{"]|\{\s*"')
+IS_WRAPPER = re.compile(
+    r'\{\s*(?:"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\d.]+|true|false|null)\s*,\s*)*'
+    rf'"(?:{"|".join((*WITHIN, *SPLITS))})"\s*:\s*(?:\[\s*[\[{{\]]|\{{\s*")'
+)
+"""A document by its first characters, which may be all on one long line."""
 BRACE_ALONE = re.compile(r"\{[ \t]*[\r\n]")
 
 
-def sniff(path: Path, name: str) -> Records:
-    sources = sources_of(path, name)
-    return records_of_several(sources, records_of) if sources[1:] else records_of(sources[0])
+def sniff(path: Path, name: str, options: ReadOptions, most_bytes: int | None) -> Records:
+    sources = sources_of(path, name, most_bytes)
+    opened = partial(records_of, options=options)
+    return records_of_several(sources, opened) if sources[1:] else opened(sources[0])
 
 
-def records_of(source: Source) -> Records:
+def records_of(source: Source, options: ReadOptions = NOTHING_SAID) -> Records:
     head = source.head()
     if columnar := columnar_kind(head):
         records = columnar_records(source, *columnar)
     elif holds_workbook(source, head):
-        records = workbook_records(source)
+        records = workbook_records(source, options)
     else:
-        records = text_records(source)
+        records = text_records(source, options)
     notes = (*source.notes, *records.notes)
     packing = source.packing.words if source.packing is not None else None
     progress = records.progress or source.progress
     return replace(records, packing=packing, progress=progress, notes=notes)
 
 
-def text_records(source: Source) -> Records:
-    encoding = encoding_of(source)
+def text_records(source: Source, options: ReadOptions) -> Records:
+    encoding = encoding_of(source, options.encoding)
     with encoding.open(source) as file:
         head = file.read(HEAD_CHARS)
+    records = records_of_text(source, encoding, head, options)
+    said = {"encoding": encoding.option, "delimiter": records.delimiter, **options.given}
+    layout = records.options.given
+    return replace(records, options=ReadOptions(**(layout | said)), doubt=encoding.doubt)
+
+
+def records_of_text(source: Source, encoding: Encoding, head: str, options: ReadOptions) -> Records:
     is_whole = len(head) < HEAD_CHARS
-    suffix = source.suffix
-    if suffix == ".json" or suffix in LINES_SUFFIXES or is_json(head.lstrip(BLANKS)):
-        return json_records(source, encoding, head.lstrip(BLANKS), suffix, is_whole=is_whole)
-    sample = guess_table(head if is_whole else whole_lines(head), suffix)
+    suffix, is_table = source.suffix, options.delimiter is not None
+    text = head.lstrip(BLANKS)
+    if not is_table and (suffix == ".json" or suffix in LINES_SUFFIXES or is_json(text)):
+        return json_records(source, encoding, text, suffix, is_whole=is_whole)
+    if suffix in YAML_SUFFIXES:
+        raise DataError(
+            "The file is YAML, such as Rasa's training data, which no reader takes apart.",
+            "Write it as JSON; of examples with an intent each, a table with text and label.",
+            code="unsupported_file",
+        )
+    lines = head if is_whole else whole_lines(head)
+    if not is_table and (fields := tagged_fields(lines, suffix)):
+        return tagged_records(source, encoding, fields)
+    sample = table_of(lines, suffix, options)
     if sample is None or not sample.rows:
         read = partial(read_plain_text, source, encoding)
         return Records("text", encoding.words, read, columns=COLUMNS)
@@ -91,9 +125,16 @@ def parsed(text: str) -> Any:
 def json_records(
     source: Source, encoding: Encoding, text: str, suffix: str, *, is_whole: bool
 ) -> Records:
-    if holds_lines(text, suffix, is_whole=is_whole):
+    is_lines = holds_lines(text, suffix, is_whole=is_whole)
+    shape = RECORDS
+    if not is_lines or (is_whole and isinstance(parsed(text.rstrip(BLANKS)), dict)):
+        shape = shape_of(source, encoding)
+    is_line = suffix in LINES_SUFFIXES and (shape.kind != "wrapper" or shape.rows_key is not None)
+    if is_lines and (shape == RECORDS or is_line):
         return Records("jsonl", encoding.words, partial(read_json_lines, source, encoding))
-    return Records("json", encoding.words, partial(read_json_document, source, encoding))
+    aside = Aside()
+    read = partial(read_json_document, source, encoding, shape, aside)
+    return Records("json", encoding.words, read, aside=aside)
 
 
 def holds_lines(text: str, suffix: str, *, is_whole: bool) -> bool:
@@ -112,7 +153,8 @@ def holds_lines(text: str, suffix: str, *, is_whole: bool) -> bool:
 
 def table_records(source: Source, encoding: Encoding, sample: Sample) -> Records:
     layout = sample.layout
-    header = sample.rows[0] if layout.has_header else [""] * sample.width
+    count = layout.header_rows
+    header = joined_header(sample.rows[:count]) if count else [""] * sample.width
     if not header:
         raise DataError(
             "The header can't be read: a quotation mark in it is not closed, or text follows the "
@@ -120,12 +162,19 @@ def table_records(source: Source, encoding: Encoding, sample: Sample) -> Records
             "Correct the first line of the file.",
             code="broken_header",
         )
+    if count:
+        header = with_index_named(header, [row[0] for row in sample.rows[count:] if row])
     columns, notes = column_names(header)
+    table = TableReader(source, encoding, layout, columns)
+    if layout.skip_rows:
+        notes = (*notes, rows_above(layout.skip_rows))
     return Records(
         "tsv" if layout.delimiter == "\t" else "csv",
         encoding.words,
-        partial(read_table, source, encoding, layout, columns),
+        table.read,
         delimiter=layout.delimiter,
         columns=columns,
         notes=notes,
+        aside=table.aside,
+        options=ReadOptions(header_rows=count, skip_rows=layout.skip_rows),
     )

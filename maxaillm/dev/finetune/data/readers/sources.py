@@ -34,6 +34,8 @@ class Source:
     """Of one of several files in an archive: what its name says."""
     size_bytes: int | None = None
     """Unpacked, where it is known before."""
+    most_bytes: int | None = None
+    """So much of its beginning is read; all of it where None."""
     file: BinaryIO | None = field(default=None, init=False, repr=False)
     """As last opened, before unpacking."""
     stream: Unpacked | None = field(default=None, init=False, repr=False)
@@ -44,6 +46,15 @@ class Source:
         return PurePath(self.name).suffix.lower()
 
     def open(self) -> io.BufferedReader:
+        if self.most_bytes is None:
+            return self.open_whole()
+        with self.open_whole() as file:
+            beginning = file.read(self.most_bytes)
+            if len(beginning) == self.most_bytes:
+                beginning = beginning[: beginning.rfind(b"\n") + 1] or beginning
+        return io.BufferedReader(io.BytesIO(beginning))
+
+    def open_whole(self) -> io.BufferedReader:
         self.file = file = self.path.open("rb")
         if self.packing is None:
             return file
@@ -53,9 +64,9 @@ class Source:
     def open_seekable(self) -> BinaryIO:
         """For formats that are read from their end; what is packed needs room on the disk."""
         if self.packing is None:
-            return self.open()
+            return self.open_whole()
         unpacked: BinaryIO = TemporaryFile()  # noqa: SIM115
-        with self.open() as stream:
+        with self.open_whole() as stream:
             while piece := stream.read(BUFFER_BYTES):
                 unpacked.write(piece)
         unpacked.seek(0)
@@ -69,9 +80,10 @@ class Source:
     def piece(self, start: int, size: int) -> bytes:
         """`size` bytes from `start` on, or as many as there are."""
         with self.open() as file:
-            if self.packing is None:
+            if self.packing is None or self.most_bytes is not None:
                 file.seek(start)
-            while start > 0 and self.packing is not None:
+                return file.read(size)
+            while start > 0:
                 start -= len(file.read(min(start, BUFFER_BYTES))) or start
             return file.read(size)
 
@@ -84,7 +96,7 @@ class Source:
         return self.file.tell() / max(1, self.path.stat().st_size)
 
 
-def sources_of(path: Path, name: str) -> list[Source]:
+def sources_of(path: Path, name: str, most_bytes: int | None = None) -> list[Source]:
     """The file at `path` or, by its first bytes, what is packed in it. Raises DataError.
 
     Only an archive may give several: the files of its splits, in the order of reading.
@@ -93,8 +105,9 @@ def sources_of(path: Path, name: str) -> list[Source]:
         head = file.read(16)
     if ZIP_MAGIC.match(head):
         members = zip_archives.data_members(path)
-        return [Source(path, *member) for member in members] or [Source(path, name)]
+        found = [Source(path, *member, most_bytes) for member in members]
+        return found or [Source(path, name)]
     packing = next((one for one in PACKINGS if one.magic.match(head)), None)
     if packing is not None and PurePath(name).suffix.lower() in packing.suffixes:
         name = PurePath(name).stem
-    return [Source(path, name, packing)]
+    return [Source(path, name, packing, most_bytes=most_bytes)]

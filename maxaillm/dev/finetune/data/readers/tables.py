@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, TextIO
 
 from maxaillm.dev.finetune.data.readers.cleaning import clean, is_dirty
@@ -16,16 +17,17 @@ from maxaillm.dev.finetune.data.readers.lines import (
     too_long,
 )
 from maxaillm.dev.finetune.data.readers.records import (
-    MAX_COLUMNS,
     RECORD_CHARS,
+    Aside,
     BadRecord,
     Note,
     Record,
     new_record,
 )
 from maxaillm.dev.finetune.data.readers.sources import Source
-from maxaillm.dev.finetune.errors import DataError
 
+ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+"""A quotation mark with a backslash before it."""
 ENDS_EARLY = "unexpected end of data"
 """What Python's reader says where a quotation mark is not closed."""
 
@@ -36,7 +38,12 @@ class Layout(NamedTuple):
     delimiter: str
     has_quotes: bool
     """False: a quotation mark is a character like any other, as in most TSV files."""
-    has_header: bool = True
+    header_rows: int = 1
+    """How many rows hold the names of the columns."""
+    skip_rows: int = 0
+    """How many lines stand above them."""
+    has_escapes: bool = False
+    """Whether a quotation mark within a cell has a backslash before it, not another one."""
 
 
 class Rows(NamedTuple):
@@ -49,28 +56,58 @@ class Rows(NamedTuple):
     number: int
     """That of the first of `lines` in the file."""
 
+    def without(self, places: Collection[int]) -> Rows:
+        """These but for the rows at `places`."""
+        if not places:
+            return self
+        kept = [at for at in range(len(self.cells)) if at not in places]
+        starts = [self.starts[at] for at in kept]
+        return self._replace(cells=[self.cells[at] for at in kept], starts=starts)
+
     def source(self, row: int) -> str:
         """The text of a row, without the blank lines after it."""
         end = self.starts[row + 1] if row + 1 < len(self.starts) else len(self.lines)
         return "".join(self.lines[self.starts[row] : end]).rstrip()
 
 
-def read_table(
-    source: Source, encoding: Encoding, layout: Layout, columns: tuple[str, ...]
-) -> Iterator[Record | BadRecord]:
-    is_header_ahead = layout.has_header
-    with encoding.open(source) as file:
-        for part in split_rows(file, layout):
-            rows = part
-            if is_header_ahead and not (isinstance(part, Rows) and not part.cells):
-                is_header_ahead = False
+class TableReader:
+    """Reads the records of a table, from the start each time."""
+
+    def __init__(
+        self, source: Source, encoding: Encoding, layout: Layout, columns: tuple[str, ...]
+    ) -> None:
+        self.source, self.encoding = source, encoding
+        self.layout, self.columns = layout, columns
+        self.aside = Aside()
+
+    def read(self) -> Iterator[Record | BadRecord]:
+        self.aside.clear()
+        ahead, header, again = self.layout.header_rows, None, 0
+        with self.encoding.open(self.source) as file:
+            for part in split_rows(file, self.layout):
                 if isinstance(part, BadRecord):
+                    if not ahead:
+                        yield part
+                    ahead = max(0, ahead - 1)
                     continue
-                rows = part._replace(cells=part.cells[1:], starts=part.starts[1:])
-            if isinstance(rows, BadRecord):
-                yield rows
-            else:
-                yield from records_of(rows, columns, is_broken=encoding.is_broken)
+                if ahead and part.cells:
+                    header = part.cells[0] if self.layout.header_rows == 1 else None
+                rows = part.without(range(min(ahead, len(part.cells))))
+                ahead -= len(part.cells) - len(rows.cells)
+                if header in rows.cells:
+                    places = [at for at, cells in enumerate(rows.cells) if cells == header]
+                    again, rows = again + len(places), rows.without(places)
+                yield from records_of(rows, self.columns, is_broken=self.encoding.is_broken)
+        if again:
+            self.aside.add(repeated_header(again))
+
+
+def repeated_header(count: int) -> Note:
+    message = (
+        f"The names of the columns stand there {count:,} time{'s' * (count != 1)} more, as in "
+        "files that were joined: these lines are no rows."
+    )
+    return Note("repeated_header", message)
 
 
 def records_of(
@@ -118,12 +155,19 @@ def split_rows(file: TextIO, layout: Layout) -> Iterator[Rows | BadRecord]:
     """
     csv.field_size_limit(RECORD_CHARS + 1)
     blocks = LineBlocks(file)
-    number = 1
+    number, skipped = 1, layout.skip_rows
     while lines := blocks.take():
+        if skipped:
+            above, lines = lines[:skipped], lines[skipped:]
+            number, skipped = number + len(above), skipped - len(above)
+            if not lines:
+                continue
         start, has_long = 0, max(map(len, lines)) >= RECORD_CHARS
         while start < len(lines):
             waiting = lines[start:]
             readable = map(refuse_too_long, waiting) if has_long else iter(waiting)
+            if layout.has_escapes:
+                readable = map(doubled_quotes, readable)
             cells, starts, fault = read_rows(readable, layout)
             end = start + starts.pop()
             yield Rows(cells, starts, lines[start:end], number + start)
@@ -164,6 +208,10 @@ def read_rows(lines: Iterator[str], layout: Layout) -> tuple[list[list[str]], li
     return rows, [*starts, end], fault
 
 
+def doubled_quotes(line: str) -> str:
+    return ESCAPED.sub(r'\1""', line)
+
+
 def refuse_too_long(line: str) -> str:
     if is_too_long(line):
         raise csv.Error("too long")
@@ -181,25 +229,3 @@ def refused(line: Line) -> BadRecord:
         line.text[:SNIPPET_CHARS],
         "Close the cell with a quotation mark; within it write each one twice.",
     )
-
-
-def column_names(header: list[str]) -> tuple[tuple[str, ...], tuple[Note, ...]]:
-    """A name for each column: an empty one is numbered, a repeated one gets a number."""
-    if len(header) > MAX_COLUMNS:
-        raise DataError(
-            f"The table has {len(header):,} columns; {MAX_COLUMNS:,} are allowed.",
-            "Keep the columns that are trained on.",
-            code="too_many_columns",
-        )
-    notes: set[Note] = set()
-    names: dict[str, None] = {}
-    for number, cell in enumerate(header, start=1):
-        name = wanted = " ".join(clean(cell, notes).split()) or f"column_{number}"
-        copy = 2
-        while name in names:
-            name, copy = f"{wanted}_{copy}", copy + 1
-        if name != wanted:
-            message = f"Two columns are named {wanted!r}; the second is called {name!r} here."
-            notes.add(Note("duplicate_column", message))
-        names[name] = None
-    return tuple(names), tuple(sorted(notes))

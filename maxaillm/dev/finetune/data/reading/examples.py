@@ -7,8 +7,8 @@ from pathlib import Path
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.formats import DataFormat, stored_format
-from maxaillm.dev.finetune.data.readers import BadRecord, Record, open_records
-from maxaillm.dev.finetune.data.reading.recognition import format_of, sample_of
+from maxaillm.dev.finetune.data.readers import BadRecord, ReadOptions, Record, open_records
+from maxaillm.dev.finetune.data.reading.recognition import format_of, refuse_doubt, sample_of
 from maxaillm.dev.finetune.data.rows.splits import Split, SplitColumn, split_of
 from maxaillm.dev.finetune.data.store.store import RowStore, holds_rows
 from maxaillm.dev.finetune.errors import DataError
@@ -16,8 +16,11 @@ from maxaillm.dev.finetune.errors import DataError
 HINT = "`validate` lists every mistake of the file."
 
 
-def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterator[Example]:
-    """The examples in the file at `path`; without `format` it is recognised.
+def read_examples(
+    path: str | Path, format: DataFormat | None = None, options: ReadOptions | None = None
+) -> Iterator[Example]:
+    """The examples in the file at `path`; without `format` it is recognised. `options` say how
+    the file is written, where it does not tell itself.
 
     Rows that this program stored, and lines of JSON that are its examples, are read as what
     they are.
@@ -28,8 +31,9 @@ def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterato
     if format is None and holds_rows(Path(path)):
         yield from RowStore(Path(path)).examples()
         return
-    records = open_records(path)
+    records = open_records(path, options=options)
     sample = sample_of(records)
+    refuse_doubt(records, sample, format)
     stored = stored_format(sample) if records.kind == "jsonl" else None
     data_format, split_column = format or stored or format_of(sample), SplitColumn(sample)
     unfold, number = data_format.unfolder(), 0

@@ -67,7 +67,7 @@ class Inspection:
         )
 
     def tell(self, check: Check, found: Iterable[Issue]) -> None:
-        for row, message, snippet, code in found:
+        for row, message, snippet, code, other in found:
             self.codes[code or check.name] += 1
             self.on_finding(
                 Finding(
@@ -78,6 +78,7 @@ class Inspection:
                     snippet=shown(snippet),
                     fix=check.advice,
                     level="warning",
+                    other=other,
                 )
             )
 

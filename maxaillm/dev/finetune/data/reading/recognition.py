@@ -7,6 +7,7 @@ from itertools import islice
 
 from maxaillm.dev.finetune.data.formats import DataFormat, recognise
 from maxaillm.dev.finetune.data.formats.classification import ClassificationFormat
+from maxaillm.dev.finetune.data.formats.multi_label import MultiLabelFormat
 from maxaillm.dev.finetune.data.formats.prompt_completion import PromptCompletionFormat
 from maxaillm.dev.finetune.data.formats.text import TextFormat
 from maxaillm.dev.finetune.data.formats.token_classification import (
@@ -15,6 +16,7 @@ from maxaillm.dev.finetune.data.formats.token_classification import (
 )
 from maxaillm.dev.finetune.data.readers import Record, Records
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unanswered, refuse_unsupported
+from maxaillm.dev.finetune.data.rows.label_lists import separator_of
 from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels
 from maxaillm.dev.finetune.data.rows.values import METADATA, Row, all_columns, text_columns
 from maxaillm.dev.finetune.errors import DataError
@@ -23,6 +25,8 @@ SAMPLE_ROWS = 1_000
 SAMPLE_CELLS = 50_000
 """Of tables with more than fifty columns fewer rows are looked at: every format looks at each."""
 SHOWN_COLUMNS = 12
+FEW_ROWS = 20
+"""Of fewer rows nobody can say that the same few values come again and again."""
 
 
 class NeedsMappingError(DataError):
@@ -38,6 +42,16 @@ class NeedsMappingError(DataError):
 def sample_of(records: Records) -> list[Row]:
     rows = (record.row for record in records if isinstance(record, Record))
     return list(islice(rows, SAMPLE_ROWS))
+
+
+def refuse_doubt(records: Records, sample: Sequence[Row], chosen: DataFormat | None) -> None:
+    """Raise NeedsMappingError where only its owner can say how the file is to be read."""
+    if not records.doubt:
+        return
+    matches = recognise(sample)
+    guess = chosen or (matches[0] if matches else best_guess(sample))
+    hint = "Choose the encoding in which the rows read right."
+    raise NeedsMappingError(records.doubt, hint, [], guess)
 
 
 def format_of(sample: Sequence[Row]) -> DataFormat:
@@ -76,15 +90,21 @@ def in_words(data_format: DataFormat) -> str:
 def missing_sentence(sample: Sequence[Row]) -> str:
     columns = all_columns(sample)
     texts = set(text_columns(sample).values())
-    nested = [
-        name for name in columns if any(isinstance(row.get(name), list | dict) for row in sample)
-    ]
+    nested = nested_columns(sample)
     if not texts and nested:
         return f"The columns hold lists or objects ({listed(nested)}); no one format has them."
     if not texts:
         return f"No column holds text: {listed(columns)}."
     told = f"The columns don't say what is asked and what is answered: {listed(columns)}."
     return f"{told} Some hold lists or objects: {listed(nested)}." if nested else told
+
+
+def nested_columns(sample: Sequence[Row]) -> list[str]:
+    return [
+        name
+        for name in all_columns(sample)
+        if any(isinstance(row.get(name), list | dict) for row in sample)
+    ]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -106,12 +126,18 @@ def best_guess(sample: Sequence[Row]) -> DataFormat | None:
     if not texts:
         return None
     longest = max(texts, key=lambda name: text_length(sample, name))
+    for name in texts:
+        divider = separator_of(sample, name) if name != longest else None
+        if divider is not None and divider.is_sure:
+            return MultiLabelFormat(text=longest, labels=name, separator=divider.text)
     labels = [name for name in texts if name != longest and has_few_values(sample, name)]
     if labels:
         return ClassificationFormat(text=longest, target=labels[0])
     if len(texts) > 1:
         return PromptCompletionFormat(prompt=texts[0], completion=texts[1])
-    return TextFormat(text=longest)
+    is_label = len(sample) >= FEW_ROWS and has_few_values(sample, longest)
+    is_title = bool(nested_columns(sample)) and text_length(sample, longest) < 30 * len(sample)
+    return None if is_label or is_title else TextFormat(text=longest)
 
 
 def is_filled(sample: Sequence[Row], name: str) -> bool:

@@ -11,6 +11,15 @@ from maxaillm.dev.finetune.errors import DataError
 
 ANSWERS = ("answer", "solution", "expected_output", "reference_code", "reference_answer")
 """With two of them, only the owner can tell which is the answer."""
+PROMPTS = ("prompt", "messages", "turns", "instruction", "question", "query", "input")
+ABOUT_PROMPTS = set(
+    """
+    category categories topic subject type difficulty level cluster dataset task task_id prompt_id
+    question_id instruction_id instruction_id_list kwargs key reference language tags num_turns
+    system
+    """.split()  # noqa: SIM905
+)
+"""What stands beside the prompts of a benchmark and says nothing that could be learned."""
 Columns = dict[str, list[Any]]
 """Name in small letters -> the values of the first rows, without nulls."""
 
@@ -22,6 +31,12 @@ class Kind(NamedTuple):
     keys: str
     is_kind: Callable[[Columns], bool]
     fix: str
+
+
+UNANNOTATED = {
+    "data", "annotations", "predictions", "drafts", "inner_id", "created_at", "updated_at",
+    "project", "total_annotations", "file_upload",
+}  # fmt: skip
 
 
 def has(*names: str) -> Callable[[Columns], bool]:
@@ -73,13 +88,83 @@ def is_message_tree(columns: Columns) -> bool:
 
 def is_without_answers(columns: Columns) -> bool:
     """Prompts, and perhaps what a grader wants to know, but nothing to learn to say."""
-    prompts = [name for name in ("prompt", "messages") if name in columns]
-    if prompts == ["messages"]:
-        return holds(columns, "messages", ends_with_question) and not has_any(columns, *ANSWERS)
-    return bool(prompts) and columns.keys() <= METADATA | {"prompt", "messages"}
+    prompts = [name for name in PROMPTS if name in columns]
+    if prompts == ["messages"] and not has_any(columns, *ANSWERS):
+        return holds(columns, "messages", ends_with_question)
+    about = METADATA | ABOUT_PROMPTS | set(PROMPTS)
+    if set(prompts) <= {"question", "query", "input"}:
+        about -= {"category", "topic", "type"}  # which may be what is to be learned of a question
+    return bool(prompts) and columns.keys() <= about
+
+
+def is_unannotated(columns: Columns) -> bool:
+    """Tasks of Label Studio that hold nothing but the data."""
+    is_task = columns.keys() <= METADATA | UNANNOTATED
+    is_done = any(columns.get("annotations", ()))
+    return is_task and not is_done and holds(columns, "data", lambda data: isinstance(data, dict))
+
+
+def is_batch_request(columns: Columns) -> bool:
+    return has("custom_id", "body")(columns) and has_any(columns, "url", "method")
+
+
+def is_long_table(columns: Columns) -> bool:
+    """A word a row, with the number of its sentence, as a table on Kaggle has it."""
+    return has_any(columns, "word", "token") and has_any(columns, "sentence #", "sentence_id")
+
+
+def has_labelled_lines(columns: Columns) -> bool:
+    return columns.keys() == {"text"} and holds(
+        columns, "text", lambda text: isinstance(text, str) and text.startswith("__label__")
+    )
 
 
 KINDS = (
+    Kind(
+        "requests of an OpenAI batch",
+        "custom_id and body",
+        is_batch_request,
+        "They hold questions only. Join them with the results by custom_id: a row for each, with "
+        "messages, those of the body and behind them the message of the first choice.",
+    ),
+    Kind(
+        "results of an OpenAI batch",
+        "custom_id and response",
+        has("custom_id", "response"),
+        "They hold answers only. Join them with the requests by custom_id: a row for each, with "
+        "messages, those of the body and behind them the message of the first choice.",
+    ),
+    Kind(
+        "a chatbot's intents",
+        "tag, patterns and responses",
+        has("tag", "patterns"),
+        "Write a row for each pattern: text and label, the tag; or prompt and completion, one of "
+        "the responses.",
+    ),
+    Kind(
+        "words in a long table",
+        "a word and the number of its sentence in each row",
+        is_long_table,
+        "Write each word on a line with its tag, and an empty line between sentences (CoNLL).",
+    ),
+    Kind(
+        "fastText's lines",
+        "__label__ before the text",
+        has_labelled_lines,
+        "Write a table with the columns text and label; several labels with a comma between them.",
+    ),
+    Kind(
+        "annotations of images (VGG Image Annotator)",
+        "file_attributes or _via_img_metadata",
+        lambda columns: has_any(columns, "_via_img_metadata", "file_attributes"),
+        "Only text is learned. If regions hold text, write it into a column named text.",
+    ),
+    Kind(
+        "tasks that nobody has annotated",
+        "data, and no annotations",
+        is_unannotated,
+        "Annotate them in Label Studio, and export them as JSON once more.",
+    ),
     Kind(
         "pre-tokenised data",
         "input_ids",
@@ -115,10 +200,11 @@ KINDS = (
 )
 """Refused before any format looks at them: one may take a part for the whole."""
 WITHOUT_ANSWERS = Kind(
-    "prompts without answers, as reinforcement learning has them",
-    "a prompt that nothing answers",
+    "prompts without answers, a prompt set",
+    "questions that nothing answers",
     is_without_answers,
-    "Add a column named completion with the answer to each prompt.",
+    "Nothing can be learned from questions alone. Ask them in the playground or as the sample "
+    "prompts of a run; to train, add a column named completion with the answer to each.",
 )
 
 

@@ -6,14 +6,26 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from maxaillm.dev.finetune.data.analysis.findings import Finding, Report, ReportError, shown
 from maxaillm.dev.finetune.data.formats import DataFormat
 from maxaillm.dev.finetune.data.formats.text import TextFormat
-from maxaillm.dev.finetune.data.readers import BadRecord, Record, Records, open_records
+from maxaillm.dev.finetune.data.readers import (
+    BadRecord,
+    ReadOptions,
+    Record,
+    Records,
+    open_records,
+)
 from maxaillm.dev.finetune.data.reading.inspection import Inspection
 from maxaillm.dev.finetune.data.reading.mixed_shapes import OtherShapes
-from maxaillm.dev.finetune.data.reading.recognition import NeedsMappingError, format_of, sample_of
+from maxaillm.dev.finetune.data.reading.recognition import (
+    NeedsMappingError,
+    format_of,
+    refuse_doubt,
+    sample_of,
+)
 from maxaillm.dev.finetune.data.rows.splits import SplitColumn
 from maxaillm.dev.finetune.data.rows.values import Row, all_columns
 from maxaillm.dev.finetune.data.store.batch import Batch
@@ -27,11 +39,12 @@ UNREAD = TextFormat()
 MAX_COLUMNS = 1_000
 
 
-def validate(
+def validate(  # noqa: PLR0913
     path: str | Path,
     format: DataFormat | None = None,
     *,
     name: str | None = None,
+    options: ReadOptions | None = None,
     on_batch: Callable[[Batch], object] = lambda _batch: None,
     on_finding: Callable[[Finding], object] = lambda _finding: None,
     on_progress: Callable[[float], object] = lambda _share: None,
@@ -40,13 +53,13 @@ def validate(
     """Read the file at `path` once and tell of every row.
 
     `format` is the mapping that the owner chose; without it the format is recognised. `name` is
-    what the owner called the file. `on_batch` gets the accepted rows, some thousand at a time;
-    where the report says anything but "ready", what it got is of no use. `on_progress` gets the
-    share of the file that is read. In two processes one reads while the other checks: see
-    `pipeline.run_in_child`.
+    what the owner called the file, `options` how they say it is written. `on_batch` gets the
+    accepted rows, some thousand at a time; where the report says anything but "ready", what it got
+    is of no use. `on_progress` gets the share of the file that is read. In two processes one reads
+    while the other checks: see `pipeline.run_in_child`.
     """
     rows = Inspection(on_batch, on_finding)
-    read = partial(read_rows, path, format, name)
+    read = partial(read_rows, path, format, name, options)
     receivers = (lambda buffered: rows.see(*buffered)), on_finding, on_progress
     report = run_in_child(read, *receivers) if in_two_processes else read(*receivers)
     if report.status != "ready":
@@ -61,6 +74,7 @@ def read_rows(
     path: str | Path,
     format: DataFormat | None,
     name: str | None,
+    options: ReadOptions | None,
     on_rows: Callable[[BufferedBatch], object],
     on_finding: Callable[[Finding], object],
     on_progress: Callable[[float], object],
@@ -75,14 +89,17 @@ def read_rows(
             on_progress(records.progress())
 
     try:
-        records = open_records(path, name=name)
+        records = open_records(path, name=name, options=options)
         sample = sample_of(records)
+        refuse_doubt(records, sample, format)
         data_format = format or (format_of(sample) if sample else UNREAD)
         check = FileCheck(data_format, SplitColumn(sample), pass_on, on_finding)
         for note in records.notes:
             check.warn(None, None, *note)
         for record in records:
             check.see(record)
+        for note in records.aside.notes():
+            check.warn(None, None, *note)
         check.finish()
     except DataError as error:
         return report_of_error(error, records, sample)
@@ -176,9 +193,7 @@ class FileCheck:
             codes=dict(self.codes),
             columns=[shown(column) for column in records.columns or self.columns],
             sample=shown_rows(sample),
-            kind=records.kind,
-            encoding=records.encoding,
-            delimiter=records.delimiter,
+            **as_read(records),
         )
 
     def no_good_rows(self) -> ReportError:
@@ -205,10 +220,19 @@ def report_of_error(error: DataError, records: Records | None, sample: Sequence[
         candidates=[candidate.model_dump() for candidate in candidates],
         columns=[shown(column) for column in all_columns(sample)[:MAX_COLUMNS]],
         sample=shown_rows(sample),
-        kind=records.kind if records else "",
-        encoding=records.encoding if records else "",
-        delimiter=records.delimiter if records else None,
+        **(as_read(records) if records else {}),
     )
+
+
+def as_read(records: Records) -> dict[str, Any]:
+    """How the file is written, for the report."""
+    return {
+        "kind": records.kind,
+        "encoding": records.encoding,
+        "delimiter": records.delimiter,
+        "options": records.options.given,
+        "sheets": list(map(shown, records.sheets)),
+    }
 
 
 def shown_rows(sample: Sequence[Row]) -> list[dict[str, str]]:

@@ -19,14 +19,17 @@ def remake(
     on_batch: Callable[[Batch], object],
     on_finding: Callable[[Finding], object],
     flagged: Collection[int] = (),
+    only_flagged: bool = False,
     locked: Collection[str] = (),
 ) -> tuple[Report, Outcome]:
     """Pass on the rows that the recipe makes of those in the store, looked at by every check.
 
-    `flagged` and `locked` as in `recipe.apply`.
+    `flagged`, `only_flagged` and `locked` as in `recipe.apply`.
     """
     rows = Inspection(on_batch, on_finding)
-    outcome = apply(recipe, store, rows.see, flagged=flagged, locked=locked)
+    outcome = apply(
+        recipe, store, rows.see, flagged=flagged, only_flagged=only_flagged, locked=locked
+    )
     rows.finish()
     return rows.report(), outcome
 

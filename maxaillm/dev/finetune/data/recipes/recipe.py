@@ -100,7 +100,7 @@ def apply(
     return outcome
 
 
-def preview(
+def preview(  # noqa: PLR0913
     recipe: Recipe,
     store: RowStore,
     limit: int = SHOWN_CHANGES,
@@ -108,13 +108,12 @@ def preview(
     max_rows: int | None = None,
     max_chars: int | None = None,
     flagged: Collection[int] = (),
+    only_flagged: bool = False,
     locked: Collection[str] = (),
 ) -> Preview:
     """The first `limit` changes, and the counts over all rows, or over the first `max_rows`, or
     over those that hold the first `max_chars` of text."""
-    run = RecipeRun(
-        recipe, store, Editable(frozenset(flagged), only_flagged=False, locked=frozenset(locked))
-    )
+    run = RecipeRun(recipe, store, Editable(frozenset(flagged), only_flagged, frozenset(locked)))
     outcome = Outcome(run.new_counts())
     shown: list[Change] = []
     chars = 0

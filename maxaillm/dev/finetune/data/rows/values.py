@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from maxaillm.dev.finetune.data.rows.column_templates import columns_in, pieces_of
+from maxaillm.dev.finetune.data.rows.written_values import written_value
 
 Row = Mapping[str, Any]
 """One record of a file: column name -> value, as parsed."""
@@ -178,18 +177,6 @@ def object_of(value: object) -> dict[str, Any] | None:
 def is_between(text: str, first: str, last: str) -> bool:
     """Whether `text` begins and ends like this, blanks aside: what does not is not parsed."""
     return text.lstrip()[:1] == first and text.rstrip()[-1:] == last
-
-
-def written_value(text: str) -> Any:
-    """The value that `text` writes as JSON or, as pandas does in tables, in Python; else None."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return literal_eval(text.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return None
 
 
 def list_problem(row: Row, column: str, wanted: str) -> RowProblem | None:

@@ -1,0 +1,184 @@
+"""ChatGPT's export (conversations.json): a tree of messages, each answer made anew a branch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.examples.conversation import Conversation
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
+from maxaillm.dev.finetune.data.rows.messages import TurnError
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    Turn,
+    columns_by_name,
+    is_blank,
+    is_mostly,
+    object_of,
+    role_of,
+    turn_problem,
+    wrong_type,
+)
+
+READ = ("text", "multimodal_text", "code", "execution_output")
+"""Kinds of content that were said; others are settings, thoughts and notes of the program."""
+
+
+class Branch(dict[str, Any]):
+    """A record with one way through its tree."""
+
+    leaf: str = ""
+    """The last message of the way."""
+    learned_in: Mapping[str, str] = {}
+    """By message the leaf of the first branch that has it: others don't learn it again."""
+
+
+@formats.register
+class ChatGPTFormat(DataFormat):
+    """A conversation a record. Where an answer was made anew, each branch is a row that learns
+    its own answers only."""
+
+    label: ClassVar[str] = "ChatGPT export"
+    summary: ClassVar[str] = "mapping: a tree of messages; current_node (conversations.json)."
+    gives: ClassVar[type[Example]] = Conversation
+
+    name: Literal["chatgpt"] = "chatgpt"
+    mapping: str = Field(
+        "mapping", title="Messages", description="An object: id, message, parent and children each."
+    )
+    current: str = Field(
+        "current_node", title="Last message", description="The id of the last one that was shown."
+    )
+
+    @classmethod
+    def recognise(cls, sample: Sequence[Row]) -> Self | None:
+        present = columns_by_name(sample)
+        mapping = present.get("mapping")
+        if mapping is None or not is_mostly(sample, lambda row: is_tree(row.get(mapping))):
+            return None
+        return cls(mapping=mapping, current=present.get("current_node", "current_node"))
+
+    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+        return self.branches
+
+    def branches(self, record: Row) -> Sequence[Row]:
+        nodes = object_of(record.get(self.mapping)) or {}
+        learned_in: dict[str, str] = {}
+        found: list[Row] = []
+        for leaf in leaves(nodes, record.get(self.current)):
+            branch = Branch(record)
+            branch.leaf, branch.learned_in = leaf, learned_in
+            for name in path_to(nodes, leaf, learned_in):
+                learned_in[name] = leaf
+            found.append(branch)
+        return found or [record]
+
+    def check(self, row: Row) -> RowProblem | None:
+        nodes = object_of(row.get(self.mapping))
+        if nodes is None:
+            return wrong_type(self.mapping, row.get(self.mapping), "a tree of messages")
+        try:
+            turns = self.turns(row)
+        except TurnError as error:
+            return error.problem
+        if not turns:
+            return RowProblem("empty", "The conversation has no messages.", "Remove the row.")
+        return turn_problem(turns)
+
+    def to_fields(self, row: Row) -> Fields:
+        return conversation_of(self.turns(row))
+
+    def turns(self, row: Row) -> list[Turn]:
+        """What was said on the way; what one side says in several messages is one turn."""
+        nodes = object_of(row.get(self.mapping)) or {}
+        leaf = row.leaf if isinstance(row, Branch) else ""
+        turns: list[Turn] = []
+        for name in path_to(nodes, leaf):
+            turn = turn_in(nodes[name], len(turns) + 1)
+            if turn is None:
+                continue
+            if turn.role == "assistant" and learned_elsewhere(row, name):
+                turn = turn._replace(weight=0.0)
+            if turns and turns[-1].role == turn.role:
+                turn = turn._replace(content=f"{turns[-1].content}\n\n{turn.content}")
+                turns.pop()
+            turns.append(turn)
+        return turns
+
+
+def learned_elsewhere(row: Row, name: str) -> bool:
+    return isinstance(row, Branch) and row.learned_in[name] != row.leaf
+
+
+def is_tree(value: Any) -> bool:
+    nodes = object_of(value)
+    first = next(iter(nodes.values()), None) if nodes else None
+    return isinstance(first, dict) and "children" in first and "message" in first
+
+
+def leaves(nodes: Mapping[str, Any], current: Any) -> list[str]:
+    """The last messages of the branches, the one that was shown first."""
+    found = [
+        name
+        for name, node in nodes.items()
+        if isinstance(node, dict) and not children_of(node, nodes)
+    ]
+    if current in found:
+        found.remove(current)
+        found.insert(0, current)
+    return found
+
+
+def children_of(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> list[Any]:
+    children = node.get("children")
+    return [name for name in children if str(name) in nodes] if isinstance(children, list) else []
+
+
+def path_to(nodes: Mapping[str, Any], leaf: str, known: Container[str] = frozenset()) -> list[str]:
+    """The messages from the first one, or the first that is not `known`, to `leaf`."""
+    path: dict[str, None] = {}
+    at: Any = leaf
+    while isinstance(at, str) and at not in path and at not in known:
+        if not isinstance(nodes.get(at), dict):
+            break
+        path[at] = None
+        at = nodes[at].get("parent")
+    return list(reversed(path))
+
+
+def turn_in(node: dict[str, Any], number: int) -> Turn | None:
+    """What a message says; None of one that shows nothing. Raises TurnError."""
+    message = node.get("message")
+    if not isinstance(message, dict) or is_hidden(message):
+        return None
+    content = message.get("content")
+    kind = content.get("content_type") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or kind not in READ:
+        return None
+    text = text_in(content, number)
+    author = message.get("author")
+    role = role_of(author.get("role") if isinstance(author, dict) else author, number)
+    if isinstance(role, RowProblem):
+        raise TurnError(role)
+    return None if is_blank(text) else Turn(role, text)
+
+
+def is_hidden(message: dict[str, Any]) -> bool:
+    about = message.get("metadata")
+    return isinstance(about, dict) and bool(about.get("is_visually_hidden_from_conversation"))
+
+
+def text_in(content: dict[str, Any], number: int) -> str:
+    """Raises TurnError where there is more than text."""
+    parts = content.get("parts", [content.get("text")])
+    if not isinstance(parts, list):
+        raise TurnError(wrong_type(f"parts of message {number}", parts, "a list"))
+    texts = [part for part in parts if isinstance(part, str)]
+    if len(texts) < len(parts):
+        message = f"Message {number} holds more than text; only text is learned."
+        raise TurnError(RowProblem("not_text", message, "Remove the conversation."))
+    return "\n".join(texts)

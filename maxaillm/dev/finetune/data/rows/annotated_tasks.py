@@ -1,0 +1,74 @@
+"""Tasks as Label Studio exports them: the data, and annotations with a list of results each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    columns_by_name,
+    is_blank,
+    is_mostly,
+    items_of,
+    object_of,
+    wrong_type,
+)
+
+ANNOTATIONS = ("annotations", "completions")
+NOT_ANNOTATED = RowProblem(
+    "no_label", "This task has no annotation.", "Annotate it, or leave it out of the export."
+)
+
+
+def columns_of_tasks(sample: Sequence[Row], kinds: Sequence[str]) -> tuple[str, str] | None:
+    """The columns of data and annotations, where most tasks have results of these kinds."""
+    present = columns_by_name(sample)
+    annotations = next((present[name] for name in ANNOTATIONS if name in present), None)
+    data = present.get("data")
+    if annotations is None or data is None:
+        return None
+    annotated = [row for row in sample if results_in(row, annotations)]
+    if not is_mostly(annotated, lambda row: has_kind(results_in(row, annotations), kinds)):
+        return None
+    return data, annotations
+
+
+def has_kind(results: Sequence[Any], kinds: Sequence[str]) -> bool:
+    return any(isinstance(one, dict) and one.get("type") in kinds for one in results)
+
+
+def a_row_each(record: Row, annotations: str) -> list[Row]:
+    """A row for each annotation of a task: several people may have seen it."""
+    kept = [
+        one
+        for one in items_of(record.get(annotations)) or ()
+        if not (isinstance(one, dict) and one.get("was_cancelled"))
+    ]
+    return [{**record, annotations: [one]} for one in kept] or [record]
+
+
+def results_in(row: Row, annotations: str) -> list[Any]:
+    """Those of the first annotation."""
+    first = (items_of(row.get(annotations)) or [None])[0]
+    results = first.get("result") if isinstance(first, dict) else None
+    return results if isinstance(results, list) else []
+
+
+def task_text(row: Row, data: str) -> str | RowProblem:
+    """The text that was annotated: the longest of the task's data."""
+    fields = object_of(row.get(data))
+    if fields is None:
+        return wrong_type(data, row.get(data), "an object with the text")
+    texts = [value for value in fields.values() if isinstance(value, str)]
+    text = max(texts, key=len, default="")
+    if is_blank(text):
+        return RowProblem("empty", f"{data!r} holds no text.", "Only tasks about text are learned.")
+    return text
+
+
+def values_of(results: Sequence[Any], kinds: Sequence[str]) -> list[dict[str, Any]]:
+    """The values of results of these kinds."""
+    found = [one for one in results if isinstance(one, dict) and one.get("type") in kinds]
+    return [one["value"] for one in found if isinstance(one.get("value"), dict)]
