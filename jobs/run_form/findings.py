@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config import MOST_TOKENS, RunConfig
 from maxaillm.dev.finetune.estimate import Estimate, estimate
 from maxft_site.web.formatting import duration, sig, size
 
@@ -43,6 +43,7 @@ def findings_of(config: RunConfig, rows: int, found: Estimate, disk_free: int) -
     return [
         *memory_findings(config, rows, found),
         *rate_findings(config),
+        *cut_findings(config, rows, found),
         *other_findings(found, disk_free),
     ]
 
@@ -117,6 +118,21 @@ def rate_findings(config: RunConfig) -> Iterator[Finding]:
         yield Finding("warn", f"Learning rate {sig(chosen)} is very high", text, (use,))
     elif chosen < LOW_RATE * recommended:
         yield Finding("warn", f"Learning rate {sig(chosen)} is very low", "Little moves.", (use,))
+
+
+def cut_findings(config: RunConfig, rows: int, found: Estimate) -> Iterator[Finding]:
+    if not found.cut_rows:
+        return
+    length = config.data.max_length
+    twice = min(2 * length, MOST_TOKENS)
+    longer: dict[str, JsonValue] = {"data.max_length": twice}
+    after = estimate(changed(config, longer), rows)
+    effect = f"about {after.cut_rows:,} rows are cut, {size(after.memory_bytes.total)}"
+    fixes = (Fix(f"Take {twice:,} tokens", effect, longer),)
+    title = f"About {found.cut_rows:,} of {rows:,} rows are cut at {length:,} tokens"
+    text = f"About {found.cut_tokens:,} tokens are lost. The tab Tokens of the dataset shows which."
+    is_better = after.cut_tokens < found.cut_tokens
+    yield Finding("warn", title, text, fixes if is_better else ())
 
 
 def other_findings(found: Estimate, disk_free: int) -> Iterator[Finding]:

@@ -38,7 +38,8 @@ from maxaillm.dev.finetune.run.events import RunFolder
 from maxaillm.dev.finetune.tasks import TASKS
 from maxaillm.model.sampling import SamplingOptions
 
-Messages = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, Any]]
+"""Turns, each with role and content; also with tool_calls, tool_call_id, reasoning_content."""
 
 
 class Usage(NamedTuple):

@@ -16,16 +16,18 @@ from types import FrameType
 from typing import Any, get_args
 
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json
-from maxaillm.dev.finetune.config import Precision
+from maxaillm.dev.finetune.config import Precision, RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
-from maxaillm.dev.finetune.model_files.folder import is_hub_name
+from maxaillm.dev.finetune.model_files.folder import find_folder, is_hub_name
 from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
 from maxaillm.dev.finetune.run.torchrun import launch, needs_launch, open_attempt
 
 PROG = "python -m maxaillm.dev.finetune"
+VALIDATED_ROWS = 1_000
+"""So many rows are shown to a model when a configuration is checked."""
 RELEASING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -154,6 +156,7 @@ def run_token_view(args: argparse.Namespace) -> None:
 
 def run_validation(args: argparse.Namespace) -> None:
     """Raises ConfigError, or DataError where the file is not ready to be trained on."""
+    from maxaillm.dev.finetune.data.reading.recognition import usual_format
     from maxaillm.dev.finetune.data.reading.validate import validate
 
     config = read_config(args.config, args.overrides)
@@ -161,11 +164,31 @@ def run_validation(args: argparse.Namespace) -> None:
         raise DataError("No training file is given.", "Set data.train_file.")
     findings: list[dict[str, Any]] = []
     report = validate(
-        config.data.train_file, on_finding=lambda found: findings.append(found.model_dump())
+        config.data.train_file,
+        usual_format(config.data.train_file),
+        on_finding=lambda found: findings.append(found.model_dump()),
     )
-    print_facts(report.model_dump(mode="json") | {"findings": findings}, args)
+    facts = report.model_dump(mode="json") | {"findings": findings}
+    if report.status == "ready":
+        facts["in_the_model"] = what_the_model_sees(config)
+    print_facts(facts, args)
     if report.error:
         raise DataError(report.error.message, report.error.hint)
+
+
+def what_the_model_sees(config: RunConfig) -> dict[str, Any] | None:
+    """What a run would cut or leave out of some rows, and why; None of a model that is not here."""
+    if find_folder(config.model.name) is None or not config.provider.local_models:
+        return None
+    from maxaillm.dev.finetune.hf.token_view import TokenView
+
+    stay_off_the_network(config.model.name)
+    try:
+        found = TokenView(config).summary(VALIDATED_ROWS)
+    except FineTuneError as error:
+        return {"error": error.as_json()}
+    told = ("rows", "cut_rows", "cut_tokens", "dropped", "hints", "in_texts", "refusal", "every")
+    return {name: found[name] for name in told}
 
 
 def run_evaluation(args: argparse.Namespace) -> None:

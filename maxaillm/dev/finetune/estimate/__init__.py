@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.estimate.data import Held, Length, look_into, rows_of
+from maxaillm.dev.finetune.estimate.data import Held, Length, cut_of, look_into, rows_of
 from maxaillm.dev.finetune.estimate.machine import available_bytes, flops_per_second, has_gpu
 from maxaillm.dev.finetune.estimate.memory import (
     MASKED_SHARE,
@@ -52,6 +52,10 @@ class Estimate(NamedTuple):
     fits: bool
     seconds: float | None
     disk_bytes: int
+    cut_rows: int
+    """Rows that are longer than the maximum length, about: as the first rows tell."""
+    cut_tokens: int
+    """What they lose, in tokens, about."""
 
     def as_json(self) -> dict[str, JsonValue]:
         return {**self._asdict(), "memory_bytes": dict(self.memory_bytes._asdict())}
@@ -66,6 +70,9 @@ class Rows(NamedTuple):
     packed: bool
     answers_apart: bool
     """Whether a decoder has the answers, and the encoder only the rest."""
+    cut_share: float
+    cut_tokens: float
+    """What a row loses at the maximum length, in the mean."""
 
     @property
     def mean(self) -> float:
@@ -131,6 +138,8 @@ def estimate(config: RunConfig, rows: int | None = None) -> Estimate:
         fits=memory.total <= available,
         seconds=seconds_of(config, base, task, tokens, data.answered),
         disk_bytes=disk_of(config, count),
+        cut_rows=round(data.number * data.cut_share),
+        cut_tokens=round(data.number * data.cut_tokens),
     )
 
 
@@ -161,7 +170,7 @@ def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -
     share = 0.0 if has_held_out else data.validation_share
     number = round(held.rows * len(lengths) / len(held.lengths) * (1 - share))
     packed = data.packing and method.packs and TASKS[task].packs
-    return Rows(max(1, number), lengths, width, packed, task == "seq2seq_lm")
+    return Rows(max(1, number), lengths, width, packed, task == "seq2seq_lm", *cut_of(held, width))
 
 
 def count_steps(config: RunConfig, sequences: int) -> int:

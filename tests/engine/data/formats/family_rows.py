@@ -34,6 +34,7 @@ HUMAN, GPT = {"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}
 PREFERRED = Preference(messages=ASKED, chosen=GOOD, rejected=POOR)
 JUDGED = UnpairedPreference(messages=ASKED, completion=GOOD, desirable=True)
 HI = chat("Hi", "Yo")
+THOUGHT = Conversation(messages=[*ASKED, GOOD[0] | {"reasoning": "Hm."}])
 CHOICES = ["red", "blue"]
 CHOSEN = chat("Hi\n\nA. red\nB. blue", "B. blue")
 SPAN = {"text": ["Yo", "Yo!"], "answer_start": [3, 3]}
@@ -99,9 +100,9 @@ FAMILIES: dict[str, list[Spelled]] = {
     ],
     "kiln": [
         ({"input": "Hi", "output": "Yo", "reasoning": "Hm.", "tags": "a,b"},
-         chat("Hi", "<think>\nHm.\n</think>\n\nYo")),
+         THOUGHT),
         ({"input": "Hi", "output": "Yo", "chain_of_thought": "Hm.", "reasoning": ""},
-         chat("Hi", "<think>\nHm.\n</think>\n\nYo")),
+         THOUGHT),
         ({"input": "Hi", "output": "Yo", "reasoning": ""}, HI),
     ],
     "multiple_choice": [

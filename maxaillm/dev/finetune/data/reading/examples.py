@@ -31,7 +31,10 @@ def read_examples(path: str | Path, format: DataFormat | None = None) -> Iterato
     records = open_records(path)
     sample = sample_of(records)
     stored = stored_format(sample) if records.kind == "jsonl" else None
-    data_format, split_column = format or stored or format_of(sample), SplitColumn(sample)
+    data_format, split_column = (
+        format or stored or format_of(sample, asks=False),
+        SplitColumn(sample),
+    )
     unfold, number = data_format.unfolder(), 0
     for record in records:
         if isinstance(record, BadRecord):
