@@ -155,3 +155,10 @@ def test_empty_cells_are_no_other_shape(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(json_lines([PAIR] * 8 + [PAIR | {"completion": ""}] * 7))
     assert not check(path).of_code("mixed_shapes")
+
+
+def test_one_cell_of_another_type_is_no_other_shape(tmp_path):
+    path = tmp_path / "a.jsonl"
+    pair = PAIR | {"context": "c"}
+    path.write_text(json_lines([pair] * 8 + [PAIR | {"completion": 3}] * 7))
+    assert not check(path).of_code("mixed_shapes")
