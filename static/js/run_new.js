@@ -17,6 +17,7 @@ async function refresh() {
   const hadFocus = preview.contains(document.activeElement);
   const open = preview.querySelector("details")?.open;
   preview.innerHTML = html; // our own template, escaped by the server
+  window.htmx.process(preview); // a part of it comes later
   const details = preview.querySelector("details");
   if (details && open) details.open = true;
   if (hadFocus) preview.querySelector("button")?.focus();
@@ -52,7 +53,8 @@ function showRate() {
   form.querySelector("[data-rate-used]").hidden = isOwn;
 }
 
-function changed() {
+function changed(event) {
+  if (event.target.closest("#preview")) return; // only what is told of the form has changed
   showRate();
   clearTimeout(timer);
   timer = setTimeout(refresh, WAIT_MS);
