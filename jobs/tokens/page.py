@@ -126,14 +126,15 @@ def refusals_of(facts: Mapping[str, Any]) -> list[Finding]:
 
 
 def placeless(facts: Mapping[str, Any]) -> list[Finding]:
-    return [
-        Finding(
-            "warn",
-            f"The chat template has no place for {what}",
-            f"In {count:,} rows they stand in a text, as they will in prompts to the tuned model.",
-        )
-        for what, count in facts["in_texts"].items()
-    ]
+    """What a template has no place for, in one finding."""
+    counts: Mapping[str, int] = facts["in_texts"]
+    if not counts:
+        return []
+    *others, last = counts
+    what = f"{', '.join(others)} and {last}" if others else last
+    most = max(counts.values())
+    text = f"In {most:,} rows they stand in a text, as they will in prompts to the tuned model."
+    return [Finding("warn", f"The chat template has no place for {what}", text)]
 
 
 def said_of_dropped(facts: Mapping[str, Any]) -> str:
