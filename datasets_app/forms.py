@@ -15,6 +15,7 @@ from maxaillm.dev.finetune.data.formats import DataFormat, formats
 from maxaillm.dev.finetune.data.readers.options import DELIMITERS
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.tasks import TASKS, kinds_for
+from maxft_site.web.schema_forms.info import extra_of
 
 OTHERS = {"\n": "Line end", "/": "Slash"}
 
@@ -30,6 +31,16 @@ class Part(NamedTuple):
     """Whether several columns may have it."""
     template: str | None
     """What combines several columns into it, "" where nothing does; None where nothing may."""
+
+
+class Question(NamedTuple):
+    """A field of a format that names no column, and what may be answered."""
+
+    control: str
+    title: str
+    help: str
+    choices: list[dict[str, str]]
+    chosen: str
 
 
 class Column(NamedTuple):
@@ -86,9 +97,10 @@ class MappingForm:
                 templates.get(f"template-{name}", "") if name in self.texts else None,
             )
             for name, info in self.schema.model_fields.items()
-            if name != "name" and name not in self.schema.option_fields()
+            if name != "name" and name not in self.schema.no_columns()
         ]
         self.options = [self.option(name, data if asked else None) for name in self.option_names]
+        self.answers = self.read_answers(data)
         self.columns = list(self.read_columns(data) if asked else self.guess_columns())
 
     @property
@@ -116,7 +128,7 @@ class MappingForm:
                 column: part
                 for part, value in self.start.items()
                 for column in ([value] if isinstance(value, str) else value or ())
-                if part != "name"
+                if part != "name" and part not in self.schema.no_columns()
             }
         else:
             fields = self.schema.model_fields
@@ -124,6 +136,29 @@ class MappingForm:
             known |= {part.name: part.name for part in self.parts}
         for index, name in enumerate(self.names):
             yield Column(f"column-{index}", name, known.get(name, ""))
+
+    def read_answers(self, data: Mapping[str, str]) -> dict[str, str]:
+        """How the columns are meant: as asked for, else as it was, else as usual."""
+        known = self.start if self.start.get("name") == self.name else {}
+        fields = self.schema.model_fields
+        return {
+            name: data.get(f"option-{name}") or str(known.get(name) or fields[name].default)
+            for name in sorted(self.schema.meanings())
+        }
+
+    @property
+    def questions(self) -> list[Question]:
+        return [self.question(name, answer) for name, answer in self.answers.items()]
+
+    def question(self, name: str, answer: str) -> Question:
+        info = self.schema.model_fields[name]
+        choices = [
+            {"value": value, "label": word, "text": effect.strip()}
+            for value, label in extra_of(info)["labels"].items()
+            for word, _, effect in [label.partition(":")]
+        ]
+        title, help = info.title or name, info.description or ""
+        return Question(f"option-{name}", title, help, choices, answer)
 
     @property
     def option_names(self) -> list[str]:
@@ -164,7 +199,7 @@ class MappingForm:
     @property
     def format(self) -> dict[str, Any]:
         """The format as it stands, complete or not."""
-        chosen: dict[str, Any] = {"name": self.name}
+        chosen: dict[str, Any] = {"name": self.name, **self.answers}
         for part in self.parts:
             names = [column.name for column in self.columns if column.part == part.name]
             if part.template:

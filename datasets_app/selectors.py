@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from jobs.models import Run
 
 
+READING_CODES = {
+    "other_sheets", "rows_above", "wrong_width", "broken_text", "odd_characters",
+    "lost_characters",
+}  # fmt: skip
+"""Findings that another encoding, delimiter, header or sheet may make go away."""
+
+
 class FoundRows(NamedTuple):
     """Some rows of a version: pages are made of their places, and read from the store."""
 
@@ -59,6 +66,11 @@ class CodeCount(NamedTuple):
     """Why it matters, of a finding that a check made."""
     fixed_by: FixCard | None = None
     unit: str = "row"
+
+    @property
+    def is_about_reading(self) -> bool:
+        """Whether saying how the file is written may be what helps."""
+        return self.code in READING_CODES
 
     @property
     def units(self) -> str:

@@ -19,6 +19,11 @@ urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("train-sample/", home.train_sample, name="train-sample"),
     path("datasets/<int:pk>/tokens/", dataset_tokens.dataset_tokens, name="dataset-tokens"),
+    path(
+        "datasets/<int:pk>/tokens/findings/",
+        dataset_tokens.dataset_token_findings,
+        name="dataset-token-findings",
+    ),
     path("queue/", queue.queue, name="queue"),
     path("models/", models.models, name="models"),
     path("models/<int:pk>/", models.model, name="model"),

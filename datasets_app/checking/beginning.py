@@ -29,7 +29,7 @@ def main() -> None:
         emit("look", look(task))
     except FineTuneError as error:
         emit("error", error.as_json())
-    except (MemoryError, RecursionError):
+    except (MemoryError, RecursionError, SystemError):
         message = "The file needs too much memory to be looked at."
         hint = "Say how it is written, and check it."
         emit("error", {"code": "too_complex", "message": message, "hint": hint})

@@ -26,6 +26,8 @@ from maxaillm.dev.finetune.processes.json_lines import (
 
 ROWS, FINDINGS = "rows", "findings"
 """The files that it leaves in its folder; without rows there is no file of them."""
+OUT_OF_MEMORY = (MemoryError, RecursionError, SystemError)
+"""The last is what is left where a library in C fails without saying why: it had no memory."""
 STORED_FINDINGS = 10_000
 STORED_A_CODE = 100
 """So many findings of each code are kept, even after others have used up the limit above."""
@@ -40,7 +42,7 @@ def main() -> None:
         emit("report", check(task))
     except FineTuneError as error:
         emit("error", error.as_json())
-    except (MemoryError, RecursionError):
+    except OUT_OF_MEMORY:
         emit_error("too_complex", "The file needs more memory to be read than a check may take.")
     except OSError as error:
         emit_error("not_written", f"The rows could not be stored: {error.strerror}.")

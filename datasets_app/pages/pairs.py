@@ -14,6 +14,8 @@ from maxaillm.dev.finetune.data.store.store import RowStore, StoredRow
 
 SHOWN_WORDS = 250
 """Of each row."""
+SHOWN_PAIRS = 15
+"""On a page: each takes two groups of rows to be read, which may be ten thousand each."""
 
 
 class Words(NamedTuple):
@@ -37,7 +39,7 @@ def with_pairs(
 ) -> list[tuple[Finding, Pair | None]]:
     """Each finding, and the two rows where it is about a pair of them that are there."""
     shown = list(findings)
-    about = [finding for finding in shown if finding.row and finding.other]
+    about = [finding for finding in shown if finding.row and finding.other][:SHOWN_PAIRS]
     numbers = {number for each in about for number in (each.row, each.other) if number}
     if not numbers or not version.is_ready:
         return [(finding, None) for finding in shown]

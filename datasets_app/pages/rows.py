@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import islice, zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from datasets_app.pages.text import SHOWN_CHARS, is_cut, shortened, storable
-from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn, ToolsColumn
 from maxaillm.dev.finetune.data.columns.targets import TagsColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn, WordsColumn
 from maxaillm.dev.finetune.data.examples import Example, StoredExample
+from maxaillm.dev.finetune.data.rows.values import items_of
 from maxaillm.dev.finetune.data.store.batch import chars_of
 from maxaillm.dev.finetune.data.store.store import StoredRow
 
 WORDS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 SHOWN_ITEMS = 300
 """Of the turns of a chat, or of its words where each has a tag: a row may hold 16 MB of them."""
+
+
+class Call(NamedTuple):
+    """A tool that is called, and what it is given, as JSON."""
+
+    name: str
+    arguments: str
 
 
 class Part(NamedTuple):
@@ -26,6 +35,8 @@ class Part(NamedTuple):
     word: str
     text: str
     is_trained: bool = False
+    reasoning: str = ""
+    calls: tuple[Call, ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -60,6 +71,7 @@ class RowCard(NamedTuple):
     answers: list[AnswerCard]
     spans: list[Span]
     tags: list[str]
+    tools: list[str]
     raw: str
     turns: int
     """In all, also those that are not among the parts."""
@@ -83,6 +95,7 @@ def row_card(kind: type[Example], row: StoredRow) -> RowCard:
         [AnswerCard(verdict_of(own, example), parts_of(own, example)) for own in answers],
         spans_of(kind, example, shown),
         tags_of(kind, shown),
+        tools_of(kind, shown),
         json.dumps(shown, ensure_ascii=False, indent=2),
         sum(len(example[turns.name]) for turns in chat),
         chars_of(example),
@@ -91,10 +104,36 @@ def row_card(kind: type[Example], row: StoredRow) -> RowCard:
 
 
 def parts_of(turns: MessagesColumn, example: StoredExample) -> list[Part]:
+    wanted = turns.is_wanted(example)
     return [
-        Part(part, WORDS.get(part, part), shortened(text), is_learned and is_wanted)
-        for text, part, is_learned, is_wanted in islice(turns.pieces(example), SHOWN_ITEMS)
+        part_of(turn, is_trained=wanted and turns.learns(turn))
+        for turn in islice(example[turns.name], SHOWN_ITEMS)
     ]
+
+
+def part_of(turn: Mapping[str, Any], *, is_trained: bool) -> Part:
+    role = turn["role"]
+    word = WORDS.get(role, role)
+    calls = tuple(
+        Call(call["name"], shortened(call["arguments"]))
+        for call in turn.get("tool_calls", ())[:SHOWN_ITEMS]
+    )
+    return Part(
+        role,
+        f"{word} {turn['name']}" if turn.get("name") else word,
+        shortened(turn["content"]),
+        is_trained,
+        shortened(turn.get("reasoning", "")),
+        calls,
+    )
+
+
+def tools_of(kind: type[Example], shown: StoredExample) -> list[str]:
+    """The tools that may be called, each as JSON."""
+    columns = kind.columns_of(ToolsColumn)
+    texts = [shown[column.name] for column in columns if shown.get(column.name)]
+    tools = [tool for text in texts for tool in items_of(text) or [text]]
+    return [json.dumps(tool, ensure_ascii=False, indent=2) for tool in tools[:SHOWN_ITEMS]]
 
 
 def verdict_of(answer: AnswerColumn, example: StoredExample) -> Verdict:

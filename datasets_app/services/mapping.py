@@ -79,7 +79,7 @@ def parse_format(raw: Mapping[str, Any], columns: list[str]) -> DataFormat:
         chosen = schema.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(problems_of(schema, error)) from error
-    given = chosen.model_dump(exclude={"name", *schema.option_fields()})
+    given = chosen.model_dump(exclude={"name", *schema.no_columns()})
     found = [
         column_problem(schema, field, column, columns, is_given=field in raw)
         for field, value in given.items()

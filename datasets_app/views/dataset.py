@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from datasets_app.models import Dataset, DatasetVersion
-from datasets_app.pages.pairs import with_pairs
+from datasets_app.pages.pairs import SHOWN_PAIRS, with_pairs
 from datasets_app.selectors import code_counts, findings_of, runs_on
 from datasets_app.services import check_again, delete_dataset, restore_dataset
 
@@ -77,9 +77,10 @@ def dataset_status(request: HttpRequest, pk: int) -> HttpResponse:
 def dataset_findings(request: HttpRequest, pk: int) -> HttpResponse:
     version = visible_version(request, pk)
     code = request.GET.get("code", "")
-    page = Paginator(findings_of(version, code), FINDINGS_PER_PAGE).get_page(
-        request.GET.get("page")
-    )
+    found = findings_of(version, code)
+    are_pairs = code and found.exclude(other=None).exists()
+    per_page = SHOWN_PAIRS if are_pairs else FINDINGS_PER_PAGE
+    page = Paginator(found, per_page).get_page(request.GET.get("page"))
     return render_tab(
         request,
         version,

@@ -116,6 +116,8 @@ class EstimateOut(Schema):
     fits: bool | None
     seconds: float | None
     disk_bytes: int | None
+    cut_rows: int | None = Field(description="Rows that the maximum length cuts, about.")
+    cut_tokens: int | None = Field(description="What these rows lose, about.")
     findings: list[dict[str, Any]]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config import MOST_TOKENS, RunConfig
 from maxaillm.dev.finetune.estimate import Estimate, estimate
 from maxft_site.web.formatting import duration, sig, size
 
@@ -53,6 +53,7 @@ def findings_of(config: RunConfig, found: Estimate, disk_free: int) -> list[Find
         *token_findings(found),
         *held_out_findings(config, found),
         *interval_findings(config, found.steps),
+        *cut_findings(config, found),
         *other_findings(found, disk_free),
     ]
 
@@ -155,19 +156,32 @@ def held_out_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
 
 def interval_findings(config: RunConfig, steps: int) -> Iterator[Finding]:
     """Intervals that were given and are longer than the run, so that nothing happens at them."""
-    training = config.training
-    given = (
-        ("eval_steps", training.eval_strategy, "Evaluates", "is measured only at the end"),
-        ("save_steps", training.save_strategy, "Saves", "has a checkpoint only at its end"),
-        ("logging_steps", "steps", "Logs", "has one point in its curves"),
-    )
-    for name, strategy, verb, consequence in given:
-        every = getattr(training, name)
-        if every and every > steps and strategy == "steps":
-            changes: dict[str, JsonValue] = {f"training.{name}": None}
-            fix = Fix("As the length asks for", "leaves the field empty", changes)
-            title = f"{verb} every {every:,} steps of {steps:,}"
-            yield Finding("warn", title, f"The run {consequence}.", (fix,))
+    consequences = {
+        "eval_steps": ("Evaluates", "is measured only at the end"),
+        "save_steps": ("Saves", "has a checkpoint only at its end"),
+        "logging_steps": ("Logs", "has one point in its curves"),
+    }
+    for name, every in config.training.unreached(steps).items():
+        verb, consequence = consequences[name]
+        changes: dict[str, JsonValue] = {f"training.{name}": None}
+        fix = Fix("As the length asks for", "leaves the field empty", changes)
+        title = f"{verb} every {every:,} steps of {steps:,}"
+        yield Finding("warn", title, f"The run {consequence}.", (fix,))
+
+
+def cut_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
+    if not found.cut_rows:
+        return
+    length = config.data.max_length
+    twice = min(2 * length, MOST_TOKENS)
+    longer: dict[str, JsonValue] = {"data.max_length": twice}
+    after = estimate(changed(config, longer))
+    effect = f"about {after.cut_rows:,} rows are cut, {size(after.memory_bytes.total)}"
+    fixes = (Fix(f"Take {twice:,} tokens", effect, longer),)
+    title = f"About {found.cut_rows:,} of {found.training_rows:,} rows are cut at {length:,} tokens"
+    text = f"About {found.cut_tokens:,} tokens are lost. The tab Tokens of the dataset shows which."
+    is_better = after.cut_tokens < found.cut_tokens
+    yield Finding("warn", title, text, fixes if is_better else ())
 
 
 def other_findings(found: Estimate, disk_free: int) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ def share_base(model: LanguageModel | None) -> None:
 def take_over(old: LanguageModel, new: LanguageModel) -> None:
     """Have all that refers to `old` refer to `new`, then forget `old`."""
     for relation in LanguageModel._meta.get_fields(include_hidden=True):
-        if isinstance(relation, ForeignObjectRel):
+        if isinstance(relation, ForeignObjectRel) and not relation.many_to_many:
             field = relation.remote_field.name
             rows = relation.related_model._base_manager.filter(**{field: old})
             rows.update(**{field: new})

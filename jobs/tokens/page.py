@@ -118,14 +118,37 @@ def problems(facts: Mapping[str, Any]) -> list[Finding]:
     return found
 
 
+def refusals_of(facts: Mapping[str, Any]) -> list[Finding]:
+    """What the model's chat template can't write."""
+    found = problems(facts)
+    refused = [one for one in found if one.level == "bad" or not (one.tokens or one.places)]
+    return [*refused, *placeless(facts)]
+
+
+def placeless(facts: Mapping[str, Any]) -> list[Finding]:
+    """What a template has no place for, in one finding."""
+    counts: Mapping[str, int] = facts["in_texts"]
+    if not counts:
+        return []
+    *others, last = counts
+    what = f"{', '.join(others)} and {last}" if others else last
+    most = max(counts.values())
+    text = f"In {most:,} rows they stand in a text, as they will in prompts to the tuned model."
+    return [Finding("warn", f"The chat template has no place for {what}", text)]
+
+
 def said_of_dropped(facts: Mapping[str, Any]) -> str:
     """Why rows are left out, each reason with its count."""
-    reasons = [f"{count:,} rows: {reason}" for reason, count in facts["dropped"].items()]
+    reasons = [
+        f"{count:,} rows: {reason} {facts['hints'].get(reason, '')}".rstrip()
+        for reason, count in facts["dropped"].items()
+    ]
     return " ".join(reasons) or str(facts["refusal"]["hint"])
 
 
 def notes(facts: Mapping[str, Any]) -> list[Finding]:
     found = [Finding("warn", warning) for warning in facts["warnings"]]
+    found += placeless(facts)
     unknown = facts["unknown_tokens"] / max(1, facts["tokens"])
     if unknown >= UNKNOWN_SHARE:
         title = f"{unknown * 100:.0f} % of the tokens are unknown to the model"

@@ -15,7 +15,7 @@ from datasets_app.views.dataset import render_tab, visible_version
 from jobs.models import LanguageModel
 from jobs.run_form.pickers import models_on_offer
 from jobs.services.resolve import Resolved, kind_of, resolve
-from jobs.tokens.page import findings_of, lengths_figure, shown_streams, span_of
+from jobs.tokens.page import findings_of, lengths_figure, refusals_of, shown_streams, span_of
 from jobs.tokens.requests import SUMMARY, Answer, TokenView, look_up, part_with_row
 from jobs.tokens.rows import Places
 from jobs.views.request import Request
@@ -89,6 +89,26 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
     return render_tab(
         request, version, "tokens", offered=offered.items(), train_on=train_on, **context
     )
+
+
+@require_GET
+def dataset_token_findings(request: Request, pk: int) -> HttpResponse:
+    """What the model's chat template can't write, for the preview of a run; it asks again while
+    that is worked out."""
+    version = visible_version(request, pk)
+    choice = Choice.of(request, [], 1)
+    answer = Answer()
+    if version.is_ready:
+        try:
+            answer = look_up(TokenView.of(choice.resolved(request, version)), SUMMARY)
+        except ConfigError as error:
+            answer = Answer(error={"message": error.message, "hint": error.hint})
+    context = {
+        "is_pending": version.is_ready and answer.is_pending,
+        "findings": refusals_of(answer.facts) if answer.facts else [],
+        "address": reverse("jobs:dataset-token-findings", args=[pk]) + choice.query(version),
+    }
+    return render(request, "jobs/_token_findings.html", context)
 
 
 def found(

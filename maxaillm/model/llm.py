@@ -10,9 +10,8 @@ from pydantic import JsonValue
 from torch import Tensor
 from transformers import LogitsProcessorList, set_seed
 
-from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.hf.batches.chat_template import encode_prompt
+from maxaillm.dev.finetune.hf.batches.chat_template import Tools, encode_prompt, read_chat
 from maxaillm.dev.finetune.hf.generation.penalties import OccurrencePenalties
 from maxaillm.dev.finetune.hf.generation.sampling import end_tokens
 from maxaillm.dev.finetune.hf.generation.streaming import Finish, TextPieces, made_tokens
@@ -48,15 +47,21 @@ class MaxHuggingFaceLLM(LoadedModel):
         )
         return "".join(self.stream(prompt, sampling))
 
-    def chat(self, messages: Messages, sampling: SamplingOptions | None = None) -> str:
-        """The assistant's next turn."""
-        return "".join(self.stream(messages, sampling))
+    def chat(
+        self,
+        messages: Messages,
+        sampling: SamplingOptions | None = None,
+        tools: Tools | None = None,
+    ) -> str:
+        """The assistant's next turn; `tools` are those that it may call, as OpenAI has them."""
+        return "".join(self.stream(messages, sampling, tools=tools))
 
     def stream(
         self,
         prompt: str | Messages,
         sampling: SamplingOptions | None = None,
         should_stop: Callable[[], bool] = lambda: False,
+        tools: Tools | None = None,
     ) -> Pieces:
         """Pieces of the answer as they come; the generator returns the Usage.
 
@@ -64,7 +69,8 @@ class MaxHuggingFaceLLM(LoadedModel):
         the generator ends the computation too. Raises PromptTooLongError.
         """
         sampling = sampling or SamplingOptions()
-        encoded = {name: tensor.to(self.device) for name, tensor in self.encode(prompt).items()}
+        shown = self.encode(prompt, tools)
+        encoded = {name: tensor.to(self.device) for name, tensor in shown.items()}
         length = encoded["input_ids"].shape[1]
         room = self.max_length - length
         if room < self.least_room:
@@ -107,17 +113,17 @@ class MaxHuggingFaceLLM(LoadedModel):
                 del usage["judgement"]  # it wrote
                 return {"text": "".join(pieces), **usage}
 
-    def encode(self, prompt: str | Messages) -> Mapping[str, Tensor]:
+    def encode(self, prompt: str | Messages, tools: Tools | None = None) -> Mapping[str, Tensor]:
         """What the model is shown: an encoder reads a chat as its turns, one a line."""
         if not self.is_encoder_decoder:
-            return encode_prompt(self.tokenizer, prompt)
-        turns = [] if isinstance(prompt, str) else [Message.model_validate(turn) for turn in prompt]
-        text = prompt if isinstance(prompt, str) else source_of(turns)
-        encoded = self.tokenizer(text, return_tensors="pt")
+            return encode_prompt(self.tokenizer, prompt, tools)
+        text = prompt if isinstance(prompt, str) else source_of(*read_chat(prompt, tools))
+        is_chat = not isinstance(prompt, str)
+        encoded = self.tokenizer(text, return_tensors="pt", split_special_tokens=is_chat)
         return {name: encoded[name] for name in ("input_ids", "attention_mask")}
 
-    def prompt_length(self, prompt: str | Messages) -> int:
-        return int(self.encode(prompt)["input_ids"].shape[1])
+    def prompt_length(self, prompt: str | Messages, tools: Tools | None = None) -> int:
+        return int(self.encode(prompt, tools)["input_ids"].shape[1])
 
     @property
     def least_room(self) -> int:

@@ -25,7 +25,8 @@ from maxaillm.dev.finetune.tasks import TASKS
 from maxaillm.model.sampling import SamplingOptions
 from maxaillm.model.source import find_source, laid, require_base, require_weights
 
-Messages = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, Any]]
+"""Turns, each with role and content; also with tool_calls, tool_call_id, reasoning_content."""
 
 
 class Usage(NamedTuple):
@@ -103,7 +104,7 @@ class LoadedModel(ABC):
         self.adapter: str | None = None
         self.laid_kind = ""
         if adapter:
-            self.load_adapter("default", adapter)
+            self.add_adapter("default", adapter)
             self.set_adapter("default")
 
     @property
@@ -163,6 +164,10 @@ class LoadedModel(ABC):
         """Lay the adapter in `folder` on this base. Raises OtherBaseError where it belongs on
         another one."""
         require_base(folder, self.base_folder, any_base=self.any_base)
+        self.add_adapter(name, folder)
+
+    def add_adapter(self, name: str, folder: Path) -> None:
+        """Lay an adapter that is known to belong here."""
         settings = check_adapter(folder)
         rows = " with rows" if settings.get("trainable_token_indices") else ""
         self.adapters[name] = Adapter(folder, f"{settings.get('peft_type')}{rows}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from maxaillm.dev.finetune.config import Precision
@@ -28,6 +29,7 @@ def open_model(
     any_base: bool = False,
 ) -> LoadedModel:
     """The model `name` (see `LoadedModel`), ready for its task. Raises ModelError."""
-    card = find_source(name, base, any_base=any_base).card
+    with warnings.catch_warnings(action="ignore"):  # the model itself says it
+        card = find_source(name, base, any_base=any_base).card
     kind = next(kind for kind in KINDS if card.opens_as in kind.tasks)
     return kind(name, device, max_length, base=base, any_base=any_base, precision=precision)

@@ -126,7 +126,7 @@ def require_base(adapter: Path, base: Path, *, any_base: bool = False) -> None:
     digest = written_digest(adapter)
     if digest is None or digest == digest_of(base):
         return
-    message = f"{adapter.name} was trained on another model than the one in {base}."
+    message = f"This adapter was trained on another model than the one in {base.name}."
     if not any_base:
         hint = f"{HOW_TO_PASS} To lay it on this one all the same: any_base=True, or --any-base."
         raise OtherBaseError(message, hint)
@@ -149,7 +149,7 @@ def laid(model: Any, adapter: Path, name: str = "default") -> PeftModel:
             raise
         reason = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise OtherBaseError(
-            f"{adapter.name} does not fit this base: {(reason[1:] or reason or ['?'])[0]}",
+            f"This adapter does not fit its base: {(reason[1:] or reason or ['?'])[0]}",
             HOW_TO_PASS,
         ) from error
 

@@ -28,6 +28,7 @@ async function refresh() {
       beforeAttributeUpdated: (name, _node, kind) => !(name === "open" && kind === "remove"),
     },
   });
+  window.htmx.process(parts); // a part of the preview comes later
   if (setAside) toast(`Not used here, so left out: ${setAside}.`);
 }
 

@@ -76,7 +76,7 @@ def test_the_uploaded_rows_are_counted_and_shown(page, dataset, file):
 
 
 def test_a_run_moves_without_reload_and_is_cancelled(page, dataset):
-    launch(page, dataset, training__num_train_epochs=500)
+    launch(page, dataset, training__num_train_epochs=500, training__logging_steps=1)
     wait_for_points(page, more_than=3)
     wait_for_points(page, more_than=points(page))
     page.get_by_role("button", name="Stop…").click()

@@ -21,12 +21,13 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from datasets_app.models import Dataset, Upload
-from jobs.models import Answer, Conversation, LanguageModel
+from jobs.models import Answer, Conversation, Evaluation, Export, LanguageModel
 from maxft_site.web.models import ApiToken
 from tests.jobs.runs import make_dataset, make_run
 
 VERBS = ("get", "head", "post", "put", "patch", "delete")
-OPEN = {"/login/", "/setup/", "/healthz", "/favicon.ico", "/admin/login/", "/admin/jsi18n/"}
+OPEN = {"/login/", "/setup/", "/healthz", "/favicon.ico", "/admin/login/", "/admin/jsi18n/",
+        "/invitation/<uidb64>/<token>/"}  # fmt: skip
 """Addresses for everybody."""
 
 
@@ -77,6 +78,9 @@ def things(alice: User) -> dict[str, Thing]:
     )
     upload = Upload.objects.create(owner=alice, file_name="a.csv", size_bytes=5)
     ApiToken.issue(alice, "x")
+    export = Export.objects.create(owner=alice, model=base, format="merged", status="ready")
+    measured = Evaluation.objects.create(owner=alice, dataset=run.dataset)
+    person = User.objects.create_user("cy")
     dataset, the_run = Thing(run.dataset.dataset_id), Thing(run.pk, is_supervised=True)
     word = Thing("x", is_shared=True, is_supervised=True)
     return {
@@ -91,6 +95,12 @@ def things(alice: User) -> dict[str, Thing]:
         "/playground/pk": Thing(chat.pk),
         "/playground/answers/pk": Thing(answer.pk),
         "/settings/keys/pk": Thing(alice.api_tokens.get().pk),
+        "/api/v1/exports/export_id": Thing(export.pk),
+        "/api/v1/models/exports/export_id": Thing(export.pk),
+        "/api/v1/evaluations/evaluation_id": Thing(measured.pk),
+        "/settings/people/pk": Thing(person.pk, is_supervised=True),
+        "/invitation/uidb64": word,
+        "/invitation/token": word,
         "/datasets/change/name": word._replace(value="trim"),
         "/api/v1/datasets/rows/row": word._replace(value=1),
         "/runs/parts/part": word._replace(value="status"),
@@ -239,6 +249,11 @@ EMPTY_HANDED: set[str] = {
     "/datasets/<int:pk>/rows/whole/",
     "/datasets/uploads/<uuid:pk>/",
     "/runs/<int:pk>/log.txt",
+    "/runs/<int:pk>/restore/",
+    "/runs/<int:pk>/purge/",
+    "/api/v1/runs/<int:run_id>/restore",
+    "/api/v1/exports/<int:export_id>/download",
+    "/api/v1/models/<int:model_id>/exports/<int:export_id>/download",
 }
 """What needs more than the thing itself: a file, a deleted one, a header, a row's number."""
 

@@ -15,16 +15,20 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
-
+from maxaillm.dev.finetune.cli.arguments import (
+    add,
+    add_config,
+    add_model,
+    add_precision,
+    add_reading,
+    reading_of,
+)
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
-from maxaillm.dev.finetune.components.problems import problems_of
-from maxaillm.dev.finetune.config import Precision, RunConfig
+from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
-from maxaillm.dev.finetune.data.readers.options import ReadOptions
 from maxaillm.dev.finetune.data.rows.splits import Split
-from maxaillm.dev.finetune.errors import CheckpointError, ConfigError, DataError, FineTuneError
-from maxaillm.dev.finetune.model_files.folder import is_hub_name, local_name
+from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
+from maxaillm.dev.finetune.model_files.folder import find_folder, is_hub_name, local_name
 from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
 from maxaillm.dev.finetune.run.taken import keep_seconds
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from maxaillm.model.loaded import LoadedModel
 
 PROG = "python -m maxaillm.dev.finetune"
+VALIDATED_ROWS = 1_000
+"""So many rows are shown to a model when a configuration is checked."""
 RELEASING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -100,52 +106,6 @@ def add_commands(commands: Any) -> None:
     export.add_argument("options", nargs="*", metavar="option=value", help="of the format")
 
 
-def add(commands: Any, name: str, command: Any, help_text: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(name, help=help_text)
-    made.set_defaults(command=command)
-    made.add_argument("--json", action="store_true", help="JSON, for programs")
-    return made
-
-
-def add_config(command: argparse.ArgumentParser) -> None:
-    command.add_argument("config", type=Path, help="RunConfig as YAML or JSON")
-    command.add_argument("overrides", nargs="*", metavar="section.option=value")
-
-
-def add_reading(command: argparse.ArgumentParser) -> None:
-    """What may be said of how a data file is written."""
-    for name, info in ReadOptions.model_fields.items():
-        kind = int if name.endswith("_rows") else str
-        command.add_argument(f"--{name.replace('_', '-')}", type=kind, help=info.description)
-
-
-def reading_of(args: argparse.Namespace) -> ReadOptions:
-    """Raises ConfigError."""
-    said = {name: getattr(args, name) for name in ReadOptions.model_fields}
-    if said["delimiter"] in ("tab", "\\t"):
-        said["delimiter"] = "\t"
-    try:
-        return ReadOptions.model_validate(said)
-    except ValidationError as error:
-        raise ConfigError(problems_of(ReadOptions, error)) from error
-
-
-def add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", help="a starter model, a folder or a Hub name")
-    command.add_argument("--base", help="the base of an adapter, where it does not name it")
-    command.add_argument(
-        "--any-base", action="store_true",
-        help="lay an adapter on another base than the one it was trained on",
-    )  # fmt: skip
-
-
-def add_precision(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--precision", choices=get_args(Precision), default="auto",
-        help="auto: the quickest here; fp32 for figures to compare",
-    )  # fmt: skip
-
-
 def config_of(args: argparse.Namespace) -> RunConfig:
     """The file given, with what is given besides. Raises ConfigError."""
     return read_config(args.config, args.overrides).of_this_machine(print_note)
@@ -196,6 +156,7 @@ def run_token_view(args: argparse.Namespace) -> None:
 
 def run_validation(args: argparse.Namespace) -> None:
     """Raises ConfigError, or DataError where the file is not ready to be trained on."""
+    from maxaillm.dev.finetune.data.reading.recognition import usual_format
     from maxaillm.dev.finetune.data.reading.validate import validate
 
     config = config_of(args)
@@ -204,12 +165,31 @@ def run_validation(args: argparse.Namespace) -> None:
     findings: list[dict[str, Any]] = []
     report = validate(
         config.data.train_file,
+        usual_format(config.data.train_file),
         options=reading_of(args),
         on_finding=lambda found: findings.append(found.model_dump()),
     )
-    print_facts(report.model_dump(mode="json") | {"findings": findings}, args)
+    facts = report.model_dump(mode="json") | {"findings": findings}
+    if report.status == "ready":
+        facts["in_the_model"] = what_the_model_sees(config)
+    print_facts(facts, args)
     if report.error:
         raise DataError(report.error.message, report.error.hint)
+
+
+def what_the_model_sees(config: RunConfig) -> dict[str, Any] | None:
+    """What a run would cut or leave out of some rows, and why; None of a model that is not here."""
+    if find_folder(config.model.name) is None or not config.provider.local_models:
+        return None
+    from maxaillm.dev.finetune.hf.token_view import TokenView
+
+    stay_off_the_network(config.model.name)
+    try:
+        found = TokenView(config).summary(VALIDATED_ROWS)
+    except FineTuneError as error:
+        return {"error": error.as_json()}
+    told = ("rows", "cut_rows", "cut_tokens", "dropped", "hints", "in_texts", "refusal", "every")
+    return {name: found[name] for name in told}
 
 
 def run_evaluation(args: argparse.Namespace) -> None:

@@ -59,6 +59,16 @@ def test_rows_above_and_no_header(upload: Importer, alice_client: Client, queue:
     assert "Rows above the table" in wrong
 
 
+def test_the_way_to_it_stands_beside_the_file(upload: Importer, alice_client: Client) -> None:
+    version = upload(SURVEY.replace("asked,told", "prompt,completion"), "survey.csv")
+    assert version.status == "ready"
+    address = version.dataset.get_absolute_url()
+    link = f'<a href="{mapping_url(version)}">Read the file another way</a>'
+    assert link in alice_client.get(address).content.decode()
+    button = f'<a class="btn btn-plain" href="{mapping_url(version)}">Read the file another way</a>'
+    assert button in alice_client.get(f"{address}findings/").content.decode()
+
+
 def test_what_divides_labels_is_found_and_shown(upload: Importer, alice_client: Client) -> None:
     version = upload(LABELLED, "labels.tsv")
     assert version.facts["guess"]["name"] == "multi_label"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -49,7 +51,7 @@ def test_the_page_says_what_is_missing_and_then_checks(
     version.refresh_from_db()
     assert (version.status, version.rows, version.bad_rows) == ("ready", 30, 0)
     assert version.format["completion"] == "reply_text"
-    assert version.findings.count() == 0
+    assert [finding.code for finding in version.findings.all()] == ["not_read"]  # the ids
 
 
 @pytest.mark.parametrize("name", sorted(formats))
@@ -146,3 +148,48 @@ def test_the_page_combines_columns(
     assert next(rows_page(version, 0, 1)).example["messages"][0]["content"] == "t0: b 0"
     again = alice_client.get(url).content.decode()
     assert "{titel}: {tekst}" in again
+
+
+def test_long_lists_of_exchanges_are_asked_about(
+    upload: Importer, alice_client: Client, queue: FakeQueue
+) -> None:
+    exchanges = [{"input": f"question {n}", "output": f"answer {n}"} for n in range(40)]
+    version = upload(json.dumps({"conversations": exchanges}), "talk.json")
+    assert version.status == "needs_mapping"
+    url = f"{version.dataset.get_absolute_url()}mapping/"
+    page = alice_client.get(url).content.decode()
+    assert "One row is" in page
+    assert page.count('name="option-unit"') == 2
+    chosen = {"format": "conversation", "of": "conversation", "column-0": "conversations"}
+    alice_client.post(url, chosen | {"option-unit": "exchange"})
+    queue.work()
+    version.refresh_from_db()
+    assert (version.status, version.rows) == ("ready", 40)
+    assert "question 0" not in str(list(rows_page(version, 1, 39)))
+
+
+def test_what_is_not_read_is_on_the_page_and_in_the_api(
+    upload: Importer, alice_client: Client
+) -> None:
+    rows = [{"prompt": f"q{n}", "completion": f"a{n}", "hints": ["x"]} for n in range(6)]
+    version = upload("".join(f"{json.dumps(row)}\n" for row in rows), "rows.jsonl")
+    page = alice_client.get(version.dataset.get_absolute_url()).content.decode()
+    told = "The column “hints” is not read: 6 of 6 records (100 %) hold something there."
+    assert told in page
+    address = f"/api/v1/datasets/{version.dataset_id}/findings"
+    assert told in [finding["message"] for finding in alice_client.get(address).json()["items"]]
+
+
+def test_tools_and_reasoning_are_shown_with_the_row(upload: Importer, alice_client: Client) -> None:
+    call = {"function": {"name": "look_up", "arguments": {"city": "Oslo"}}}
+    chat = [
+        {"role": "user", "content": "weather"},
+        {"role": "assistant", "content": "", "tool_calls": [call], "thinking": "ask the tool"},
+        {"role": "tool", "content": "3"},
+        {"role": "assistant", "content": "3 degrees"},
+    ]
+    row = {"messages": chat, "tools": [{"name": "look_up", "description": "finds weather"}]}
+    version = upload(json.dumps(row) + "\n", "rows.jsonl")
+    page = alice_client.get(version.dataset.get_absolute_url()).content.decode()
+    for word in ("calls look_up", "Oslo", "ask the tool", "1 tool to call", "finds weather"):
+        assert word in page

@@ -81,7 +81,7 @@ def test_what_has_a_use_or_asks_for_nothing_is_taken(
 def test_the_schema_says_what_applies_where() -> None:
     schema = RunConfig.model_json_schema()["$defs"]
     packing = schema["DataSection"]["properties"]["packing"]
-    assert packing["applies_to"] == {"tasks": ["causal_lm"], "method": "packs"}
+    assert packing["applies_to"] == {"tasks": ["causal_lm", "seq2seq_lm"], "method": "packs"}
     assert schema["BinaryCrossEntropy"]["applies_to"] == {"tasks": ["sequence_classification"]}
     measured = schema["EvaluationSection"]["properties"]["metrics"]
     assert measured["tasks"]["bleu"] == ["causal_lm", "seq2seq_lm"]
@@ -98,6 +98,9 @@ def test_intervals_follow_the_length_of_the_run(
     assert tuple(training.intervals(steps)) == (logging, evaluation, saving)
     given = training.model_copy(update={"eval_steps": 7, "save_steps": 9, "logging_steps": 2})
     assert tuple(given.intervals(steps)) == (2, 7, 9)
+    assert training.unreached(steps) == {}
+    beyond = {"logging_steps": 2, "eval_steps": 7, "save_steps": 9} if steps == 1 else {}
+    assert given.unreached(steps) == beyond
 
 
 def test_a_file_may_leave_intervals_open(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.estimate_accuracy import CAUSAL, CLASSES, PAIRS, TARGET, Case, Workshop
+from benchmarks.estimate_accuracy import TARGET, Case, Workshop
+from benchmarks.made_up import CAUSAL, CLASSES, PAIRS
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import Estimate, estimate, machine
 from maxaillm.dev.finetune.methods import methods
@@ -163,4 +164,4 @@ def test_processes_share_the_memory_of_a_machine(shelf: Path) -> None:
     ids=str,
 )
 def test_a_run_takes_what_was_said(tmp_path: Path, case: Case) -> None:
-    assert Workshop(tmp_path).run(case).ratio == pytest.approx(1, abs=TARGET)
+    assert Workshop(tmp_path).run(case).memory == pytest.approx(1, abs=TARGET)

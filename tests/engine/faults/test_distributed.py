@@ -129,7 +129,8 @@ def test_packed_rows_are_shared_and_sigterm_leaves_a_checkpoint(
     constant = {"lr_scheduler_type": "constant"}
     given = sections(odd, packing=True, gradient_accumulation_steps=2, max_steps=5, **constant)
     one = train(llama, "one", **given)
-    run = Launched(llama, tmp_path / "two", sections(odd, packing=True, max_steps=5000, **constant))
+    endless = sections(odd, packing=True, max_steps=5000, logging_steps=1, **constant)
+    run = Launched(llama, tmp_path / "two", endless)
     run.until_step(5)
     run.process.send_signal(signal.SIGTERM)
     events = run.end()

@@ -17,42 +17,22 @@ from maxaillm.dev.finetune.estimate import Estimate, estimate
 from maxaillm.dev.finetune.exports import choose_export
 from maxaillm.dev.finetune.exports.shared.export import export_model
 from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.model_files.embeddings import READ
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events import read_journal
 from maxaillm.model.llm import MaxHuggingFaceLLM
+from maxaillm.model.opening import open_model
 from tests import tiny
+from tests.engine.methods.matrix import logits as logits_of
+from tests.engine.methods.matrix import rows_for
+from tests.engine.methods.sleepy import END, START, make_grown, make_sleepy
+from tests.families import FAMILIES
 
-START, END = tiny.SPECIAL_TOKENS.index("<|im_start|>"), tiny.SPECIAL_TOKENS.index("<|im_end|>")
-ASLEEP = [START, END, *range(110, 150)]
-"""Rows that no text of the base had: all the same."""
 ABLE = [name for name, method in methods.items() if method.trains_rows]
 IDS = torch.tensor([[1, START, 90, 95, END, 80, START]])
 
 Make = Callable[..., Path]
-
-
-def make_sleepy(folder: Path, *, tied: bool) -> Path:
-    """A Llama whose rows `ASLEEP` its training left alone."""
-    tiny.make_llama(folder, tie_word_embeddings=tied)
-    file = folder / "model.safetensors"
-    weights = load_file(file)
-    for name in ("model.embed_tokens.weight", "lm_head.weight"):
-        if name in weights:
-            weights[name][ASLEEP] = weights[name][250].clone() + 1e-6 * torch.randn(len(ASLEEP), 32)
-    save_file(weights, file, metadata={"format": "pt"})
-    return folder
-
-
-def make_grown(folder: Path) -> Path:
-    """A Llama whose tokenizer got two tokens that it has no rows for."""
-    from transformers import AutoTokenizer
-
-    tiny.make_llama(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|call|>", "<|end_call|>"]})
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "untied"])
@@ -136,6 +116,33 @@ def test_the_estimate_counts_them(sleepy: Path, chats: Path, tmp_path: Path) -> 
         model, _ = run.configure_model()
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert found.trainable_parameters == trained
+
+
+@pytest.mark.parametrize(
+    ("task", "family"),
+    [("preference", "llama"), ("seq2seq_lm", "t5"), ("sequence_classification", "gpt2")],
+)
+def test_other_tasks_train_them_too(task: str, family: str, tmp_path: Path) -> None:
+    base = FAMILIES[family](tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    name = next(name for name in weights if READ.search(name))
+    asleep = range(10, 40)  # signs and figures: the rows end with a full stop
+    weights[name] = weights[name].clone()
+    weights[name][asleep] = weights[name][41].clone()
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    rows = tiny.write_lines(tmp_path / "rows.jsonl", [*map(with_a_stop, rows_for(task))])
+    config = config_of(base, rows, "lora")
+    model, folder = tuned(config.model_copy(update={"task": task}), tmp_path / "run")
+    assert "The base never trained" in warnings_in(tmp_path / "run")
+    (trained,) = (p for n, p in model.named_parameters() if "trainable_tokens" in n)
+    assert not torch.equal(trained[0], weights[name][41])
+    again = open_model(folder, device="cpu", precision="fp32")
+    inputs = {"input_ids": IDS, "attention_mask": torch.ones_like(IDS)}
+    torch.testing.assert_close(logits_of(again.answering, inputs), logits_of(model, inputs))
+
+
+def with_a_stop(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "text": row["text"] + "."} if "text" in row else row
 
 
 @pytest.mark.parametrize("form", ["adapter", "gguf", pytest.param("onnx", marks=pytest.mark.slow)])

@@ -93,6 +93,10 @@ def test_where_nothing_helps_nothing_is_offered(
         ({"training.learning_rate": 0.9}, "Learning rate 0.900 is very high"),
         ({"training.learning_rate": 1e-9}, "Learning rate 1.0e-9 is very low"),
         ({"training.max_steps": 3}, "Only 3 steps"),
+        ({"training.eval_steps": 50, "training.max_steps": 21}, "Evaluates every 50 steps of 21"),
+        ({"training.save_steps": 99, "training.max_steps": 21}, "Saves every 99 steps of 21"),
+        ({"data.validation_share": 0.02}, "Only 10 held-out rows"),
+        ({"data.validation_share": 0}, "No rows are held out"),
     ],
 )
 def test_doubtful_options_are_named(

@@ -203,7 +203,7 @@ def test_the_preview_says_what_will_happen(
         "training__learning_rate": "0.9",
     }
     part = alice_client.post(FORM, sent(alice, **changes)).text
-    assert "Start: about" in part
+    assert "Start training: about" in part
     assert ">32<" in part
     assert "Learning rate 0.900 is very high" in part
     assert "data-fix=" in part

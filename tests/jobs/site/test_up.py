@@ -64,7 +64,7 @@ def test_a_socket_has_a_short_path(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_write_to_holds_no_socket(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(FineTuneError, match="Others may write"):
-        redis_server.make_way(tmp_path / "redis.sock")
+        redis_server.make_way(f"unix://{tmp_path / 'redis.sock'}")
 
 
 def test_what_dies_is_started_again(tmp_path: Path) -> None:

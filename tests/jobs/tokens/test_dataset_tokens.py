@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,26 @@ def test_the_engine_is_a_process_of_its_own(
     assert shown.context["facts"]["rows"] == 24
     (request,) = version.root.glob("tokens/*/run.json")
     assert json.loads(request.read_text())["data"]["train_file"] == str(version.training_path)
+
+
+@pytest.mark.usefixtures("engine_here")
+def test_the_preview_says_what_a_template_refuses(
+    tmp_path: Path, alice: User, alice_client: Client, base: LanguageModel, queue: FakeQueue
+) -> None:
+    folder = shutil.copytree(base.name, tmp_path / "strict")
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('No system.') }}{% endif %}"
+    (folder / "chat_template.jinja").write_text(refusing + tiny.CHAT_TEMPLATE)
+    strict = LanguageModel.objects.create(name=str(folder), kind="base", size_bytes=10**6)
+    chats = tiny.conversations(6)
+    for chat in chats[:2]:
+        chat["messages"].insert(0, {"role": "system", "content": "Be kind."})
+    version = make_dataset(
+        alice, rows=6, rows_sha256=stored_rows(chats), format={"name": "messages"}
+    )
+    page = address(version, strict).replace("/tokens/", "/tokens/findings/")
+    assert b"load delay" in alice_client.get(page).content
+    queue.work()
+    told = alice_client.get(page).content.decode()
+    assert "load delay" not in told
+    assert "2 of 6 rows would be left out" in told
+    assert "2 rows: No system. Use “Remove system prompts”" in told

@@ -75,7 +75,7 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
         split = f", {row['split']}" if row["split"] else ""
         sys.stdout.write(f"Row {row['row']}{split}: {row['length']} tokens\n")
         if row["left_out"]:
-            sys.stdout.write(f"Left out: {row['left_out']}\n")
+            sys.stdout.write(f"Left out: {row['why_left_out']}\n")
         for stream in row["streams"]:
             counts = ", ".join(f"{stream[state]} {state}" for state in STYLES)
             title = f"{stream['title']}: " if stream["title"] else ""

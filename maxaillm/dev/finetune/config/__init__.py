@@ -29,6 +29,8 @@ from maxaillm.dev.finetune.provider_options import Provider, providers
 from maxaillm.dev.finetune.provider_options.hugging_face import HuggingFace
 from maxaillm.dev.finetune.tasks import TASK_NAMES, TASKS
 
+MOST_TOKENS = 131_072
+"""Of a row: as long as the contexts of today's models are."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 DATASET = local(instead="data.dataset")
 
@@ -121,7 +123,7 @@ class DataSection(Section):
     max_length: int = Field(
         512,
         ge=16,
-        le=131_072,
+        le=MOST_TOKENS,
         title="Maximum length",
         description="Longer rows are cut; how many is counted and said.",
         json_schema_extra={"unit": "tokens"},
@@ -140,6 +142,21 @@ class DataSection(Section):
         description="What counts: only what the assistant says (answers), or every token (all).",
         json_schema_extra={"labels": {"answers": "The answers", "all": "Every token"}}
         | applies_to(tasks=["causal_lm"], data="has_answers"),
+    )
+    learn_reasoning: bool = Field(
+        True,
+        title="Learn the reasoning",
+        description="What the assistant thinks before an answer is learned with it, as TRL and "
+        "Axolotl do. Off: it is read, and only the answer behind it is learned.",
+        json_schema_extra=ADVANCED,
+    )
+    control_words: Literal["text", "tokens"] = Field(
+        "text",
+        title="Control words in texts",
+        description="What <|end|> or </s> in a text of the data is: text like any other, as "
+        "llama.cpp takes what users write, or the tokenizer's own token, for data that were "
+        "written with a model's own marks.",
+        json_schema_extra=ADVANCED | {"labels": {"text": "Text", "tokens": "Control tokens"}},
     )
     dataloader_num_workers: int = Field(
         0,

@@ -261,6 +261,16 @@ class TrainingSection(Section):
             saving=self.save_steps or saved,
         )
 
+    def unreached(self, steps: int) -> dict[str, int]:
+        """Intervals that were given and are longer than a run of so many steps, by their names."""
+        strategies = {
+            "eval_steps": self.eval_strategy,
+            "save_steps": self.save_strategy,
+            "logging_steps": "steps",
+        }
+        given = {name: getattr(self, name) for name, how in strategies.items() if how == "steps"}
+        return {name: every for name, every in given.items() if every and every > steps}
+
     @model_validator(mode="after")
     def shards_once(self) -> Self:
         if self.deepspeed and self.fsdp != "none":

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.estimate.about import read_shapes
-from maxaillm.dev.finetune.estimate.data import Held, look_into, rows_of
+from maxaillm.dev.finetune.estimate.data import Held, cut_of, look_into, rows_of
 from maxaillm.dev.finetune.estimate.earlier_runs import Likeness, correction
 from maxaillm.dev.finetune.estimate.machine import available_bytes, has_gpu, speed
 from maxaillm.dev.finetune.estimate.memory import (
@@ -52,6 +52,10 @@ class Estimate(NamedTuple):
     fits: bool
     seconds: float | None
     disk_bytes: int
+    cut_rows: int
+    """Rows that are longer than the maximum length, about: as some rows tell."""
+    cut_tokens: int
+    """What they lose, in tokens, about."""
     notes: tuple[TokenNote, ...] = ()
     """What becomes of tokens that the base never trained."""
 
@@ -107,6 +111,8 @@ def estimate(config: RunConfig, kept: Path | None = None) -> Estimate:
         seconds=said.parts.corrected(ratios) if is_known else None,
         disk_bytes=disk_of(config, count),
         notes=said.notes,
+        cut_rows=round(data.number * data.cut_share),
+        cut_tokens=round(data.number * data.cut_tokens),
     )
 
 
@@ -160,6 +166,7 @@ def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -
         width,
         packed,
         apart,
+        *cut_of(held, width, answers_apart=apart),
     )
 
 

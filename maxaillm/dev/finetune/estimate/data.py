@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn, ToolsColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn
 from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
@@ -163,12 +163,14 @@ def texts_of(example: Example) -> list[str]:
     fields, columns = stored(example), type(example).text_columns()
     answers = [column for column in columns if isinstance(column, AnswerColumn)]
     prompt = [column for column in columns if not isinstance(column, AnswerColumn)]
-    return [
+    tools = (fields.get(column.name) for column in type(example).columns_of(ToolsColumn))
+    texts = [
         f"{piece.part}\n{piece.text}" if isinstance(column, MessagesColumn) else piece.text
         for read in [[*prompt, answer] for answer in answers] or [prompt]
         for column in read
         for piece in column.pieces(fields)
     ]
+    return [*filter(None, tools), *texts]
 
 
 def length_counter(file: Path, tokens: set[int]) -> Callable[[Example], Length]:
@@ -187,6 +189,19 @@ def length_counter(file: Path, tokens: set[int]) -> Callable[[Example], Length]:
         return Length(sum(parts), parts[-1])
 
     return count
+
+
+def cut_of(held: Held, width: int, *, answers_apart: bool = False) -> tuple[float, float]:
+    """The share of rows that a model of this width is not shown whole, and the tokens that each
+    row loses, in the mean. Texts fall into pieces instead."""
+    if any(column.is_learned for column in held.kind.columns_of(StringColumn)):
+        return 0.0, 0.0
+    most = width * max(1, len(held.kind.columns_of(AnswerColumn)))
+    if answers_apart:
+        lost = [max(0, n - a - width) + max(0, a - width) for n, a in held.lengths]
+    else:
+        lost = [max(0, length.tokens - most) for length in held.lengths]
+    return sum(map(bool, lost)) / len(lost), sum(lost) / len(lost)
 
 
 def rows_of(held: Held, width: int, *, answers_apart: bool = False) -> list[Length]:

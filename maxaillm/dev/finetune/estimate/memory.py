@@ -33,6 +33,8 @@ OUTER_WIDTHS = 3
 """Outside the blocks: embeddings and the last norm."""
 LOSS_VALUES = 256 * 50_000
 """Logits that are held at once where the head's weights are trained (`hf/likelihood_loss.py`)."""
+PREFERENCE_LOGITS = 7
+"""Of the tuned model and of the reference, their logarithms and gradients. Measured with DPO."""
 MASKED_SHARE = 0.15
 """Of a text, what is hidden and to be found (Devlin et al. 2019, section 3.1)."""
 QUANTIZED_BYTES = {"8bit": 1.0, "4bit": 0.52}
@@ -139,11 +141,11 @@ def block_values(sizes: Sizes, batch: Batch, *, frozen: bool) -> tuple[float, fl
 
 def loss_values(config: RunConfig, sizes: Sizes, task: str, positions: float) -> float:
     """Logits that live at once. Preference losses, which are TRL's, have those of all positions,
-    and their gradient."""
+    several times over."""
     if task in CLASSES:
         return 0
     if task == "preference":
-        return 2 * positions * sizes.vocabulary
+        return PREFERENCE_LOGITS * positions * sizes.vocabulary
     if config.tuning.keeps_base and not has_gpu():
         return 0  # they are made in small tiles
     learned = MASKED_SHARE if task == "masked_lm" else 1

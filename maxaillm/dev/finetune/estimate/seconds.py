@@ -62,7 +62,8 @@ def seconds_of(job: Job, speed: Speed) -> Parts:
     saved = {"steps": steps // every.saving, "epoch": epochs, "no": 0}
     asked = job.config.evaluation
     sampled = len(asked.sample_prompts) * asked.max_new_tokens
-    written = sampled * (2 + saved[training.save_strategy]) * seconds_at(speed, token_of(job, 1))
+    saves = max(1, saved[training.save_strategy])  # the last step is always saved
+    written = sampled * (1 + saves) * seconds_at(speed, token_of(job, 1))
     return Parts(
         start=START_SECONDS,
         steps=steps * seconds_at(speed, step_of(job)),

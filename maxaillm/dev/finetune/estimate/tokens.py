@@ -43,7 +43,8 @@ def token_rows(
     sizes = [shape for name, shape in base.shapes.items() if READ.search(name)]
     new = tokens_without_rows(len(names.all), names.added, sizes[0][0]) if sizes else []
     config.tuning.require_learning(base, new)
-    found, said = untrained_rows(folder), template_tokens(folder, names)
+    found = untrained_rows(folder)
+    said = {} if task in CLASSES else template_tokens(folder, names)
     untrained = found.read if task in CLASSES else found.read | found.written
     numbers = untrained & (used | frozenset(said.values()))
     tokens = [*(names.all[number] for number in sorted(numbers)), *new]

@@ -28,6 +28,9 @@ class Rows(NamedTuple):
     packed: bool
     answers_apart: bool
     """Whether a decoder has the answers, and the encoder only the rest."""
+    cut_share: float
+    cut_tokens: float
+    """What a row loses at the maximum length, in the mean."""
 
     @property
     def mean(self) -> float:
@@ -117,7 +120,7 @@ def pass_of(job: Job, tokens: float) -> Work:
     share = (1 + answered) / 2 if sizes.decoder_layers else 1.0
     layers = sizes.layers + sizes.decoder_layers
     linear = share * sum(layer.inputs * layer.outputs for layer in base.linear_layers())
-    learned = MASKED_SHARE if task == "masked_lm" else answered
+    learned = {"masked_lm": MASKED_SHARE, "preference": 1.0}.get(task, answered)  # TRL's: all
     vocabulary = 0.0 if task in CLASSES else learned * sizes.vocabulary
     attention = 2 * share * layers * data.seen * sizes.width
     block = BLOCK_PASSES * sizes.width + sizes.inner_kept * sizes.inner
@@ -144,6 +147,7 @@ def step_of(job: Job) -> Work:
     forward = pass_of(job, tokens)
     again = config.model.gradient_checkpointing and method.checkpoints_gradients
     backward = 1 + (ADAPTER_PASSES if method.keeps_base else 1) + again
+    backward += job.task == "preference"  # the pass of the reference
     adapters = 4 * tokens * method.kept_values(job.base)
     layers = len(job.base.linear_layers())
     each = Work(

@@ -181,6 +181,11 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             if baseline := Baseline.read(resume.folder):
                 self.callback.record.begin(baseline)
             return
+        for name, every in self.config.training.unreached(self.steps).items():
+            self.attempt.warn(
+                f"training.{name} is {every:,}, but the run has {self.steps:,} steps.",
+                "Leave it out: then the length of the run decides.",
+            )
         with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
             self.sample(model, 0)
             if self.evaluator:

@@ -100,6 +100,11 @@ class Fault(NamedTuple):
 
 
 CALL = '{"name": "weather", "arguments": {"city": "Rome"}}'
+CALLING = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"name": "weather", "arguments": '{"city": "Rome"}'}],
+}
 LONG = sentence(7, 60)
 HELD = {"split": "test"}
 GERMAN = (
@@ -175,6 +180,19 @@ FAULTS = [
     Fault("rare_class", [{"text": "a", "label": "eggs"}], [0], kind=Classification),
     Fault("class_imbalance", [{"text": f"{n}", "label": "ham"} for n in range(300)], [None],
           kind=Classification),
+    Fault("tool_calls", [{"messages": [*turn("user", "a"), CALLING, *turn("user", "b"),
+          *turn("assistant", "c")]}], [0], code="unclosed_tool_calls"),
+    Fault("assistant_first", [said(("assistant", "Hello!"), ("user", "a"), ("assistant", "b")),
+          said(("system", "s"), ("assistant", "Hello!"), ("user", "a"), ("assistant", "b"))],
+          [0, 1]),
+    Fault("late_system", [said(("user", "a"), ("system", "s"), ("assistant", "b"))], [0]),
+    Fault("repeated_speaker", [said(("user", "a"), ("user", "b"), ("assistant", "c")),
+          said(("user", "a"), ("assistant", "b"), ("assistant", "c"))], [0, 1]),
+    Fault("partial_weight", [{"messages": [*turn("user", "a"),
+          turn("assistant", "b")[0] | {"weight": 0.5}]}], [0]),
+    Fault("control_words", [answered('return "<|end|>"'), answered("<s>[INST] hi [/INST]")],
+          [0, 1]),
+    Fault("may_be_cut", [answered(f"{n} word " * 500) for n in range(6)], [None]),
 ]  # fmt: skip
 
 

@@ -58,7 +58,7 @@ CLEAN = {
     "wiki_demo.txt": set(),
     "utf8_bom.jsonl": {"near_duplicate"},
     "gpteacher_codegen.json": {"near_duplicate", "placeholder", "personal_data", "mojibake"},
-    "tatoeba_eng_swe.txt": {"near_duplicate", "conflicting_answers"},
+    "tatoeba_eng_swe.txt": {"near_duplicate", "conflicting_answers", "not_read"},
 }
 """Files with little wrong, and what is true of a few of their rows."""
 

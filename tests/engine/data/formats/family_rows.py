@@ -34,6 +34,7 @@ HUMAN, GPT = {"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}
 PREFERRED = Preference(messages=ASKED, chosen=GOOD, rejected=POOR)
 JUDGED = UnpairedPreference(messages=ASKED, completion=GOOD, desirable=True)
 HI = chat("Hi", "Yo")
+THOUGHT = Conversation(messages=[*ASKED, GOOD[0] | {"reasoning": "Hm."}])
 CHOICES = ["red", "blue"]
 CHOSEN = chat("Hi\n\nA. red\nB. blue", "B. blue")
 SPAN = {"text": ["Yo", "Yo!"], "answer_start": [3, 3]}
@@ -109,9 +110,9 @@ FAMILIES: dict[str, list[Spelled]] = {
     ],
     "kiln": [
         ({"input": "Hi", "output": "Yo", "reasoning": "Hm.", "tags": "a,b"},
-         chat("Hi", "<think>\nHm.\n</think>\n\nYo")),
+         THOUGHT),
         ({"input": "Hi", "output": "Yo", "chain_of_thought": "Hm.", "reasoning": ""},
-         chat("Hi", "<think>\nHm.\n</think>\n\nYo")),
+         THOUGHT),
         ({"input": "Hi", "output": "Yo", "reasoning": ""}, HI),
     ],
     "multiple_choice": [
@@ -175,7 +176,7 @@ FAMILIES: dict[str, list[Spelled]] = {
             {"uuid": "c", "sender": "human", "text": "Hi", "content": [], "attachments": []},
             {"uuid": "d", "sender": "assistant", "text": "", "files": [],
              "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Yo"}]},
-        ]}, HI),
+        ]}, THOUGHT),
     ],
     "entity_spans": [
         ({"text": "Hi Yo.", "entities": [{"start": 3, "end": 5, "label": "A"}]}, TAGGED),

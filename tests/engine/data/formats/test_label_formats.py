@@ -143,3 +143,36 @@ def test_the_report_counts_rows_of_every_class(tmp_path, rows, labels, codes):
     report = check(path).report
     assert report.labels == labels
     assert set(report.codes) - {"duplicate"} == codes
+
+
+def labelled(cells):
+    return [{"text": f"text number {n}", "label": cell} for n, cell in enumerate(cells)]
+
+
+@pytest.mark.parametrize("separator", [",", "|", ";"])
+def test_combinations_of_labels_are_several_labels(separator):
+    cells = [cell.replace(",", separator) for cell in ("a,b", "a", "b, c", "", "c,a,b", "c")]
+    read = format_of(labelled(cells))
+    assert (read.name, read.separator) == ("multi_label", separator)
+    rows = [read.to_example(row).labels for row in labelled(cells)]
+    assert rows == [["a", "b"], ["a"], ["b", "c"], [], ["c", "a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Paris, France", "London, UK", "Berlin, Germany", "Rome, Italy"],
+        ["spam", "ham", "spam", "ham"],
+        ["and/or", "either", "and/or", "either"],
+        ["1", "2", "1", "3"],
+    ],
+)
+def test_names_with_a_comma_in_them_stay_single_classes(cells):
+    assert format_of(labelled(cells)).name == "classification"
+
+
+def test_what_may_be_either_is_asked():
+    cells = ["sports, ball", "music, ball", "sports, club", "arts, fair"]
+    with pytest.raises(NeedsMappingError) as asked:
+        format_of(labelled(cells))
+    assert {one.name for one in asked.value.candidates} == {"classification", "multi_label"}

@@ -137,7 +137,7 @@ VERDICT = {"prompt": "Hi", "completion": "Hello", "label": True}
         ("preference", PAIR, {"chosen": []}, "empty"),
         ("preference", PAIR, {"chosen": ["Hello"]}, "wrong_type"),
         ("preference", PAIR, {"prompt": None}, "null"),
-        ("preference", PAIR, {"prompt": ASKED + GOOD}, "role_order"),
+        ("preference", PAIR, {"prompt": ASKED + GOOD}, "answered_prompt"),
         ("preference", PAIR, {"rejected": [{"role": "bard", "content": "a"}]}, "unknown_role"),
         ("preference", CHATS, {"rejected": said(("user", "Who?")) + POOR}, "no_prompt"),
         ("preference", CHATS, {"rejected": ASKED}, "no_prompt"),
@@ -163,4 +163,4 @@ def test_rows_that_can_not_be_learned_say_why(name, row, change, code):
 def test_mapped_conversations_need_no_prompt():
     mapped = formats["preference"](chosen="better", rejected="worse")
     assert mapped.to_example({"better": ASKED + GOOD, "worse": ASKED + POOR}) == PREFERENCE
-    assert mapped.check({"better": "Hello", "worse": "Go away"}).code == "role_order"
+    assert mapped.check({"better": "Hello", "worse": "Go away"}).code == "no_prompt"

@@ -8,8 +8,10 @@ import pytest
 
 from maxaillm.dev.finetune.data.formats import conversation_tree, formats
 from maxaillm.dev.finetune.data.reading.examples import read_examples
+from maxaillm.dev.finetune.data.reading.recognition import format_of
 from maxaillm.dev.finetune.errors import DataError
 from tests.engine.data.files import check, json_lines
+from tests.engine.data.formats.family_rows import node
 
 NOT_ROWS = [None, 3, "text", [], ["a"], [3], [None], {}, {"text": []}, [{}], [{"qas": []}]]
 
@@ -155,3 +157,40 @@ def test_empty_cells_are_no_other_shape(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(json_lines([PAIR] * 8 + [PAIR | {"completion": ""}] * 7))
     assert not check(path).of_code("mixed_shapes")
+
+
+def test_an_answer_that_was_made_anew_is_a_row_and_nothing_is_learned_twice():
+    tree = {
+        "r": {"message": None, "parent": None, "children": ["a"]},
+        "a": node("user", "Hi", "r", "b", "c"),
+        "b": node("assistant", "No", "a"),
+        "c": node("assistant", "Yo", "a", "d"),
+        "d": node("user", "And?", "c", "e", "f"),
+        "e": node("assistant", "One", "d"),
+        "f": node("assistant", "Two", "d"),
+    }
+    record = {"mapping": tree, "current_node": "f"}
+    read = format_of([record] * 4)
+    rows = read.unfolder()(record)
+    learned = [
+        [
+            (turn.content, turn.weight)
+            for turn in read.to_example(row).messages
+            if turn.role != "user"
+        ]
+        for row in rows
+    ]
+    assert learned == [
+        [("Yo", None), ("Two", None)], [("No", None)], [("Yo", 0.0), ("One", None)],
+    ]  # fmt: skip
+
+
+def test_each_annotation_of_a_task_is_a_row():
+    def chosen(label, **more):
+        return {"result": [{"type": "choices", "value": {"choices": [label]}}], **more}
+
+    annotations = [chosen("a"), chosen("b", was_cancelled=True), chosen("c")]
+    record = {"id": 1, "data": {"text": "Hi"}, "annotations": annotations}
+    read = format_of([record] * 4)
+    rows = read.unfolder()(record)
+    assert [read.to_example(row).label for row in rows] == ["a", "c"]

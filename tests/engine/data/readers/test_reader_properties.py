@@ -104,10 +104,16 @@ def test_columns_come_back_as_written(tmp_path, rows):
     table = pa.Table.from_pylist(rows, schema=ARROW)
     path = tmp_path / "a"
     parquet.write_table(table, path)
-    assert read(path) == (rows, [])
+    # An object of Arrow has every key: what is null can't be told from what was never written.
+    told = [row | {"turns": [without_nulls(turn) for turn in row["turns"]]} for row in rows]
+    assert read(path) == (told, [])
     with ipc.new_stream(path, ARROW) as writer:
         writer.write_table(table)
-    assert read(path) == (rows, [])
+    assert read(path) == (told, [])
+
+
+def without_nulls(turn):
+    return {key: value for key, value in turn.items() if value is not None}
 
 
 @settings(quick, max_examples=30)

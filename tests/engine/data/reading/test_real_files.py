@@ -154,7 +154,8 @@ def test_stated_outcomes(name):
     ],
 )
 def test_findings_point_at_their_rows(name, rows):
-    findings = [finding for finding in check(NASTY / name).findings if finding.code != "rare_class"]
+    others = {"rare_class", "may_be_cut", "not_read"}
+    findings = [each for each in check(NASTY / name).findings if each.code not in others]
     assert findings
     assert rows is None or [finding.row for finding in findings] == rows
 

@@ -95,7 +95,7 @@ TEXT_FIELDS = [
 def test_every_format_with_a_text_takes_templates():
     without = {name for name, cls in formats.items() if not cls.text_fields()}
     assert without == {
-        "messages", "token_classification", "translation", "segments", "gemini", "squad", "bedrock",
+        "token_classification", "translation", "segments", "gemini", "squad", "bedrock",
         "chatgpt", "claude", "entity_spans", "label_studio_choices", "label_studio_entities",
     }  # fmt: skip
 

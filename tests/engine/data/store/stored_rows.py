@@ -33,11 +33,21 @@ LABEL = st.sampled_from(["spam", "Spam", " spam", "ham", "ham ", "ſpam"])
 SPLIT = st.sampled_from([None, "train", "validation", "test"])
 
 
+CALLS = st.lists(
+    st.fixed_dictionaries(
+        {"name": st.sampled_from(["look_up", "Spam"]), "arguments": TEXT | st.just('{"a": 1}')},
+        optional={"id": st.just("c1")},
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
 def turn(*roles: str) -> st.SearchStrategy[dict[str, Any]]:
     weight = st.sampled_from([None, None, 0.0, 1.0])
-    return st.fixed_dictionaries(
-        {"role": st.sampled_from(roles), "content": TEXT, "weight": weight}
-    )
+    told = {"role": st.sampled_from(roles), "content": TEXT, "weight": weight}
+    thought = {"reasoning": TEXT, "tool_calls": CALLS} if roles == ("assistant",) else {}
+    return st.fixed_dictionaries(told, optional=thought)
 
 
 PROMPT = st.tuples(

@@ -13,6 +13,7 @@ from maxaillm.dev.finetune.data.examples.classification import Classification
 from maxaillm.dev.finetune.data.formats import DataFormat, formats, recognise, stored_format
 from maxaillm.dev.finetune.data.reading.examples import read_examples
 from maxaillm.dev.finetune.data.rows.values import is_blank
+from tests.engine.data.formats.family_rows import node
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(
     lambda text: not is_blank(text)
@@ -42,7 +43,31 @@ SAID = [st.fixed_dictionaries({"role": st.just(who), "parts": PARTS}) for who in
 READ, LEARNED = (
     st.fixed_dictionaries({"label": st.just(label), "text": TEXT}) for label in (False, True)
 )
+BEDROCK = [
+    st.fixed_dictionaries({"role": st.just(who), "content": PARTS}) for who in ("user", "assistant")
+]
+BEDROCK_VERSION = st.just("bedrock-conversation-2024")
+MARKED = {"type": "labels", "value": {"start": 0, "end": 1, "labels": ["A"]}}
+TREE = st.tuples(TEXT, TEXT).map(
+    lambda said: {"a": node("user", said[0], "", "b"), "b": node("assistant", said[1], "a")}
+)
+DATA = st.fixed_dictionaries({"text": TEXT})
 CELLS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "bedrock": {"messages": st.tuples(*BEDROCK).map(list), "schemaVersion": BEDROCK_VERSION},
+    "chatgpt": {"mapping": TREE, "current_node": st.just("b")},
+    "claude": {
+        "chat_messages": st.tuples(
+            message("human", "sender", "text"), message("assistant", "sender", "text")
+        ).map(list)
+    },
+    "entity_spans": {"text": TEXT, "entities": st.just([[0, 1, "A"]])},
+    "label_studio_choices": {
+        "data": DATA,
+        "annotations": TEXT.map(
+            lambda label: [{"result": [{"type": "choices", "value": {"choices": [label]}}]}]
+        ),
+    },
+    "label_studio_entities": {"data": DATA, "annotations": st.just([{"result": [MARKED]}])},
     "chat_pair": {"prompt": ASKED, "completion": TEXT},
     "classification": {"text": TEXT, "label": LABEL, "pair": TEXT},
     "conversation": {"conversations": st.lists(EXCHANGE, min_size=1, max_size=2)},

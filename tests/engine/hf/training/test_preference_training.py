@@ -168,8 +168,8 @@ def test_the_data_chooses_the_task_and_the_loss(
 @pytest.mark.parametrize(
     ("rows", "training", "message"),
     [
-        ("judged", {"loss": {"name": "dpo"}}, "one each"),
-        ("judged", {"loss": {"name": "orpo"}}, "one each"),
+        ("judged", {"loss": {"name": "dpo"}}, "on unpaired preferences"),
+        ("judged", {"loss": {"name": "orpo"}}, "on unpaired preferences"),
         ("pairs", {"loss": {"name": "cross_entropy"}}, "does not serve preference"),
         ("judged", {"per_device_train_batch_size": 1}, "two rows"),
     ],

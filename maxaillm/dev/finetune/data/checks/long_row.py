@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 class LongRow(Check):
     label: ClassVar[str] = "Very long rows"
     why: ClassVar[str] = "Training cuts a row at the maximum length: what lies behind is lost."
-    advice: ClassVar[str] = "Split it into several rows."
+    advice: ClassVar[str] = "Split it into several rows, or raise data.max_length in the run."
 
     name: Literal["long_row"] = "long_row"
     max_chars: int = Field(

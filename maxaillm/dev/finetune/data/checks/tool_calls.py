@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import PrivateAttr
 
@@ -13,7 +13,8 @@ from maxaillm.dev.finetune.data.analysis.text_search import hits
 from maxaillm.dev.finetune.data.checks import Batch, Check, Issue, checks
 from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
 
-Turns = list[dict[str, str]]
+Turn = Mapping[str, Any]
+Turns = Sequence[Turn]
 CALL = re.compile(
     r"""["'](?:arguments|parameters|function)["']\s*:|<tool_call>|<functioncall>|<\|tool_call"""
 )
@@ -66,14 +67,18 @@ def might_call(batch: Batch) -> list[int]:
     import pyarrow.compute as pc
 
     texts = batch.texts
-    by_tool, by_assistant = (
-        pc.equal(texts.parts, role).to_numpy(zero_copy_only=False) for role in ("tool", "assistant")
+    by_tool, by_assistant, calling = (
+        pc.equal(texts.parts, part).to_numpy(zero_copy_only=False)
+        for part in ("tool", "assistant", "call")
     )
     calls = [hit.row for hit in hits(batch, CALL.pattern, by_assistant)]
-    return sorted({*texts.rows[by_tool].tolist(), *calls})
+    return sorted({*texts.rows[by_tool | calling].tolist(), *calls})
 
 
-def is_call(turn: dict[str, str]) -> bool:
+def is_call(turn: Turn) -> bool:
+    """By its calls, or by a text that looks like one."""
+    if turn.get("tool_calls"):
+        return True
     content = turn["content"]
     called = turn["role"] == "assistant" and CALL.search(content) is not None
     return called and NAME.search(content) is not None

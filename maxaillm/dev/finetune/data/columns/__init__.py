@@ -22,6 +22,8 @@ PART_TITLES = {
     "system": "System prompt",
     "user": "Prompt",
     "assistant": "Answer",
+    "reasoning": "Reasoning",
+    "call": "Tool call",
     "tool": "Answer of a tool",
     "text": "Text",
     "pair": "Second text",

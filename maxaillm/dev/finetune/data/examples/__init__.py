@@ -61,8 +61,7 @@ class Example(BaseModel):
     @classmethod
     def columns_of(cls, type_: type[C]) -> tuple[C, ...]:
         """The columns of one type, such as `turns.AnswerColumn`."""
-        every = (*cls.text_columns(), *cls.target_columns())
-        return tuple(column for column in every if isinstance(column, type_))
+        return tuple(column for column in declared(cls) if isinstance(column, type_))
 
     @classmethod
     def pieces_of(cls, example: StoredExample) -> Iterator[Piece]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
+from maxaillm.dev.finetune.data.columns.messages import DialogueColumn, ToolsColumn
 from maxaillm.dev.finetune.data.examples import Example, example_kinds
 from maxaillm.dev.finetune.data.rows.messages import Message
 
@@ -21,3 +21,4 @@ class Conversation(Example):
     }
     has_answers: ClassVar[bool] = True
     messages: Annotated[list[Message], DialogueColumn()]
+    tools: Annotated[str | None, ToolsColumn()] = None

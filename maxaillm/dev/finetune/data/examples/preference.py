@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, PromptColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, PromptColumn, ToolsColumn
 from maxaillm.dev.finetune.data.examples import Example, example_kinds
 from maxaillm.dev.finetune.data.rows.messages import Message
 
@@ -19,3 +19,4 @@ class Preference(Example):
     messages: Annotated[list[Message], PromptColumn()]
     chosen: Annotated[list[Message], AnswerColumn(good="Chosen")]
     rejected: Annotated[list[Message], AnswerColumn(poor="Rejected")]
+    tools: Annotated[str | None, ToolsColumn()] = None

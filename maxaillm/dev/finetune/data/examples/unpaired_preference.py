@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, PromptColumn
+from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, PromptColumn, ToolsColumn
 from maxaillm.dev.finetune.data.columns.targets import FlagColumn
 from maxaillm.dev.finetune.data.examples import Example, example_kinds
 from maxaillm.dev.finetune.data.rows.messages import Message
@@ -23,3 +23,4 @@ class UnpairedPreference(Example):
         list[Message], AnswerColumn(good="Desirable", poor="Undesirable", flag="desirable")
     ]
     desirable: Annotated[bool, FlagColumn(("undesirable", "desirable"))]
+    tools: Annotated[str | None, ToolsColumn()] = None

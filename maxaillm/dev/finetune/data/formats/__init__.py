@@ -7,7 +7,7 @@ fields *is* mapping the columns of a file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationError
@@ -15,37 +15,37 @@ from pydantic import Field, ValidationError
 from maxaillm.dev.finetune.components.registry import Component, Registry
 from maxaillm.dev.finetune.data.examples import Example, StoredExample
 from maxaillm.dev.finetune.data.rows.column_templates import columns_in
-from maxaillm.dev.finetune.data.rows.values import Row, RowProblem, Turn
+from maxaillm.dev.finetune.data.rows.messages import messages_of
+from maxaillm.dev.finetune.data.rows.tool_calls import tools_of
+from maxaillm.dev.finetune.data.rows.unread import Unread
+from maxaillm.dev.finetune.data.rows.values import (
+    Row,
+    RowProblem,
+    Turn,
+    columns_by_name,
+    is_mostly,
+)
 
 __all__ = [
     "DataFormat",
     "Fields",
     "formats",
-    "messages_of",
     "option_field",
     "recognise",
     "stored_format",
-    "talk_of",
     "text_column",
 ]
 
 Fields = StoredExample
 
 
-def messages_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """`turns` as the fields of messages; a system's turn without text is left out."""
-    return [
-        {"role": role, "content": content}
-        if weight is None
-        else {"role": role, "content": content, "weight": float(weight)}
-        for role, content, weight in turns
-        if content or role != "system"
-    ]
+def conversation_of(turns: Sequence[Turn], tools: str | None = None) -> Fields:
+    """`turns` as the fields of a conversation, with the tools that may be called in it."""
+    return {"messages": messages_of(turns)} | with_tools(tools)
 
 
-def conversation_of(turns: Sequence[Turn]) -> Fields:
-    """`turns` as the fields of a conversation."""
-    return {"messages": messages_of(turns)}
+def with_tools(tools: str | None) -> Fields:
+    return {"tools": tools} if tools else {}
 
 
 def text_column(default: str | None, *, title: str, description: str) -> Any:
@@ -60,6 +60,36 @@ def option_field(default: Any, *, title: str, description: str) -> Any:
     )
 
 
+def tools_field() -> Any:
+    """A field for the column with the tools that may be called."""
+    return Field(
+        None,
+        title="Tools",
+        description="The tools that the model may call: a list of functions, as OpenAI has them, "
+        "or the JSON of one. They reach the model's chat template.",
+    )
+
+
+def tools_column(sample: Sequence[Row]) -> str | None:
+    """The column with tools, where there is one that mostly holds such."""
+    present = columns_by_name(sample)
+    name = present.get("tools") or present.get("functions")
+    if name is None or not any(row.get(name) for row in sample):
+        return None
+    are_tools = is_mostly(sample, lambda row: not isinstance(tools_of(row.get(name)), RowProblem))
+    return name if are_tools else None
+
+
+def system_column(sample: Sequence[Row]) -> str | None:
+    """The column with the system prompt of a chat, where one holds texts."""
+    present = columns_by_name(sample)
+    name = present.get("system") or present.get("system_prompt")
+    cells = [row[name] for row in sample if row.get(name) is not None] if name else []
+    return (
+        name if cells and sum(isinstance(cell, str) for cell in cells) * 2 >= len(cells) else None
+    )
+
+
 class DataFormat(Component, ABC):
     """A way to write examples down; its fields name the columns.
 
@@ -71,6 +101,8 @@ class DataFormat(Component, ABC):
     """One sentence with the keys, for a person who chooses between formats."""
     gives: ClassVar[type[Example]]
     """The class of its examples."""
+    asked: ClassVar[str] = ""
+    """What the owner is asked where the columns may be meant in several ways."""
     is_usual: ClassVar[bool] = False
     """Whether a page offers it among the first."""
 
@@ -102,6 +134,10 @@ class DataFormat(Component, ABC):
         """
         return one_row
 
+    def other_readings(self, sample: Sequence[Row]) -> Sequence[Self]:
+        """Other ways to read the same columns, where only the owner can tell which is meant."""
+        return ()
+
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self | None:
         """The format as it reads stored examples of its class; None where another one does.
@@ -113,15 +149,31 @@ class DataFormat(Component, ABC):
     @property
     def columns(self) -> frozenset[str]:
         """The columns it reads; of a template, those that it names."""
-        options = self.model_dump(
-            exclude={"name", *self.option_fields()}, exclude_none=True
-        ).values()
+        options = self.model_dump(exclude={"name", *self.no_columns()}, exclude_none=True).values()
         values = [value for one in options for value in ([one] if isinstance(one, str) else one)]
         return frozenset(name for value in values for name in columns_in(value) or (value,))
 
+    def reads(self) -> Mapping[str, Unread | None]:
+        """The columns it reads; for one with objects in it, what finds their keys that it does
+        not read. Reading a file names all else that rows hold: nothing is lost without a word."""
+        return dict.fromkeys(self.columns)
+
+    @classmethod
+    def meanings(cls) -> frozenset[str]:
+        """The fields that say how what the columns hold is meant: the owner is asked."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return frozenset(
+            name for name, extra in extras.items() if isinstance(extra, dict) and "labels" in extra
+        )
+
+    @classmethod
+    def no_columns(cls) -> frozenset[str]:
+        """The fields that name no column."""
+        return cls.meanings() | cls.option_fields()
+
     @classmethod
     def option_fields(cls) -> frozenset[str]:
-        """The fields that are no columns."""
+        """The fields that say how cells are written."""
         extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
         return frozenset(name for name, extra in extras.items() if extra == {"is_option": True})
 

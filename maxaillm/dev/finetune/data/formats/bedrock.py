@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.messages import TurnError
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -64,6 +65,10 @@ class BedrockFormat(DataFormat):
             return turn_problem(self.turns(row))
         except TurnError as error:
             return error.problem
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        read = {**super().reads(), self.messages: only("role", content=only("text"))}
+        return read | ({self.system: only("text")} if self.system else {})
 
     def to_fields(self, row: Row) -> Fields:
         return conversation_of(self.turns(row))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.data.examples import Example
@@ -13,14 +13,19 @@ from maxaillm.dev.finetune.data.formats import (
     conversation_of,
     formats,
     text_column,
+    tools_column,
+    tools_field,
 )
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
     ends_with_question,
     prompt_in,
     refuse_broken,
+    tools_in,
     turns_in,
 )
+from maxaillm.dev.finetune.data.rows.unread import Unread
+from maxaillm.dev.finetune.data.rows.unread_messages import unread_in_turns
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -56,6 +61,7 @@ class ChatPairFormat(DataFormat):
     system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
+    tools: str | None = tools_field()
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -67,22 +73,35 @@ class ChatPairFormat(DataFormat):
             return None
         if not is_mostly(sample, lambda row: ends_with_question(row.get(prompt))):
             return None
-        return cls(prompt=prompt, completion=answers[0], system=present.get("system"))
+        return cls(
+            prompt=prompt,
+            completion=answers[0],
+            system=present.get("system"),
+            tools=tools_column(sample),
+        )
 
     def check(self, row: Row) -> RowProblem | None:
         try:
             self.turns(row)
+            tools_in(row, self.tools)
         except TurnError as error:
             return error.problem
         return optional_text_problem(row, self.system)
 
     def to_fields(self, row: Row) -> Fields:
-        return conversation_of(self.turns(row))
+        return conversation_of(self.turns(row), tools_in(row, self.tools))
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {
+            **super().reads(),
+            self.prompt: unread_in_turns,
+            self.completion: unread_in_turns,
+        }
 
     def turns(self, row: Row) -> list[Turn]:
         """Raises TurnError. What was answered earlier is given, not learned."""
         asked = prompt_in(row, self.prompt, None, self.system)
         given = [turn._replace(weight=0) if turn.role == "assistant" else turn for turn in asked]
-        turns = given + turns_in(row, self.completion, "assistant")
-        refuse_broken(turns, self.completion)
-        return turns
+        answer = turns_in(row, self.completion, "assistant")
+        refuse_broken(given, answer, self.completion)
+        return given + answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.messages import TurnError
+from maxaillm.dev.finetune.data.rows.unread import Unread, holds, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -89,13 +90,17 @@ class ChatGPTFormat(DataFormat):
             return RowProblem("empty", "The conversation has no messages.", "Remove the row.")
         return turn_problem(turns)
 
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.mapping: unread_in_tree}
+
     def to_fields(self, row: Row) -> Fields:
         return conversation_of(self.turns(row))
 
     def turns(self, row: Row) -> list[Turn]:
         """What was said on the way; what one side says in several messages is one turn."""
         nodes = object_of(row.get(self.mapping)) or {}
-        leaf = row.leaf if isinstance(row, Branch) else ""
+        shown = leaves(nodes, row.get(self.current))[:1]
+        leaf = row.leaf if isinstance(row, Branch) else "".join(shown)
         turns: list[Turn] = []
         for name in path_to(nodes, leaf):
             turn = turn_in(nodes[name], len(turns) + 1)
@@ -182,3 +187,38 @@ def text_in(content: dict[str, Any], number: int) -> str:
         message = f"Message {number} holds more than text; only text is learned."
         raise TurnError(RowProblem("not_text", message, "Remove the conversation."))
     return "\n".join(texts)
+
+
+unread_in_node = only(
+    "id",
+    "parent",
+    "children",
+    message=only(
+        "id",
+        author=only("role"),
+        content=only("content_type", "parts", "text"),
+        metadata=only("is_visually_hidden_from_conversation"),
+    ),
+)
+
+
+def unread_in_tree(value: Any) -> Iterator[str]:
+    """What the nodes hold beside what was said; the name of what is no node."""
+    for name, node in (object_of(value) or {}).items():
+        if isinstance(node, dict):
+            yield from unread_in_node(node)
+            yield from unread_content(node.get("message"))
+        elif holds(node):
+            yield name
+
+
+def unread_content(message: Any) -> Iterator[str]:
+    """The kind of a content that is not read, such as thoughts; `text` beside parts."""
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, dict):
+        return
+    kind = content.get("content_type")
+    if kind not in READ:
+        yield f"message.content.{kind}"
+    elif "parts" in content and holds(content.get("text")):
+        yield "message.content.text"

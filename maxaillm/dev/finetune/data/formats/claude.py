@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.messages import TurnError
+from maxaillm.dev.finetune.data.rows.unread import Unread, objects_in, others
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -56,6 +57,9 @@ class ClaudeFormat(DataFormat):
         except TurnError as error:
             return error.problem
 
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.messages: unread_in_messages}
+
     def to_fields(self, row: Row) -> Fields:
         return conversation_of(self.turns(row))
 
@@ -80,15 +84,28 @@ def turn_of(message: Any, number: int) -> Turn:
     if any(message.get(name) for name in ASIDE):
         told = f"Message {number} has files; only text is learned."
         raise TurnError(RowProblem("not_text", told, "Remove the conversation."))
-    text = message.get("text") or joined(message.get("content"))
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    text = message.get("text") or (joined(parts, "text") if isinstance(content, list) else content)
     if not isinstance(text, str):
         raise TurnError(wrong_type(f"text of message {number}", text))
-    return Turn(role, text)
+    return Turn(role, text, reasoning=joined(parts, "thinking"))
 
 
-def joined(content: Any) -> Any:
-    """What the parts say; thoughts and calls of tools are left to the program."""
-    if not isinstance(content, list):
-        return content
-    parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
-    return "\n\n".join(str(part.get("text", "")) for part in parts)
+def joined(content: list[Any], kind: str) -> str:
+    """What the parts of a kind say; calls of tools are named as not read."""
+    parts = [part for part in content if isinstance(part, dict) and part.get("type") == kind]
+    return "\n\n".join(str(part.get(kind) or "") for part in parts)
+
+
+def unread_in_messages(value: Any) -> Iterator[str]:
+    for message in objects_in(value):
+        yield from others({"sender", "text", "content", *ASIDE}, message)
+        for part in objects_in(message.get("content")):
+            kind = str(part.get("type"))
+            if kind == "thinking" or (kind == "text" and not message.get("text")):
+                yield from (f"content.{key}" for key in others({"type", kind}, part))
+            elif kind != "text" or part.get("text") != message.get("text"):
+                yield f"content.{kind}"
+            else:
+                yield from (f"content.{key}" for key in others({"type", "text"}, part))

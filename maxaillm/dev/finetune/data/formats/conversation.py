@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -14,13 +14,22 @@ from maxaillm.dev.finetune.data.formats import (
     Fields,
     conversation_of,
     formats,
+    system_column,
     text_column,
 )
+from maxaillm.dev.finetune.data.rows.exchanges import (
+    QUESTION,
+    Unit,
+    each_apart,
+    is_long,
+    unfolded,
+    unit_field,
+)
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
     Turn,
-    all_columns,
     items_of,
     list_column,
     list_problem,
@@ -40,6 +49,7 @@ class ExchangesFormat(DataFormat):
     label: ClassVar[str] = "Conversation"
     summary: ClassVar[str] = "conversations: a list of {input, output}."
     gives: ClassVar[type[Example]] = Conversation
+    asked: ClassVar[str] = QUESTION
 
     name: Literal["conversation"] = "conversation"
     conversations: str = Field(
@@ -48,6 +58,7 @@ class ExchangesFormat(DataFormat):
     system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
+    unit: Unit = unit_field()
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -55,9 +66,14 @@ class ExchangesFormat(DataFormat):
         column = list_column(sample, NAMES, is_exchange)
         if column not in NAMES:
             return None
-        return cls(
-            conversations=column, system="system" if "system" in all_columns(sample) else None
-        )
+        return cls(conversations=column, system=system_column(sample))
+
+    def other_readings(self, sample: Sequence[Row]) -> Sequence[Self]:
+        is_asked = is_long(sample, self.conversations, each_apart)
+        return [self.model_copy(update={"unit": "exchange"})] if is_asked else []
+
+    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+        return unfolded(self.conversations, self.unit, each_apart)
 
     def check(self, row: Row) -> RowProblem | None:
         problem = list_problem(row, self.conversations, "a list of exchanges")
@@ -70,6 +86,9 @@ class ExchangesFormat(DataFormat):
             if problem is not None:
                 return problem._replace(message=f"Exchange {number}: {problem.message}")
         return optional_text_problem(row, self.system)
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.conversations: only("input", "output")}
 
     def to_fields(self, row: Row) -> Fields:
         turns = [Turn("system", text_of(row, self.system))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -10,7 +10,13 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats
-from maxaillm.dev.finetune.data.rows.spans import span_of, spans_problem, tagged_words
+from maxaillm.dev.finetune.data.rows.spans import (
+    span_of,
+    spans_problem,
+    tagged_words,
+    unread_in_spans,
+)
+from maxaillm.dev.finetune.data.rows.unread import Unread
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -64,6 +70,9 @@ class EntitySpansFormat(DataFormat):
         if items is None:
             return wrong_type(self.spans, row.get(self.spans), "a list of entities")
         return spans_problem(row[self.text], items)
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.spans: unread_in_spans}
 
     def to_fields(self, row: Row) -> Fields:
         tokens, tags = tagged_words(row[self.text], items_of(row[self.spans]) or [])

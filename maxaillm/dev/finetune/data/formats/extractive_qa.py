@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -17,6 +17,7 @@ from maxaillm.dev.finetune.data.formats import (
     text_column,
 )
 from maxaillm.dev.finetune.data.rows.answer_spans import first_answer, turns_about
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -62,6 +63,9 @@ class ExtractiveQAFormat(DataFormat):
             return text_problem(row, self.answers)
         answer = first_answer(row.get(self.answers))
         return problem or (answer if isinstance(answer, RowProblem) else None)
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.answers: only("text", "answer_start")}
 
     def to_fields(self, row: Row) -> Fields:
         context, question = cell_of(row, self.context), cell_of(row, self.question)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -12,8 +11,9 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.messages import TurnError
+from maxaillm.dev.finetune.data.rows.tool_calls import calls_of, tools_of, written
+from maxaillm.dev.finetune.data.rows.unread import Unread, objects_in, only, others
 from maxaillm.dev.finetune.data.rows.values import (
-    Role,
     Row,
     RowProblem,
     Turn,
@@ -28,6 +28,7 @@ from maxaillm.dev.finetune.data.rows.values import (
 )
 
 SYSTEMS = ("systeminstruction", "system_instruction")
+DECLARATIONS = ("functionDeclarations", "function_declarations")
 CALL, RESULT = ("functionCall", "function_call"), ("functionResponse", "function_response")
 
 
@@ -48,6 +49,9 @@ class GeminiFormat(DataFormat):
         title="System instruction",
         description="An object with parts, or a text; may be empty in a row.",
     )
+    tools: str | None = Field(
+        None, title="Tools", description="A list of objects with functionDeclarations."
+    )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -56,63 +60,115 @@ class GeminiFormat(DataFormat):
         if contents is None or not is_mostly(sample, lambda row: has_parts(row.get(contents))):
             return None
         system = next((present[name] for name in SYSTEMS if name in present), None)
-        return cls(contents=contents, system=system)
+        return cls(contents=contents, system=system, tools=present.get("tools"))
 
     def check(self, row: Row) -> RowProblem | None:
         problem = list_problem(row, self.contents, "a list of contents")
         if problem is not None:
             return problem
         try:
+            self.declared(row)
             return turn_problem(self.turns(row))
         except TurnError as error:
             return error.problem
 
     def to_fields(self, row: Row) -> Fields:
-        return conversation_of(self.turns(row))
+        return conversation_of(self.turns(row), self.declared(row))
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        read = {**super().reads(), self.contents: unread_in_contents}
+        if self.system:
+            read[self.system] = only("role", parts=only("text"))
+        if self.tools:
+            read[self.tools] = only(*DECLARATIONS)
+        return read
 
     def turns(self, row: Row) -> list[Turn]:
         """Raises TurnError."""
         system = row.get(self.system) if self.system else None
         behaviour = object_of(system) or ({"parts": [{"text": system}]} if system else None)
-        turns = [] if behaviour is None else [Turn("system", text_in(behaviour, "system"))]
+        turns = (
+            [] if behaviour is None else [Turn("system", text_in(behaviour.get("parts"), "system"))]
+        )
         for number, content in enumerate(items_of(row[self.contents]) or (), start=1):
-            turns.append(turn_of(content, number))
+            turns += turns_of(content, number)
         return turns
 
+    def declared(self, row: Row) -> str | None:
+        """The tools, as OpenAI writes them. Raises TurnError."""
+        listed = items_of(row.get(self.tools)) if self.tools else None
+        given = [
+            part_of(each, DECLARATIONS)
+            for each in listed or ()
+            if isinstance(each, dict) and part_of(each, DECLARATIONS)
+        ]
+        tools = tools_of([tool for tools in given for tool in items_of(tools) or [tools]])
+        if isinstance(tools, RowProblem):
+            raise TurnError(tools)
+        return tools
 
-def turn_of(content: Any, number: int) -> Turn:
-    """Raises TurnError."""
+
+def turns_of(content: Any, number: int) -> list[Turn]:
+    """The turns of one content: what functions found are turns of their own. Raises TurnError."""
     if not isinstance(content, dict):
         raise TurnError(wrong_type(f"content {number}", content, "an object"))
     role = role_of(content.get("role", "user"), number)
     if isinstance(role, RowProblem):
         raise TurnError(role)
-    return Turn(tool_or(role, content), text_in(content, f"content {number}"))
-
-
-def tool_or(role: Role, content: dict[str, Any]) -> Role:
-    """The role; results of functions come in the user's name."""
     parts = content.get("parts")
-    results = [part for part in parts if part_of(part, RESULT)] if isinstance(parts, list) else []
-    return "tool" if results else role
+    parts = [parts] if isinstance(parts, dict) else parts
+    given = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    found = [result for part in given if (result := object_of(part_of(part, RESULT))) is not None]
+    turns = [result_turn(result) for result in found]
+    if len(found) == len(given) > 0 and len(given) == len(parts or ()):
+        return turns
+    calls = calls_of([call for part in given if (call := called_in(part))], number)
+    if isinstance(calls, RowProblem):
+        raise TurnError(calls)
+    silent = [part for part in given if "text" not in part and part_of(part, (*CALL, *RESULT))]
+    said = [part for part in parts if part not in silent] if isinstance(parts, list) else parts
+    text = "" if calls and not said else text_in(said, f"content {number}")
+    return [*turns, Turn(role, text, calls=calls)]
 
 
-def text_in(content: dict[str, Any], where: str) -> str:
-    """The text of the parts; calls of functions as the JSON that asks for them."""
-    parts = content.get("parts")
-    if isinstance(parts, dict):
-        parts = [parts]
+def result_turn(result: dict[str, Any]) -> Turn:
+    """What a function found."""
+    return Turn("tool", written(result.get("response")), name=str(result.get("name") or ""))
+
+
+def called_in(part: Any) -> dict[str, Any] | None:
+    """The call in a part, what it gives to the function under the name that others use."""
+    call = object_of(part_of(part, CALL))
+    if call is None:
+        return None
+    return {"name": call.get("name"), "arguments": call.get("args")} | (
+        {"id": call["id"]} if call.get("id") else {}
+    )
+
+
+def text_in(parts: Any, where: str) -> str:
+    """The text of the parts."""
+    parts = [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list):
         raise TurnError(wrong_type(f"parts of {where}", parts, "a list"))
-    texts: list[str] = []
-    for part in parts:
-        text = part.get("text") if isinstance(part, dict) else None
-        call = part_of(part, (*CALL, *RESULT))
-        if not isinstance(text, str) and call is None:
-            message = f"The parts of {where} hold more than text; only text is learned."
-            raise TurnError(RowProblem("not_text", message, "Remove the part or the row."))
-        texts.append(text if isinstance(text, str) else json.dumps(call, ensure_ascii=False))
-    return "\n".join(texts)
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        message = f"The parts of {where} hold more than text; only text is learned."
+        raise TurnError(RowProblem("not_text", message, "Remove the part or the row."))
+    return "\n".join(map(str, texts))
+
+
+def unread_in_contents(value: Any) -> Iterator[str]:
+    for content in objects_in(value):
+        yield from others({"role", "parts"}, content)
+        for part in objects_in(content.get("parts")):
+            read = {
+                name for names in (CALL, RESULT) for name in names[: 1 + (names[0] not in part)]
+            }
+            yield from (f"parts.{key}" for key in others({"text", *read}, part))
+            for names, keys in ((CALL, {"id", "name", "args"}), (RESULT, {"name", "response"})):
+                for inner in objects_in(part_of(part, names)):
+                    yield from (f"parts.{names[0]}.{key}" for key in others(keys, inner))
 
 
 def part_of(part: Any, names: Sequence[str]) -> Any:

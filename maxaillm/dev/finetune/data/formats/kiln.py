@@ -41,7 +41,7 @@ class KilnFormat(DataFormat):
     reasoning: str | None = text_column(
         None,
         title="Reasoning",
-        description="What the model thinks first; learned between <think> and </think>.",
+        description="What the model thinks first, as its chat template writes thoughts.",
     )
     chain_of_thought: str | None = text_column(
         None,
@@ -68,9 +68,6 @@ class KilnFormat(DataFormat):
         )
 
     def to_fields(self, row: Row) -> Fields:
-        """Thinking as models that reason write it, from DeepSeek-R1 on."""
-        answer = cell_of(row, self.output)
         thinking = text_of(row, self.reasoning) or text_of(row, self.chain_of_thought)
-        if thinking:
-            answer = f"<think>\n{thinking}\n</think>\n\n{answer}"
-        return conversation_of([Turn("user", cell_of(row, self.input)), Turn("assistant", answer)])
+        answer = Turn("assistant", cell_of(row, self.output), reasoning=thinking)
+        return conversation_of([Turn("user", cell_of(row, self.input)), answer])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field
@@ -16,9 +16,12 @@ from maxaillm.dev.finetune.data.rows.annotated_tasks import (
     columns_of_tasks,
     results_in,
     task_text,
+    unread_in_annotations,
+    unread_in_data,
     values_of,
 )
 from maxaillm.dev.finetune.data.rows.labelled_texts import label_of
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import Row, RowProblem
 
 KINDS = ("choices",)
@@ -57,6 +60,10 @@ class LabelStudioChoicesFormat(DataFormat):
             fix = "Keep one, or write rows with text and labels to learn several."
             return RowProblem("several_labels", message, fix)
         return None
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        inner = unread_in_annotations(KINDS, only("choices"))
+        return {**super().reads(), self.data: unread_in_data, self.annotations: inner}
 
     def to_fields(self, row: Row) -> Fields:
         return {"text": task_text(row, self.data), "label": self.choices(row)[0]}

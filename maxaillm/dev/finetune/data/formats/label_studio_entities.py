@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -16,9 +16,12 @@ from maxaillm.dev.finetune.data.rows.annotated_tasks import (
     columns_of_tasks,
     results_in,
     task_text,
+    unread_in_annotations,
+    unread_in_data,
     values_of,
 )
-from maxaillm.dev.finetune.data.rows.spans import spans_problem, tagged_words
+from maxaillm.dev.finetune.data.rows.spans import spans_problem, tagged_words, unread_in_spans
+from maxaillm.dev.finetune.data.rows.unread import Unread
 from maxaillm.dev.finetune.data.rows.values import Row, RowProblem, items_of
 
 KINDS = ("labels", "hypertextlabels")
@@ -53,6 +56,10 @@ class LabelStudioEntitiesFormat(DataFormat):
         if not items_of(row.get(self.annotations)):
             return NOT_ANNOTATED
         return spans_problem(text, self.spans(row))
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        inner = unread_in_annotations(KINDS, unread_in_spans)
+        return {**super().reads(), self.data: unread_in_data, self.annotations: inner}
 
     def to_fields(self, row: Row) -> Fields:
         tokens, tags = tagged_words(str(task_text(row, self.data)), self.spans(row))

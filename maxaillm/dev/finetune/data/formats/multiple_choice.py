@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -17,6 +17,7 @@ from maxaillm.dev.finetune.data.formats import (
     formats,
     text_column,
 )
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -103,6 +104,9 @@ class MultipleChoiceFormat(DataFormat):
             message = f"{self.answer!r} is {value}, and there are {len(choices)} choices."
             return RowProblem("no_choice", message, "Count the choices from 0.")
         return text_problem(row, self.answer) or wrong_type(self.answer, value)
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.choices: only("text", "label")}
 
     def to_fields(self, row: Row) -> Fields:
         choices = choices_of(row[self.choices]) or []

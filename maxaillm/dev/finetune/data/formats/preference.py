@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple, Self
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.preference import Preference
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    formats,
+    text_column,
+    tools_column,
+    tools_field,
+    with_tools,
+)
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
+    messages_of,
     prompt_in,
     refuse_broken,
     spoken_turns,
     starts_anew,
+    tools_in,
     turns_in,
 )
+from maxaillm.dev.finetune.data.rows.unread import Unread
+from maxaillm.dev.finetune.data.rows.unread_messages import unread_in_turns
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -23,6 +35,7 @@ from maxaillm.dev.finetune.data.rows.values import (
     columns_by_name,
     first_problem,
     is_mostly,
+    object_of,
     optional_text_problem,
     text_of,
 )
@@ -80,6 +93,7 @@ class PreferenceFormat(DataFormat):
     system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
+    tools: str | None = tools_field()
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -101,22 +115,35 @@ class PreferenceFormat(DataFormat):
             input=matter,
             rejected_prompt=present.get("rejected_prompt"),
             system=present.get("system"),
+            tools=tools_column(sample),
         )
 
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self:
-        return cls(prompt="messages")
+        return cls(prompt="messages", tools="tools" if "tools" in columns else None)
 
     def check(self, row: Row) -> RowProblem | None:
         try:
             self.pair(row)
+            self.tools_of(row)
         except TurnError as error:
             return error.problem
         texts = (self.input, self.system, self.rejected_prompt)
         return first_problem(optional_text_problem(row, name) for name in texts)
 
     def to_fields(self, row: Row) -> Fields:
-        return {name: messages_of(turns) for name, turns in self.pair(row)._asdict().items()}
+        parts = {name: messages_of(turns) for name, turns in self.pair(row)._asdict().items()}
+        return parts | with_tools(self.tools_of(row))
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        turns = (self.prompt, self.chosen, self.rejected, self.rejected_prompt)
+        read = dict.fromkeys(filter(None, turns), unread_in_turns)
+        return {**super().reads(), **read}
+
+    def tools_of(self, row: Row) -> str | None:
+        """Beside the prompt, or within it as OpenAI has them. Raises TurnError."""
+        within = object_of(row.get(self.prompt)) if self.prompt else None
+        return tools_in(row, self.tools) or tools_in(within or {}, "tools")
 
     def pair(self, row: Row) -> PreferencePair:
         """Raises TurnError."""
@@ -135,8 +162,8 @@ class PreferenceFormat(DataFormat):
         if chosen == rejected:
             message = f"{self.chosen!r} and {self.rejected!r} are the same."
             raise TurnError(RowProblem("no_difference", message, "Remove the row."))
-        refuse_broken(prompt + chosen, self.chosen)
-        refuse_broken(prompt + rejected, self.rejected)
+        refuse_broken(prompt, chosen, self.chosen)
+        refuse_broken(prompt, rejected, self.rejected)
         return PreferencePair(prompt, chosen, rejected)
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.preference import Preference
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import number_of
-from maxaillm.dev.finetune.data.rows.messages import TurnError, prompt_in, refuse_broken
+from maxaillm.dev.finetune.data.rows.messages import (
+    TurnError,
+    messages_of,
+    prompt_in,
+    refuse_broken,
+)
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
+from maxaillm.dev.finetune.data.rows.unread_messages import unread_in_turns
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -61,10 +68,14 @@ class RankedAnswersFormat(DataFormat):
             return problem
         try:
             prompt = prompt_in(row, self.prompt, None, None)
-            refuse_broken([*prompt, Turn("assistant", "answer")], self.prompt)
+            refuse_broken(prompt, [Turn("assistant", "answer")], self.prompt)
         except TurnError as error:
             return error.problem
         return None
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        read = {self.prompt: unread_in_turns, self.answers: only("answer", "rank")}
+        return {**super().reads(), **read}
 
     def answers_problem(self, row: Row) -> RowProblem | None:
         answers = items_of(row[self.answers]) or []

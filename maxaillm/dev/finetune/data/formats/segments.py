@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, ClassVar, Literal, Self
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -65,6 +66,9 @@ class SegmentsFormat(DataFormat):
             fix = "Begin with a segment whose label is false, or upload the rows as text."
             return RowProblem("no_prompt", message, fix)
         return turn_problem(turns)
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.segments: only("label", "text")}
 
     def to_fields(self, row: Row) -> Fields:
         return conversation_of(self.turns(row))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -16,6 +16,7 @@ from maxaillm.dev.finetune.data.formats import (
     formats,
     text_column,
 )
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -78,6 +79,9 @@ class SelfInstructFormat(DataFormat):
         if not isinstance(instance, dict):
             return wrong_type("instance", instance, "an object with input and output")
         return text_problem(instance, "output") or optional_text_problem(instance, "input")
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.instances: only("input", "output")}
 
     def to_fields(self, row: Row) -> Fields:
         instance = (items_of(row[self.instances]) or [])[0]

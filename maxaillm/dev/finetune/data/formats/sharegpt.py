@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -14,19 +14,35 @@ from maxaillm.dev.finetune.data.formats import (
     Fields,
     conversation_of,
     formats,
+    system_column,
     text_column,
+    tools_column,
+    tools_field,
 )
-from maxaillm.dev.finetune.data.rows.messages import TurnError, turns_of
+from maxaillm.dev.finetune.data.rows.exchanges import (
+    QUESTION,
+    Unit,
+    exchanges_in,
+    is_long,
+    unfolded,
+    unit_field,
+)
+from maxaillm.dev.finetune.data.rows.messages import (
+    TurnError,
+    tools_in,
+    turns_of,
+    with_system_column,
+)
+from maxaillm.dev.finetune.data.rows.unread import Unread
+from maxaillm.dev.finetune.data.rows.unread_messages import unread_in_turns
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
     Turn,
-    all_columns,
     items_of,
     list_column,
     list_problem,
     optional_text_problem,
-    text_of,
     turn_problem,
 )
 
@@ -38,6 +54,7 @@ class ShareGPTFormat(DataFormat):
     label: ClassVar[str] = "ShareGPT"
     summary: ClassVar[str] = "conversations: a list of {from, value}, from human, gpt or system."
     gives: ClassVar[type[Example]] = Conversation
+    asked: ClassVar[str] = QUESTION
     is_usual: ClassVar[bool] = True
 
     name: Literal["sharegpt"] = "sharegpt"
@@ -47,32 +64,42 @@ class ShareGPTFormat(DataFormat):
     system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
+    tools: str | None = tools_field()
+    unit: Unit = unit_field()
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
         column = list_column(sample, ["conversations"], is_turn)
         if column is None:
             return None
-        return cls(
-            conversations=column, system="system" if "system" in all_columns(sample) else None
-        )
+        return cls(conversations=column, system=system_column(sample), tools=tools_column(sample))
+
+    def other_readings(self, sample: Sequence[Row]) -> Sequence[Self]:
+        is_asked = is_long(sample, self.conversations, exchanges_in)
+        return [self.model_copy(update={"unit": "exchange"})] if is_asked else []
+
+    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+        return unfolded(self.conversations, self.unit, exchanges_in)
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.conversations: unread_in_turns}
 
     def check(self, row: Row) -> RowProblem | None:
         problem = list_problem(row, self.conversations, "a list of turns")
         if problem is not None:
             return problem
         try:
+            tools_in(row, self.tools)
             return turn_problem(self.turns(row)) or optional_text_problem(row, self.system)
         except TurnError as error:
             return error.problem
 
     def to_fields(self, row: Row) -> Fields:
-        return conversation_of(self.turns(row))
+        return conversation_of(self.turns(row), tools_in(row, self.tools))
 
     def turns(self, row: Row) -> list[Turn]:
         turns = turns_of(items_of(row[self.conversations]), self.conversations)
-        system = text_of(row, self.system)
-        return [Turn("system", system), *turns] if system else turns
+        return with_system_column(turns, row, self.system)
 
 
 def is_turn(item: Any) -> bool:

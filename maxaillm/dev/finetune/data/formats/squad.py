@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.answer_spans import first_answer, turns_about
+from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -73,6 +74,10 @@ class SquadFormat(DataFormat):
         problem = text_problem(paragraph, "context") or text_problem(questions[0], "question")
         answer = first_answer(questions[0].get("answers", []))
         return problem or (answer if isinstance(answer, RowProblem) else None)
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        asked = only("question", answers=only("text", "answer_start"))
+        return {**super().reads(), self.paragraphs: only("context", qas=asked)}
 
     def to_fields(self, row: Row) -> Fields:
         paragraph = (items_of(row[self.paragraphs]) or [])[0]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
 from maxaillm.dev.finetune.data.rows.labelled_texts import flag_of
-from maxaillm.dev.finetune.data.rows.messages import TurnError, prompt_in, refuse_broken
+from maxaillm.dev.finetune.data.rows.messages import (
+    TurnError,
+    messages_of,
+    prompt_in,
+    refuse_broken,
+)
+from maxaillm.dev.finetune.data.rows.unread import Unread
+from maxaillm.dev.finetune.data.rows.unread_messages import unread_in_turns
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -70,10 +77,13 @@ class StepwiseFormat(DataFormat):
             return problem
         try:
             prompt = prompt_in(row, self.prompt, None, None)
-            refuse_broken([*prompt, Turn("assistant", "answer")], self.prompt)
+            refuse_broken(prompt, [Turn("assistant", "answer")], self.prompt)
         except TurnError as error:
             return error.problem
         return None
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        return {**super().reads(), self.prompt: unread_in_turns}
 
     def to_fields(self, row: Row) -> Fields:
         steps = items_of(row[self.completions]) or []

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
-from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, messages_of, text_column
+from maxaillm.dev.finetune.data.formats import (
+    DataFormat,
+    Fields,
+    formats,
+    text_column,
+    tools_column,
+    tools_field,
+    with_tools,
+)
 from maxaillm.dev.finetune.data.rows.labelled_texts import flag_of
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
+    messages_of,
     prompt_in,
     refuse_broken,
     starts_anew,
+    tools_in,
     turns_in,
 )
+from maxaillm.dev.finetune.data.rows.unread import Unread
+from maxaillm.dev.finetune.data.rows.unread_messages import unread_in_turns
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -79,6 +91,7 @@ class UnpairedPreferenceFormat(DataFormat):
     system: str | None = text_column(
         None, title="System prompt", description="How the model is to behave; may be empty."
     )
+    tools: str | None = tools_field()
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -96,15 +109,18 @@ class UnpairedPreferenceFormat(DataFormat):
             prompt=present[prompt] if prompt else None,
             input=present.get("input") if prompt == "instruction" else None,
             system=present.get("system"),
+            tools=tools_column(sample),
         )
 
     @classmethod
     def of_stored(cls, columns: Collection[str]) -> Self:
-        return cls(prompt="messages", desirable="desirable")
+        tools = "tools" if "tools" in columns else None
+        return cls(prompt="messages", desirable="desirable", tools=tools)
 
     def check(self, row: Row) -> RowProblem | None:
         try:
             self.parts(row)
+            tools_in(row, self.tools)
         except TurnError as error:
             return error.problem
         return first_problem(
@@ -118,7 +134,12 @@ class UnpairedPreferenceFormat(DataFormat):
     def to_fields(self, row: Row) -> Fields:
         prompt, completion = map(messages_of, self.parts(row))
         verdict = flag_of(row[self.desirable])
-        return {"messages": prompt, "completion": completion, "desirable": verdict}
+        fields = {"messages": prompt, "completion": completion, "desirable": verdict}
+        return fields | with_tools(tools_in(row, self.tools))
+
+    def reads(self) -> Mapping[str, Unread | None]:
+        read = dict.fromkeys(filter(None, (self.prompt, self.completion)), unread_in_turns)
+        return {**super().reads(), **read}
 
     def parts(self, row: Row) -> Parts:
         """Raises TurnError."""
@@ -128,7 +149,7 @@ class UnpairedPreferenceFormat(DataFormat):
             behaviour = [turn for turn in prompt[:1] if turn.role == "system"]
             prompt = behaviour * (completion[0].role != "system") + completion[:-1]
             completion = completion[-1:]
-        refuse_broken(prompt + completion, self.completion)
+        refuse_broken(prompt, completion, self.completion)
         return Parts(prompt, completion)
 
 

@@ -27,13 +27,28 @@ def column_values(column: pa.Array, found: dict[int, Notes]) -> list[Any]:
     """
     values: list[Any] = column.to_pylist()
     if is_plain(column):
-        return values
+        return list(map(without_padding, values)) if has_objects(column.type) else values
     for position, value in enumerate(values):
         notes: Notes = set()
         values[position] = plain(value, notes)
         if notes:
             found.setdefault(position, set()).update(notes)
     return values
+
+
+def has_objects(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    if types.is_list(kind) or types.is_large_list(kind):
+        return has_objects(kind.value_type)
+    return bool(types.is_struct(kind))
+
+
+def without_padding(value: Any) -> Any:
+    """Arrow gives each object the keys of all others, as nulls: these no file has written."""
+    if isinstance(value, dict):
+        return {key: without_padding(item) for key, item in value.items() if item is not None}
+    return list(map(without_padding, value)) if isinstance(value, list) else value
 
 
 def is_plain(array: pa.Array) -> bool:
@@ -67,7 +82,11 @@ def list_of(value: list[Any] | tuple[Any, ...], notes: Notes) -> list[Any]:
 
 
 def object_of(value: dict[str, Any], notes: Notes) -> dict[str, Any]:
-    return {clean_text(key, notes): plain(item, notes) for key, item in value.items()}
+    return {
+        clean_text(key, notes): plain(item, notes)
+        for key, item in value.items()
+        if item is not None
+    }
 
 
 def number_of(value: float | Decimal, notes: Notes) -> float | int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maxaillm.dev.finetune.data.readers.arrow_values import column_values, size_of
 from maxaillm.dev.finetune.data.readers.headers import column_names
+from maxaillm.dev.finetune.data.readers.hub_features import namings
 from maxaillm.dev.finetune.data.readers.json_records import FORBIDDEN
 from maxaillm.dev.finetune.data.readers.records import (
     RECORD_CHARS,
@@ -77,6 +78,9 @@ def records_of(
         for name, column in zip(names, batch.columns, strict=True)
         if not name.startswith(INDEX)
     }
+    for name, named in namings(batch.schema).items():
+        if name in columns:
+            columns[name] = list(map(named, columns[name]))
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]

@@ -140,6 +140,9 @@ def explain(error: JSONDecodeError) -> tuple[str, str]:
         return "it ends inside a text", "The file may be cut off, or a quotation mark is missing."
     if message.startswith("extra data"):
         return "a second value follows on the same line", "Write one object a line."
+    if "\\escape" in message:
+        fix = "Write each backslash twice: C:\\\\Users. A single one may also have become a line "
+        return "a backslash begins no known escape", fix + "end (\\n) or a tab (\\t) elsewhere."
     message = message.removesuffix(" at")
     if error.doc[max(0, error.pos - 1) : error.pos + 1].find("'") >= 0:
         return message, "Write keys and texts in double quotation marks."

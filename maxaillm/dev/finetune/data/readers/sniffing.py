@@ -127,10 +127,10 @@ def json_records(
 ) -> Records:
     is_lines = holds_lines(text, suffix, is_whole=is_whole)
     shape = RECORDS
-    if not is_lines or (is_whole and isinstance(parsed(text.rstrip(BLANKS)), dict)):
+    is_one = is_whole and isinstance(parsed(text.rstrip(BLANKS)), dict)
+    if not is_lines or (is_one and (suffix not in LINES_SUFFIXES or IS_WRAPPER.match(text))):
         shape = shape_of(source, encoding)
-    is_line = suffix in LINES_SUFFIXES and (shape.kind != "wrapper" or shape.rows_key is not None)
-    if is_lines and (shape == RECORDS or is_line):
+    if is_lines and shape == RECORDS:
         return Records("jsonl", encoding.words, partial(read_json_lines, source, encoding))
     aside = Aside()
     read = partial(read_json_document, source, encoding, shape, aside)

@@ -35,7 +35,10 @@ def read_examples(
     sample = sample_of(records)
     refuse_doubt(records, sample, format)
     stored = stored_format(sample) if records.kind == "jsonl" else None
-    data_format, split_column = format or stored or format_of(sample), SplitColumn(sample)
+    data_format, split_column = (
+        format or stored or format_of(sample, asks=False),
+        SplitColumn(sample),
+    )
     unfold, number = data_format.unfolder(), 0
     for record in records:
         if isinstance(record, BadRecord):

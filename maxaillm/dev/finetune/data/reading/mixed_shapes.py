@@ -13,6 +13,8 @@ CODES = {"missing", "wrong_type"}
 """What `DataFormat.check` finds in a row without the columns, or with other things in them."""
 MANY = 0.2
 """Single broken rows have findings of their own; a fifth of a file is a shape of its own."""
+Shape = frozenset[tuple[str, frozenset[str]]]
+"""The columns of a row, each with the keys of the objects in it."""
 KEPT_ROWS, KEPT_CHARS = 20, 10_000
 COUNTED_SHAPES = 100
 
@@ -25,10 +27,15 @@ class OtherShapes:
         self.count = 0
         self.columns: Counter[tuple[str, ...]] = Counter()
         self.rows: list[Row] = []
+        self.known: set[Shape] = set()
+
+    def know(self, row: Row) -> None:
+        """A row that the format takes."""
+        self.known.add(shape_of(row))
 
     def add(self, row: Row, problem: RowProblem) -> None:
-        """A row that the format refuses."""
-        if problem.code not in CODES:
+        """A row that the format refuses; one cell of another type makes no other shape."""
+        if problem.code not in CODES or shape_of(row) in self.known:
             return
         self.count += 1
         columns = tuple(row)
@@ -57,3 +64,14 @@ class OtherShapes:
             "choose other columns.",
             level="warning",
         )
+
+
+def shape_of(row: Row) -> Shape:
+    return frozenset((name, keys_in(value)) for name, value in row.items() if value is not None)
+
+
+def keys_in(value: object) -> frozenset[str]:
+    """What an object or a list is told by, its keys or those of its first object; else nothing."""
+    if isinstance(value, list):
+        return frozenset({"[]", *(value[0] if value and isinstance(value[0], dict) else ())})
+    return frozenset({"{}", *value}) if isinstance(value, dict) else frozenset()

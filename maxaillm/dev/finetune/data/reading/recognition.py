@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.data.formats.token_classification import (
     TokenClassificationFormat,
     tag_columns,
 )
-from maxaillm.dev.finetune.data.readers import Record, Records
+from maxaillm.dev.finetune.data.readers import Record, Records, open_records
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unanswered, refuse_unsupported
 from maxaillm.dev.finetune.data.rows.label_lists import separator_of
 from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels
@@ -50,12 +50,12 @@ def refuse_doubt(records: Records, sample: Sequence[Row], chosen: DataFormat | N
         return
     matches = recognise(sample)
     guess = chosen or (matches[0] if matches else best_guess(sample))
-    hint = "Choose the encoding in which the rows read right."
+    hint = "Choose the encoding in which the rows read right, or save the file as UTF-8."
     raise NeedsMappingError(records.doubt, hint, [], guess)
 
 
-def format_of(sample: Sequence[Row]) -> DataFormat:
-    """The one format of `sample`.
+def format_of(sample: Sequence[Row], *, asks: bool = True) -> DataFormat:
+    """The one format of `sample`; where nobody can be asked, as it is usually meant.
 
     Raises DataError where it is data that can't be trained on, NeedsMappingError where the
     owner has to choose the columns.
@@ -64,7 +64,7 @@ def format_of(sample: Sequence[Row]) -> DataFormat:
     refuse_unsupported(sample)
     matches = recognise(sample)
     if len(matches) == 1:
-        return matches[0]
+        return the_reading(matches[0], sample) if asks else matches[0]
     if matches:
         names = " or ".join(map(in_words, matches))
         raise NeedsMappingError(
@@ -78,8 +78,26 @@ def format_of(sample: Sequence[Row]) -> DataFormat:
     raise NeedsMappingError(missing_sentence(sample), hint, [], guess)
 
 
+def usual_format(path: str) -> DataFormat | None:
+    """How the file at `path` is read where nobody can be asked; None where that is not told."""
+    try:
+        sample = sample_of(open_records(path))
+        return format_of(sample, asks=False) if sample else None
+    except DataError:
+        return None
+
+
+def the_reading(match: DataFormat, sample: Sequence[Row]) -> DataFormat:
+    """The format, where its columns can be meant in one way. Raises NeedsMappingError."""
+    others = match.other_readings(sample)
+    if not others:
+        return match
+    raise NeedsMappingError(match.asked, "Choose what one row is.", [match, *others], match)
+
+
 def in_words(data_format: DataFormat) -> str:
-    columns = data_format.model_dump(exclude={"name"}, exclude_none=True)
+    hidden = {"name", *data_format.no_columns()}
+    columns = data_format.model_dump(exclude=hidden, exclude_none=True)
     roles = (
         f"{role} = {column if isinstance(column, str) else listed(column)}"
         for role, column in columns.items()

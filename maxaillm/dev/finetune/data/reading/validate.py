@@ -26,6 +26,7 @@ from maxaillm.dev.finetune.data.reading.recognition import (
     refuse_doubt,
     sample_of,
 )
+from maxaillm.dev.finetune.data.reading.unread import UnreadKeys
 from maxaillm.dev.finetune.data.rows.splits import SplitColumn
 from maxaillm.dev.finetune.data.rows.values import Row, all_columns
 from maxaillm.dev.finetune.data.store.batch import Batch
@@ -34,6 +35,8 @@ from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.processes.pipeline import run_in_child
 
 SHOWN_ROWS = 20
+KNOWN_ROWS = 200
+"""So many rows show which shapes the format takes."""
 UNREAD = TextFormat()
 """Stands for the format of a file whose records are all bad: it is never asked."""
 MAX_COLUMNS = 1_000
@@ -119,6 +122,7 @@ class FileCheck:
         self.format, self.split_column, self.on_finding = data_format, split_column, on_finding
         self.unfold = data_format.unfolder()
         self.others = OtherShapes(data_format)
+        self.unread = UnreadKeys(data_format, split_column)
         self.rows = BatchBuffer(data_format.gives, on_rows)
         self.seen = self.bad_rows = 0
         self.codes: Counter[str] = Counter()
@@ -136,6 +140,7 @@ class FileCheck:
             self.columns.update(dict.fromkeys(row))
         for note in notes:
             self.warn(self.seen + 1, line, *note)
+        self.unread.see(row)
         for each in self.unfold(row):
             self.see_row(each, line)
 
@@ -144,6 +149,8 @@ class FileCheck:
         problem = self.format.check(row)
         if problem is not None:
             self.others.add(row, problem)
+        elif self.seen <= KNOWN_ROWS:
+            self.others.know(row)
         problem = problem or self.split_column.problem(row)
         if problem is not None:
             self.tell_bad(line, problem.code, problem.message, row, problem.fix)
@@ -156,6 +163,8 @@ class FileCheck:
     def finish(self) -> None:
         """After the last record: what shows only now."""
         if (finding := self.others.finding(self.seen)) is not None:
+            self.tell(finding)
+        for finding in self.unread.findings() if self.seen > self.bad_rows else ():
             self.tell(finding)
         self.rows.pass_on()
 

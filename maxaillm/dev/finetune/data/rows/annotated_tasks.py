@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from maxaillm.dev.finetune.data.rows.unread import Unread, objects_in, others
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,
@@ -66,6 +67,31 @@ def task_text(row: Row, data: str) -> str | RowProblem:
     if is_blank(text):
         return RowProblem("empty", f"{data!r} holds no text.", "Only tasks about text are learned.")
     return text
+
+
+def unread_in_data(value: Any) -> Iterator[str]:
+    """The data beside the text."""
+    fields = object_of(value) or {}
+    texts = {name: text for name, text in fields.items() if isinstance(text, str)}
+    read = max(texts, key=lambda name: len(texts[name]), default="")
+    yield from others({read}, fields)
+
+
+def unread_in_annotations(kinds: Sequence[str], unread_in_values: Unread) -> Unread:
+    """Finds what annotations hold beside results of these kinds."""
+
+    def unread(value: Any) -> Iterator[str]:
+        for annotation in objects_in(value):
+            yield from others({"result", "was_cancelled"}, annotation)
+            for result in objects_in(annotation.get("result")):
+                if result.get("type") not in kinds:
+                    yield f"result.{result.get('type')}"
+                    continue
+                yield from (f"result.{key}" for key in others({"type", "value"}, result))
+                inner = unread_in_values(result.get("value"))
+                yield from (f"result.value.{key}" for key in inner)
+
+    return unread
 
 
 def values_of(results: Sequence[Any], kinds: Sequence[str]) -> list[dict[str, Any]]:

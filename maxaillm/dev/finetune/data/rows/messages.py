@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from maxaillm.dev.finetune.data.rows.exchanges import role_in
+from maxaillm.dev.finetune.data.rows.tool_calls import (
+    ToolCall,
+    calls_of,
+    is_call,
+    tools_of,
+    unread_in_calls,
+)
+from maxaillm.dev.finetune.data.rows.unread import holds
 from maxaillm.dev.finetune.data.rows.values import (
     ROLES,
     Role,
@@ -23,6 +31,7 @@ from maxaillm.dev.finetune.data.rows.values import (
     text_of,
     text_problem,
     turn_problem,
+    written_value,
     wrong_type,
 )
 
@@ -30,6 +39,12 @@ SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
 """How Anthropic's preference data (HH-RLHF) marks who speaks in a conversation of one text."""
 
 MAX_WEIGHT = 1e9
+WEIGHTS = ("weight", "loss_weight", "train")
+"""OpenAI's, H2O's, and Axolotl's, which is true or false."""
+REASONING = ("reasoning_content", "reasoning", "thinking")
+"""DeepSeek's and Qwen's; OpenRouter's and vLLM's; Ollama's and gpt-oss's."""
+CALLS = ("tool_calls", "function_call")
+PLAIN = {"role", "content"}
 
 
 class Message(BaseModel):
@@ -39,6 +54,13 @@ class Message(BaseModel):
     role: Role
     content: str
     weight: float | None = None
+    reasoning: str | None = None
+    """What the assistant thinks before it answers."""
+    tool_calls: list[ToolCall] | None = None
+    name: str | None = None
+    """Of a tool that answers, or of one of several people who speak."""
+    tool_call_id: str | None = None
+    """The call that a tool answers."""
 
 
 class TurnError(ValueError):
@@ -78,52 +100,135 @@ def turn_of(item: Any, number: int) -> Turn:
     """Turn `number`. Raises TurnError."""
     if not isinstance(item, dict):
         raise TurnError(wrong_type(f"message {number}", item, "an object"))
-    role = role_of(item["role"] if "role" in item else item.get("from"), number)
+    said_by = item["role"] if "role" in item else item.get("from")
+    role = role_of(said_by, number)
     if isinstance(role, RowProblem):
         raise TurnError(role)
-    if "value" in item and "content" not in item:
-        if not isinstance(item["value"], str):
-            raise TurnError(wrong_type(f"value of turn {number}", item["value"]))
-        return Turn(role, item["value"])
-    weight = item["weight"] if "weight" in item else item.get("loss_weight")
-    if weight is not None and not is_weight(weight):
-        raise TurnError(wrong_type(f"weight of message {number}", weight, "a number"))
-    return Turn(role, content_of(item, number), weight)
-
-
-def is_weight(value: Any) -> bool:
-    """Whether `value` is a number, and one that a loss can be multiplied by."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) < MAX_WEIGHT
-
-
-def content_of(message: dict[str, Any], number: int) -> str:
-    """The text of a message; calls of tools are learned as the JSON that asks for them."""
-    content = message.get("content")
-    calls = message.get("tool_calls") or message.get("function_call")
+    content = item.get(content_key(item))
+    if item.keys() <= PLAIN and isinstance(content, str):
+        return Turn(role, content)
+    calls = calls_in(item, number)
+    if said_by == "function_call" and not calls and (asked := calls_in_text(content, number)):
+        calls, content = asked, None
+    reasoning = reasoning_in(item, number)
     if isinstance(content, list):
-        content = joined_parts(content, number)
-    if calls:
-        asked = json.dumps(calls, ensure_ascii=False)
-        return f"{content}\n{asked}" if content else asked
+        content, thought = joined_parts(content, number)
+        reasoning = "\n\n".join(filter(None, (reasoning, thought)))
+    if content is None and (calls or reasoning):
+        content = ""
     if not isinstance(content, str):
-        raise TurnError(wrong_type(f"content of message {number}", content))
-    return content
+        raise TurnError(wrong_type(f"{content_key(item)} of message {number}", content))
+    return Turn(
+        role,
+        content,
+        weight_in(item, number),
+        reasoning,
+        calls,
+        word_in(item, "name", number),
+        word_in(item, "tool_call_id", number),
+    )
 
 
-def joined_parts(parts: list[Any], number: int) -> str:
-    """The text of typed parts, [{"type": "text", "text": ...}]; "value" is a variant."""
-    texts: list[str] = []
+def content_key(item: Mapping[str, Any]) -> str:
+    return "value" if "value" in item and "content" not in item else "content"
+
+
+def weight_in(item: Mapping[str, Any], number: int) -> float | None:
+    """The first weight that a message has; a table's cell or a form has it as a text."""
+    key = next((key for key in WEIGHTS if item.get(key) is not None), None)
+    if key is None:
+        return None
+    try:
+        weight = float(item[key])
+    except (TypeError, ValueError, OverflowError):
+        weight = MAX_WEIGHT
+    if not abs(weight) < MAX_WEIGHT:
+        raise TurnError(wrong_type(f"{key} of message {number}", item[key], "a number"))
+    return weight
+
+
+def reasoning_in(item: Mapping[str, Any], number: int) -> str:
+    """What a message says the assistant thought; under several names, each thought once."""
+    found: dict[str, None] = {}
+    for key in REASONING:
+        if (thought := item.get(key)) is None:
+            continue
+        if not isinstance(thought, str):
+            raise TurnError(wrong_type(f"{key} of message {number}", thought))
+        found[thought] = None
+    return "\n\n".join(thought for thought in found if thought)
+
+
+def calls_in(item: Mapping[str, Any], number: int) -> tuple[Mapping[str, str], ...]:
+    """The calls of tools in a message, OpenAI's older single one among them."""
+    found: list[Mapping[str, str]] = []
+    for key in CALLS:
+        calls = calls_of(item[key], number) if holds(item.get(key)) else ()
+        if isinstance(calls, RowProblem):
+            raise TurnError(calls)
+        found += calls
+    return tuple(found)
+
+
+def calls_in_text(text: object, number: int) -> tuple[Mapping[str, str], ...]:
+    """The calls that ShareGPT's speaker `function_call` writes as JSON; () of another text."""
+    value = written_value(text) if isinstance(text, str) else None
+    items = value if isinstance(value, list) else [value]
+    calls = calls_of(items, number) if items and all(map(is_call, items)) else ()
+    has_more = any(True for _ in unread_in_calls(items))
+    return () if has_more or isinstance(calls, RowProblem) else calls
+
+
+def word_in(item: Mapping[str, Any], key: str, number: int) -> str:
+    word = item.get(key)
+    if word is None or isinstance(word, str):
+        return word or ""
+    if isinstance(word, int):
+        return str(word)
+    raise TurnError(wrong_type(f"{key} of message {number}", word))
+
+
+def messages_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """`turns` as the fields of messages; a system's turn without text is left out."""
+    return [message_of(turn) for turn in turns if turn.content or turn.role != "system"]
+
+
+def message_of(turn: Turn) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    if turn.weight is not None:
+        message["weight"] = float(turn.weight)
+    if turn.calls:
+        message["tool_calls"] = [dict(call) for call in turn.calls]
+    more = {"reasoning": turn.reasoning, "name": turn.name, "tool_call_id": turn.call_id}
+    return message | {key: value for key, value in more.items() if value}
+
+
+def text_key(part: Mapping[str, Any]) -> str:
+    """Where a part of a message has its text: `value` is a variant."""
+    if part.get("type") == "thinking":
+        return "thinking"
+    return "value" if "text" not in part and "value" in part else "text"
+
+
+def tools_in(row: Row, column: str | None) -> str | None:
+    """The tools that a row says may be called, as JSON. Raises TurnError."""
+    tools = tools_of(row.get(column)) if column is not None else None
+    if isinstance(tools, RowProblem):
+        raise TurnError(tools)
+    return tools
+
+
+def joined_parts(parts: list[Any], number: int) -> tuple[str, str]:
+    """The text of typed parts, [{"type": "text", "text": ...}], and the thoughts among them."""
+    texts: dict[str, list[str]] = {"text": [], "thinking": []}
     for part in parts:
         kind = part.get("type", "text") if isinstance(part, dict) else part
-        text = None
-        if isinstance(part, dict) and kind == "text":
-            text = part.get("text", part.get("value"))
-        if not isinstance(text, str):
+        text = part.get(text_key(part)) if isinstance(part, dict) else None
+        if kind not in ("text", "thinking") or not isinstance(text, str):
             message = f"Message {number} has a part of the type {kind!r:.60}; only text is learned."
             raise TurnError(RowProblem("not_text", message, "Remove the part or the row."))
-        texts.append(text)
-    return "".join(texts)
+        texts[kind].append(text)
+    return "".join(texts["text"]), "\n\n".join(texts["thinking"])
 
 
 def spoken_turns(text: str) -> list[Turn]:
@@ -152,20 +257,29 @@ def prompt_in(row: Row, prompt: str | None, matter: str | None, system: str | No
     return [Turn("system", behaviour), *turns] if behaviour else turns
 
 
+def with_system_column(turns: list[Turn], row: Row, column: str | None) -> list[Turn]:
+    """`turns` behind what a column says of how to behave; a system's own first turn goes on."""
+    behaviour = text_of(row, column)
+    if not behaviour:
+        return turns
+    if not turns or turns[0].role != "system":
+        return [Turn("system", behaviour), *turns]
+    said = dict.fromkeys((behaviour, turns[0].content))
+    return [turns[0]._replace(content="\n\n".join(filter(None, said))), *turns[1:]]
+
+
 def is_turn(item: Any) -> bool:
     """Whether `item` looks like a message with who says it and what."""
     return (
         isinstance(item, dict)
         and not item.keys().isdisjoint({"role", "from"})
-        and not item.keys().isdisjoint({"content", "value", "tool_calls", "function_call"})
+        and not item.keys().isdisjoint({"content", "value", *CALLS})
     )
 
 
 def ends_with_question(value: Any) -> bool:
     """Whether `value` is a list of messages of which the user has the last."""
-    last = (items_of(value) or [None])[-1]
-    role = last.get("role", last.get("from")) if isinstance(last, dict) else None
-    return isinstance(role, str) and ROLES.get(role.strip().lower()) == "user"
+    return role_in((items_of(value) or [None])[-1]) == "user"
 
 
 def starts_anew(turns: Sequence[Turn]) -> bool:
@@ -173,8 +287,11 @@ def starts_anew(turns: Sequence[Turn]) -> bool:
     return bool(turns) and turns[0].role in ("system", "user")
 
 
-def refuse_broken(turns: Sequence[Turn], where: str) -> None:
-    """Raise TurnError where `turns` are no conversation that ends with an answer."""
-    problem = turn_problem(turns)
+def refuse_broken(prompt: Sequence[Turn], answer: Sequence[Turn], where: str) -> None:
+    """Raise TurnError where an answer to a prompt makes no conversation with it."""
+    problem = turn_problem([*prompt, *answer])
+    if problem is None and prompt and prompt[-1].role == "assistant":
+        message = "the assistant has answered the prompt already."
+        problem = RowProblem("answered_prompt", message, "End the prompt with the question.")
     if problem is not None:
         raise TurnError(problem._replace(message=f"{where!r}: {problem.message}"))

@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.data.rows.values import RowProblem
+from maxaillm.dev.finetune.data.rows.unread import objects_in, others
+from maxaillm.dev.finetune.data.rows.values import RowProblem, is_blank
 
 STARTS = ("start", "start_offset", "begin", "startOffset")
 ENDS = ("end", "end_offset", "endOffset")
@@ -42,6 +43,14 @@ def span_of(item: Any) -> Span | None:
     if not are_numbers or not isinstance(label, str) or not label.strip():
         return None
     return Span(start, end, label.strip(), text if isinstance(text, str) else None)
+
+
+def unread_in_spans(value: Any) -> Iterator[str]:
+    """What spans say beside where they lie and what they are."""
+    for item in objects_in(value):
+        sides = (STARTS, ENDS, LABELS)
+        read = {next((name for name in names if name in item), "") for names in sides}
+        yield from others({*read, "text"}, item)
 
 
 def first_of(item: dict[str, Any], names: Sequence[str]) -> Any:
@@ -105,7 +114,7 @@ def places_of_words(text: str, edges: set[int]) -> Iterator[tuple[int, int]]:
         if at > start and is_over:
             yield start, at
             start = at
-        if at < len(text) and (text[at].isspace() or is_unseen(text[at])) and start == at:
+        if at < len(text) and is_blank(text[at]) and start == at:
             start = at + 1
 
 
@@ -121,8 +130,3 @@ def goes_on(text: str, at: int) -> bool:
 def is_letter(char: str) -> bool:
     is_single = not char.isascii() and any(first <= ord(char) <= last for first, last in SINGLE)
     return (char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M") and not is_single
-
-
-def is_unseen(char: str) -> bool:
-    """Zero-width signs and the like: a word of them would be empty."""
-    return unicodedata.category(char) in ("Cf", "Cc")

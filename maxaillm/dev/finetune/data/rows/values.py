@@ -34,13 +34,6 @@ ROLES: dict[str, Role] = {
 }
 """What each role is called elsewhere -> what it is called here."""
 
-NEXT_ROLES: dict[Role | None, tuple[Role, ...]] = {
-    None: ("system", "user"),
-    "system": ("user",),
-    "user": ("assistant",),
-    "assistant": ("user", "tool"),
-    "tool": ("tool", "assistant"),
-}
 METADATA = set(
     """
     id idx index uid uuid url uri link source origin title name author date time timestamp created
@@ -76,6 +69,23 @@ class Turn(NamedTuple):
     role: Role
     content: str
     weight: float | None = None
+    reasoning: str = ""
+    """What the assistant thinks before it answers."""
+    calls: tuple[Mapping[str, str], ...] = ()
+    """The tools that the assistant calls: see `messages.ToolCall`."""
+    name: str = ""
+    """Of a tool that answers, or of one of several people who speak."""
+    call_id: str = ""
+    """The call that a tool answers."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing, asks for nothing, and thinks nothing."""
+        return not (self.calls or VISIBLE.search(self.content) or VISIBLE.search(self.reasoning))
+
+    @property
+    def is_learned(self) -> bool:
+        return self.role == "assistant" and self.weight != 0
 
 
 def is_blank(text: str) -> bool:
@@ -194,29 +204,28 @@ def list_problem(row: Row, column: str, wanted: str) -> RowProblem | None:
 
 
 def turn_problem(turns: Sequence[Turn]) -> RowProblem | None:
-    """Why `turns` are no conversation that ends with an answer to learn, or None."""
-    problem = order_problem(turns)
-    if problem is None or any(turn.role == "assistant" for turn in turns):
-        return problem
-    fix = "Add what the assistant is to answer."
-    return RowProblem("no_answer", "The assistant has no turn: nothing can be learned.", fix)
+    """Why `turns` are no conversation that ends with an answer to learn, or None.
 
-
-def order_problem(turns: Sequence[Turn]) -> RowProblem | None:
-    previous: Role | None = None
-    for number, (role, content, _) in enumerate(turns, start=1):
-        if role not in NEXT_ROLES[previous]:
-            wanted = " or ".join(NEXT_ROLES[previous])
-            message = f"Turn {number} is of the role {role}, where {wanted} is expected."
-            return RowProblem("role_order", message, "User and assistant must take turns.")
-        if role in ("user", "assistant") and not VISIBLE.search(content):
-            message = f"Turn {number} ({role}) is empty."
+    In which order the others speak is no matter of the data: a model's template may refuse it.
+    """
+    for number, turn in enumerate(turns, start=1):
+        if turn.role in ("user", "assistant") and turn.is_empty:
+            message = f"Turn {number} ({turn.role}) is empty."
             return RowProblem("empty_turn", message, "Fill it in or remove the row.")
-        previous = role
-    if previous == "assistant":
-        return None
-    message = f"The last turn is of the role {previous}; no answer follows it."
-    return RowProblem("no_last_answer", message, "Add the answer or remove the last turn.")
+    roles = [turn.role for turn in turns]
+    if "assistant" not in roles:
+        fix = "Add what the assistant is to answer."
+        return RowProblem("no_answer", "The assistant has no turn: nothing can be learned.", fix)
+    if not {"user", "tool"} & set(roles):
+        fix = "Add what the assistant answers to."
+        return RowProblem("no_prompt", "Nobody but the assistant speaks: nothing is asked.", fix)
+    if roles[-1] != "assistant":
+        message = f"The last turn is of the role {roles[-1]}; no answer follows it."
+        return RowProblem("no_last_answer", message, "Add the answer or remove the last turn.")
+    if not any(turn.is_learned for turn in turns):
+        fix = "Give an answer another weight, or remove the row."
+        return RowProblem("nothing_learned", "Every answer has the weight 0.", fix)
+    return None
 
 
 def role_of(value: object, number: int) -> Role | RowProblem:

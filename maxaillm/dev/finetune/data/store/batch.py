@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maxaillm.dev.finetune.data.columns import StoredExample, Texts
+from maxaillm.dev.finetune.data.columns.messages import CALL
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.store.schema import NUMBER, schema_of
 
@@ -53,8 +54,13 @@ class Batch:
 
     @cached_property
     def is_output(self) -> npt.NDArray[np.bool_]:
-        """For each text whether it is what a model learns to write."""
-        return self.texts.is_learned & self.texts.is_wanted
+        """For each text whether it is prose that a model learns to write: no call of a tool."""
+        import pyarrow.compute as pc
+
+        is_prose: npt.NDArray[np.bool_] = pc.not_equal(self.texts.parts, CALL).to_numpy(
+            zero_copy_only=False
+        )
+        return self.texts.is_learned & self.texts.is_wanted & is_prose
 
     @cached_property
     def is_answer(self) -> npt.NDArray[np.bool_]:
@@ -86,7 +92,16 @@ def chars_of(example: StoredExample) -> int:
             chars += len(value)
         elif isinstance(value, list):
             for item in value:
-                chars += len(item if isinstance(item, str) else item["content"])
+                chars += len(item) if isinstance(item, str) else chars_of_turn(item)
+    return chars
+
+
+def chars_of_turn(turn: Mapping[str, Any]) -> int:
+    chars = len(turn["content"])
+    if len(turn) > 2:
+        chars += len(turn.get("reasoning", ""))
+        calls = turn.get("tool_calls", ())
+        chars += sum(len(call["name"]) + len(call["arguments"]) for call in calls)
     return chars
 
 

@@ -46,6 +46,14 @@ def with_system(kind: type[Example], example: StoredExample, prompt: str) -> Sto
     return with_fields(example, {name: opening + rest}) if rest else example
 
 
+def with_turns(
+    kind: type[Example], example: StoredExample, change: Callable[[list[Any]], list[Any]]
+) -> StoredExample:
+    """A conversation with its turns, those of a prompt, as `change` gives them."""
+    name = opening_of(kind)
+    return with_fields(example, {name: change(example[name])}) if name is not None else example
+
+
 def has_system(kind: type[Example], example: StoredExample) -> bool:
     name = opening_of(kind)
     return name is not None and any(turn["role"] == "system" for turn in example[name])

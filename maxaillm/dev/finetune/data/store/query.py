@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 WORD = re.compile(r'"([^"]+)"|(\S+)')
 
 
+Part = Literal[
+    "system", "user", "assistant", "reasoning", "call", "tool", "text", "pair"
+]  # fmt: skip
+
+
 class RowQuery(BaseModel):
     """Conditions that a row meets all of; without any, every row is meant."""
 
@@ -36,7 +41,7 @@ class RowQuery(BaseModel):
         description="All of them occur, in capitals or not. What stands in double quotes "
         "occurs as it is written, blanks included.",
     )
-    part: Literal["system", "user", "assistant", "tool", "text", "pair"] | None = Field(
+    part: Part | None = Field(
         None,
         title="Where",
         description="Look only at this part of a row: what it says and how long it is.",

@@ -26,6 +26,7 @@ from maxaillm.dev.finetune.model_files.embeddings import listed
 from maxaillm.dev.finetune.model_files.folder import check_folder
 from maxaillm.dev.finetune.model_files.shapes import ModelShapes
 from maxaillm.dev.finetune.run.attempt import Attempt
+from maxaillm.dev.finetune.tasks import may_pack
 
 
 class Base(NamedTuple):
@@ -46,7 +47,9 @@ class Base(NamedTuple):
 
     def can_pack(self, attempt: Attempt) -> bool:
         """Whether rows may share a sequence: asked for, and exact with task, method and model."""
-        if not (self.config.data.packing and self.task.packs and self.config.tuning.packs):
+        settings = self.model.config.to_dict()
+        wanted = self.config.data.packing and self.config.tuning.packs
+        if not (wanted and may_pack(self.task.name, settings)):
             return False
         take_documents_apart(self.model)
         if self.task.keeps_rows_apart(self.model):

@@ -19,7 +19,7 @@ from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
 from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.batches.rows import Rows
-from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Tokenised, require_rows
+from maxaillm.dev.finetune.hf.batches.tokenise import LOOK, Encoder, Tokenised, require_rows
 from maxaillm.dev.finetune.hf.prepare import token_cache
 from maxaillm.dev.finetune.hf.prepare.processing import ProcessorEncoder
 from maxaillm.dev.finetune.hf.training.tasks import Examples, ModelTask, model_task
@@ -104,13 +104,20 @@ class RunData:
         require_rows(found, words)
         if found.cut:
             self.attempt.warn(
-                f"{found.cut:,} of {found.seen:,} {words} were cut to {self.width:,} tokens.",
-                "Raise data.max_length to keep them whole.",
+                f"{found.cut:,} of {found.seen:,} {words} were cut to {self.width:,} tokens"
+                + (f": {found.lost:,} tokens are lost." if found.lost else "."),
+                "Raise data.max_length to keep them whole, or split them into several rows.",
             )
         for reason, count in found.dropped.most_common(3):
             self.attempt.warn(
                 f"{count:,} of {found.seen:,} {words} were left out: {reason}",
-                "Look at these rows; raise data.max_length where they are too long.",
+                found.hints.get(reason, LOOK),
+            )
+        for what, count in found.in_texts.items():
+            self.attempt.warn(
+                f"The chat template has no place for {what}: in {count:,} of {found.seen:,} "
+                f"{words} they stand in a text.",
+                "Choose a model whose template writes them; prompts are written in the same way.",
             )
         return found
 

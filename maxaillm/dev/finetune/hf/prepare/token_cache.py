@@ -38,6 +38,7 @@ STALE_SECONDS = 86_400.0
 BUFFERED_ROWS = 1024
 FACTS = "facts.json"
 STAGED = ".staged-"
+COUNTS = ("seen", "cut", "lost", "hints", "in_texts")
 KINDS: dict[str, type[np.generic]] = {
     "ids": np.int32,
     "ends": np.int64,
@@ -100,7 +101,7 @@ class TokenCache:
         try:
             write_rows(staged, encoder.encoded(iter(examples), after_batch), floats=encoder.floats)
             rows = read_rows(staged, floats=encoder.floats)  # maps stay good after the rename
-            made = Tokenised(rows, encoder.seen, encoder.cut, encoder.dropped)
+            made = encoder.told(rows)
             write_facts(staged, made, floats=encoder.floats)
             with suppress(OSError):  # another process has just put the same rows there
                 staged.rename(self.root / key)
@@ -116,7 +117,7 @@ class TokenCache:
             facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
             whole = all(sha256(folder / name) == digest for name, digest in facts["files"].items())
             rows = read_rows(folder, floats=facts["floats"]) if whole else None
-            counts = facts["seen"], facts["cut"], Counter(facts["dropped"])
+            counts = {name: facts[name] for name in COUNTS} | {"dropped": Counter(facts["dropped"])}
         except (OSError, ValueError, KeyError, TypeError):
             rows = None
         if rows is None:
@@ -124,7 +125,7 @@ class TokenCache:
             return None
         with suppress(FileNotFoundError):
             os.utime(folder)
-        return Tokenised(rows, *counts)
+        return Tokenised(rows, **counts)
 
     def shrink(self, but: str) -> None:
         """Delete what is too much, and what dead processes left."""
@@ -189,9 +190,7 @@ def arrays_of(rows: Rows) -> dict[str, Array]:
 def write_facts(folder: Path, made: Tokenised, *, floats: bool) -> None:
     """Write last what the rest is checked by."""
     facts = {
-        "seen": made.seen,
-        "cut": made.cut,
-        "dropped": made.dropped,
+        **{name: getattr(made, name) for name in (*COUNTS, "dropped")},
         "floats": floats,
         "files": {name: sha256(folder / name) for name in KINDS},
     }

@@ -100,6 +100,7 @@ class TokenView:
             "number": placed.number,
             "split": placed.example.split,
             "left_out": dropped,
+            "why_left_out": f"{dropped} {twofold.encoder.hints.get(dropped, '')}".strip(),
             "is_divided": encoded.is_divided,
             "length": encoded.length,
             "streams": [self.stream(seen) for seen in twofold.seen(encoded)],

@@ -51,7 +51,7 @@ class Summary:
         self.longer, self.lost = Counted(), Counted()
         encoder = twofold.encoder
         rows = Rows.of(self.rows(), floats=encoder.floats)
-        self.found = Tokenised(rows, encoder.seen, encoder.cut, encoder.dropped)
+        self.found = encoder.told(rows)
 
     def rows(self) -> Iterator[Tokens]:
         placed, again = tee(self.sample.placed)
@@ -93,6 +93,8 @@ class Summary:
             "lost_at": list(self.lost.first),
             "divided_rows": self.divided,
             "dropped": dict(self.found.dropped),
+            "hints": dict(self.found.hints),
+            "in_texts": dict(self.twofold.whole.in_texts),
             "packed": packed,
             "sequences": len(sequences),
             "packing_efficiency": sequences.efficiency if len(sequences) else None,

@@ -52,6 +52,10 @@ class PeftMethod(TuneMethod):
                 task_type=plan.task, modules_to_save=new_modules(plan.fresh), **options
             )
             tuned: PreTrainedModel = peft.get_peft_model(model, config)
+        if "trainable_token_indices" in options:
+            head = tuned.get_output_embeddings()
+            if head is not None:
+                head.bias = None  # PEFT's wrapper hides that there is none, which TRL looks for
         return tuned
 
     def takes_rows(self, base: ModelShapes) -> bool:

@@ -32,6 +32,7 @@ class StageEvent(EventPayload):
         None, description="Tokens that are learned, of those that are seen."
     )
     cut_rows: int | None = None
+    cut_tokens: int | None = Field(None, description="Tokens of these rows behind the cut.")
     dropped_rows: int | None = None
     sequences: int | None = None
     packing_efficiency: float | None = None

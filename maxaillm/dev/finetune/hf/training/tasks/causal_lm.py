@@ -16,11 +16,13 @@ from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.batches.chat_template import (
     Rendered,
     Span,
+    Template,
     UnfitConversationError,
-    render,
     template_of,
 )
 from maxaillm.dev.finetune.hf.batches.collate import Sequences, eval_batches
+from maxaillm.dev.finetune.hf.batches.control_words import encode
+from maxaillm.dev.finetune.hf.batches.mending import mending_of
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.hf.generation.answers import answer_rows
@@ -45,7 +47,9 @@ class CausalEncoder(Encoder):
         yield from self.documents(texts)
         yield from self.conversations(chats)
         self.drop(
-            "A row with a class has no answer to learn.", len(batch) - len(texts) - len(chats)
+            "A row with a class has no answer to learn.",
+            len(batch) - len(texts) - len(chats),
+            "Leave task out: such rows are for a classifier.",
         )
 
     def documents(self, texts: list[tuple[int, Text]]) -> Iterator[Tokens]:
@@ -54,7 +58,7 @@ class CausalEncoder(Encoder):
         if not texts:
             return
         width, eos = self.width, self.tokenizer.eos_token_id
-        encoded = self.tokenizer([text.text for _, text in texts]).input_ids
+        encoded = self.tokens_of([text.text for _, text in texts]).input_ids
         for (number, _), ids in zip(texts, encoded, strict=True):
             whole = ids if eos is None or ids[-1:] == [eos] else [*ids, eos]
             for start in range(0, max(len(whole) - 1, 1), width - 1):
@@ -62,25 +66,34 @@ class CausalEncoder(Encoder):
                 yield from self.kept(Tokens(chunk, [IGNORED, *chunk[1:]], number))
 
     def conversations(self, chats: list[tuple[int, Conversation]]) -> Iterator[Tokens]:
-        if chats:
-            self.tokenizer.chat_template = template_of(self.tokenizer)
-        rendered: list[tuple[int, Rendered]] = []
-        for number, chat in chats:
-            try:
-                rendered.append((number, render(self.tokenizer, chat.messages)))
-            except UnfitConversationError as error:
-                self.drop(str(error))
+        rendered = list(self.rendered(chats))
         if not rendered:
             return
-        texts = [text for _, (text, _) in rendered]
-        encoded = self.tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
-        for (number, (text, answers)), ids, offsets in zip(
-            rendered, encoded.input_ids, encoded.offset_mapping, strict=True
+        encoded = encode(self.tokenizer, [chat.text for _, chat in rendered])
+        for (number, (text, answers, in_texts)), (ids, starts) in zip(
+            rendered, encoded, strict=True
         ):
+            self.in_texts.update(in_texts)
             spans = answers if self.train_on == "answers" else [(0, len(text))]
-            labels = learned_of(ids, [at for at, _ in offsets], spans)
+            labels = learned_of(ids, starts, spans)
             labels[:1] = [IGNORED]  # nothing comes before it
-            yield from self.kept(self.shortened(Tokens(ids, labels, number)))
+            whole = Tokens(ids, labels, number)
+            yield from self.kept(self.shortened(whole), whole)
+
+    def rendered(self, chats: list[tuple[int, Conversation]]) -> Iterator[tuple[int, Rendered]]:
+        """The conversations that the chat template takes."""
+        if not chats:
+            return
+        self.tokenizer.chat_template = template_of(self.tokenizer)
+        template = Template(
+            self.tokenizer, keeps_text=self.keeps_text, learns_reasoning=self.learns_reasoning
+        )
+        for number, chat in chats:
+            try:
+                yield number, template.render(chat.messages, chat.tools)
+            except UnfitConversationError as error:
+                reason = str(error)
+                self.drop(reason, hint=self.hints.get(reason) or mending_of(template, chat))
 
 
 def learned_of(ids: list[int], starts: list[int], spans: list[Span]) -> list[int]:
@@ -109,7 +122,8 @@ class CausalLM(ModelTask):
             )
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
-        return CausalEncoder(tokenizer, width, self.config.data.train_on)
+        data = self.config.data
+        return CausalEncoder(tokenizer, width, data.train_on).under(data)
 
     def objective(
         self, model: PreTrainedModel, loss: TargetLoss, dtype: torch.dtype | None = None

@@ -37,7 +37,7 @@ class PieceEncoder(Encoder):
         self.drop("Only plain text can be learned by filling gaps.", len(batch) - len(texts))
         if not texts:
             return
-        encoded = self.tokenizer(
+        encoded = self.tokens_of(
             [text for _, text in texts],
             truncation=True,
             max_length=self.width,
@@ -98,7 +98,7 @@ class MaskedLM(ModelTask):
             )
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
-        return PieceEncoder(tokenizer, width)
+        return PieceEncoder(tokenizer, width).under(self.config.data)
 
     def collator(self, rows: Rows, tokenizer: Tokenizer, *, packed: bool = False) -> Collator:
         seed = self.config.training.seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from maxaillm.dev.finetune.hf.batches.collate import (
 )
 from maxaillm.dev.finetune.hf.batches.pairs import PairCollator
 from maxaillm.dev.finetune.hf.batches.rows import Rows, Tokens
+from maxaillm.dev.finetune.hf.batches.template_turns import Abilities, written
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, Numbered
 from maxaillm.dev.finetune.hf.generation.answers import BATCH, MAX_ROWS, SPARE_TOKENS
 from maxaillm.dev.finetune.hf.training.packed_pairs import (
@@ -32,10 +33,13 @@ from maxaillm.dev.finetune.hf.training.token_loss import TokenLossOf, token_loss
 from maxaillm.dev.finetune.losses import TargetLoss
 from maxaillm.dev.finetune.metrics import Answered
 
+NO_TEMPLATE = Abilities(system=True, tools=False, calls=False, results=True, reasoning=False)
+"""What is written where there is no template: texts, one after the other."""
 
-def source_of(messages: list[Message]) -> str:
+
+def source_of(messages: Sequence[Message], tools: str | None = None) -> str:
     """What an encoder reads: the turns before the answer, one a line, as they stand."""
-    return "\n".join(message.content for message in messages)
+    return "\n".join(turn["content"] for turn in written(messages, tools, NO_TEMPLATE).turns)
 
 
 class PairEncoder(Encoder):
@@ -46,11 +50,12 @@ class PairEncoder(Encoder):
         if not pairs:
             return
         numbers, sources, answers = zip(*pairs, strict=True)
-        encoded = self.tokenizer(list(sources)).input_ids
-        labels = self.tokenizer(text_target=list(answers)).input_ids
+        encoded = self.tokens_of(list(sources)).input_ids
+        labels = self.tokens_of(text_target=list(answers)).input_ids
         for number, ids, learned in zip(numbers, encoded, labels, strict=True):
             if len(ids) > self.width or len(learned) > self.width:
                 self.cut += 1
+                self.lost += sum(max(0, len(part) - self.width) for part in (ids, learned))
             yield from self.kept(Tokens(ids[: self.width], learned[: self.width], number))
 
     def pairs(self, number: int, example: Any) -> Iterator[tuple[int, str, str]]:
@@ -59,7 +64,13 @@ class PairEncoder(Encoder):
             return
         for at, message in enumerate(example.messages):
             if at and message.role == "assistant" and message.weight != 0:
-                yield number, source_of(example.messages[:at]), message.content
+                source = source_of(example.messages[:at], example.tools)
+                yield number, source, self.target_of(message)
+
+    def target_of(self, message: Message) -> str:
+        """What a decoder is to write: the answer, with its thoughts and calls of tools."""
+        thought = message.reasoning if self.learns_reasoning else None
+        return source_of([message.model_copy(update={"reasoning": thought})])
 
 
 class Seq2SeqLM(ModelTask):
@@ -69,7 +80,7 @@ class Seq2SeqLM(ModelTask):
     answers: ClassVar[bool] = True
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
-        return PairEncoder(tokenizer, width)
+        return PairEncoder(tokenizer, width).under(self.config.data)
 
     def streams(self, row: Tokens) -> list[Stream]:
         return [

@@ -66,9 +66,10 @@ class LabelEncoder(Encoder):
             if chosen:
                 texts = [example.text for _, example in chosen]
                 pairs = [str(example.pair) for _, example in chosen] if paired else None
-                encoded = self.tokenizer(texts, pairs).input_ids
-                cut = self.tokenizer(texts, pairs, truncation=True, max_length=self.width).input_ids
-                self.cut += sum(len(a) > len(b) for a, b in zip(encoded, cut, strict=True))
+                encoded = self.tokens_of(texts, pairs).input_ids
+                cut = self.tokens_of(texts, pairs, truncation=True, max_length=self.width).input_ids
+                lost = [len(a) - len(b) for a, b in zip(encoded, cut, strict=True)]
+                self.cut, self.lost = self.cut + sum(map(bool, lost)), self.lost + sum(lost)
                 for (number, example), ids in zip(chosen, cut, strict=True):
                     if ids:
                         yield Tokens(ids, self.figures(number, example), number)
@@ -137,7 +138,8 @@ class SequenceClassification(ModelTask):
         model.config.pad_token_id = tokenizer.pad_token_id  # a causal model judges the last token
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
-        return LabelEncoder(tokenizer, width, self.kind, self.labels)
+        encoder = LabelEncoder(tokenizer, width, self.kind, self.labels)
+        return encoder.under(self.config.data)
 
     def streams(self, row: Tokens) -> list[Stream]:
         return [Stream("", row.ids, [False] * len(row.ids), said=self.said_in(row))]

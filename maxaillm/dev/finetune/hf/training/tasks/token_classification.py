@@ -40,7 +40,7 @@ class TagEncoder(Encoder):
         if not tagged:
             return
         words = [example.tokens for _, example in tagged]
-        encoded = self.tokenizer(
+        encoded = self.tokens_of(
             words, is_split_into_words=True, truncation=True, max_length=self.width
         )
         for line, (number, example) in enumerate(tagged):
@@ -89,7 +89,8 @@ class TokenClassification(ModelTask):
         model.config.use_cache = False  # nothing is generated; T5's encoder alone refuses it
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
-        return TagEncoder(tokenizer, width, self.labels)
+        encoder = TagEncoder(tokenizer, width, self.labels)
+        return encoder.under(self.config.data)
 
     def streams(self, row: Tokens) -> list[Stream]:
         words = ["" if label == IGNORED else self.labels[int(label)] for label in row.labels]

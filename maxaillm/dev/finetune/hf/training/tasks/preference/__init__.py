@@ -98,7 +98,7 @@ class PreferenceTask(CausalLM):
         return DPO() if self.has_pairs else KTO()
 
     def encoder(self, tokenizer: Tokenizer, width: int) -> Encoder:
-        return PreferenceEncoder(tokenizer, width)
+        return PreferenceEncoder(tokenizer, width).under(self.config.data)
 
     def streams(self, row: Tokens) -> list[Stream]:
         return [

@@ -1,0 +1,41 @@
+"""The command `validate`: what may be said of how the data file is written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from maxaillm.dev.finetune.__main__ import main
+
+
+@pytest.fixture
+def config(tmp_path):
+    data = tmp_path / "talk.csv"
+    data.write_bytes("prompt~completion\nСколько~Триста\n".encode("koi8-r"))
+    path = tmp_path / "run.json"
+    model = {"name": "starter/chat"}
+    path.write_text(json.dumps({"model": model, "data": {"train_file": str(data)}}))
+    return path
+
+
+def report_of(capsys, *arguments):
+    code = main(["validate", *map(str, arguments), "--json"])
+    told = capsys.readouterr()
+    return code, json.loads(told.out or told.err)
+
+
+def test_a_file_is_read_as_its_owner_says(config, capsys):
+    code, report = report_of(capsys, config, "--encoding", "koi8-r", "--delimiter", "~")
+    assert (code, report["status"], report["rows"]) == (0, "ready", 1)
+    assert report["sample"] == [{"prompt": "Сколько", "completion": "Триста"}]
+    assert report["options"]["encoding"] == "koi8-r"
+
+
+def test_what_can_not_be_said_is_refused_by_its_name(config, capsys):
+    code = main(["validate", str(config), "--encoding", "klingon", "--json"])
+    told = json.loads(capsys.readouterr().err)
+    assert code != 0
+    assert "klingon" in json.dumps(told)
+    assert main(["validate", str(config), "--header-rows", "9"]) != 0
+    assert "header_rows" in capsys.readouterr().err
