@@ -24,11 +24,12 @@ from maxaillm.dev.finetune.cli.arguments import (
     reading_of,
 )
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
+from maxaillm.dev.finetune.cli.validation import validation_facts
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.rows.splits import Split
 from maxaillm.dev.finetune.errors import CheckpointError, DataError, FineTuneError
-from maxaillm.dev.finetune.model_files.folder import find_folder, is_hub_name, local_name
+from maxaillm.dev.finetune.model_files.folder import is_hub_name, local_name
 from maxaillm.dev.finetune.run.attempt import Attempt, StopRequestedError
 from maxaillm.dev.finetune.run.checkpoints import MANIFEST, Checkpoint, newest_verified
 from maxaillm.dev.finetune.run.taken import keep_seconds
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from maxaillm.model.loaded import LoadedModel
 
 PROG = "python -m maxaillm.dev.finetune"
-VALIDATED_ROWS = 1_000
-"""So many rows are shown to a model when a configuration is checked."""
 RELEASING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -156,40 +155,12 @@ def run_token_view(args: argparse.Namespace) -> None:
 
 def run_validation(args: argparse.Namespace) -> None:
     """Raises ConfigError, or DataError where the file is not ready to be trained on."""
-    from maxaillm.dev.finetune.data.reading.recognition import usual_format
-    from maxaillm.dev.finetune.data.reading.validate import validate
-
     config = config_of(args)
-    if not config.data.train_file:
-        raise DataError("No training file is given.", "Set data.train_file.")
-    findings: list[dict[str, Any]] = []
-    report = validate(
-        config.data.train_file,
-        usual_format(config.data.train_file),
-        options=reading_of(args),
-        on_finding=lambda found: findings.append(found.model_dump()),
-    )
-    facts = report.model_dump(mode="json") | {"findings": findings}
-    if report.status == "ready":
-        facts["in_the_model"] = what_the_model_sees(config)
-    print_facts(facts, args)
-    if report.error:
-        raise DataError(report.error.message, report.error.hint)
-
-
-def what_the_model_sees(config: RunConfig) -> dict[str, Any] | None:
-    """What a run would cut or leave out of some rows, and why; None of a model that is not here."""
-    if find_folder(config.model.name) is None or not config.provider.local_models:
-        return None
-    from maxaillm.dev.finetune.hf.token_view import TokenView
-
     stay_off_the_network(config.model.name)
-    try:
-        found = TokenView(config).summary(VALIDATED_ROWS)
-    except FineTuneError as error:
-        return {"error": error.as_json()}
-    told = ("rows", "cut_rows", "cut_tokens", "dropped", "hints", "in_texts", "refusal", "every")
-    return {name: found[name] for name in told}
+    facts = validation_facts(config, reading_of(args))
+    print_facts(facts, args)
+    if error := facts["error"]:
+        raise DataError(error["message"], error["hint"])
 
 
 def run_evaluation(args: argparse.Namespace) -> None:

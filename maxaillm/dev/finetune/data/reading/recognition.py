@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.data.formats.token_classification import (
     TokenClassificationFormat,
     tag_columns,
 )
-from maxaillm.dev.finetune.data.readers import Record, Records, open_records
+from maxaillm.dev.finetune.data.readers import ReadOptions, Record, Records, open_records
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unanswered, refuse_unsupported
 from maxaillm.dev.finetune.data.rows.label_lists import separator_of
 from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels
@@ -78,10 +78,10 @@ def format_of(sample: Sequence[Row], *, asks: bool = True) -> DataFormat:
     raise NeedsMappingError(missing_sentence(sample), hint, [], guess)
 
 
-def usual_format(path: str) -> DataFormat | None:
+def usual_format(path: str, options: ReadOptions | None = None) -> DataFormat | None:
     """How the file at `path` is read where nobody can be asked; None where that is not told."""
     try:
-        sample = sample_of(open_records(path))
+        sample = sample_of(open_records(path, options=options))
         return format_of(sample, asks=False) if sample else None
     except DataError:
         return None

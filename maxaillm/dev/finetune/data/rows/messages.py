@@ -31,9 +31,9 @@ from maxaillm.dev.finetune.data.rows.values import (
     text_of,
     text_problem,
     turn_problem,
-    written_value,
     wrong_type,
 )
+from maxaillm.dev.finetune.data.rows.written_values import written_value
 
 SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
 """How Anthropic's preference data (HH-RLHF) marks who speaks in a conversation of one text."""

@@ -202,7 +202,7 @@ class Template:
         texts, _ = self.rendered(turns, tools, add_generation_prompt=add_generation_prompt)
         return str(texts[0])
 
-    def rendered(self, turns: list[Turn], tools: list[Any] | None, **options: bool) -> Any:
+    def rendered(self, turns: list[Turn], tools: list[Any] | None, **options: Any) -> Any:
         try:
             return render_jinja_template(
                 [turns], tools, chat_template=self.template, **options, **self.special
