@@ -53,7 +53,13 @@ class DatasetOut(Schema):
     version: int = Field(alias="number")
     status: str
     format: dict[str, Any] | None
-    reading: dict[str, Any]
+    reading: dict[str, Any] = Field(description="What was said of how the file is written.")
+    read_as: dict[str, Any] = Field(
+        alias="facts.read_as", default_factory=dict, description="How it was read."
+    )
+    sheets: list[str] = Field(
+        alias="facts.sheets", default_factory=list, description="Those of a workbook, to choose."
+    )
     columns: list[str]
     rows: int
     bad_rows: int

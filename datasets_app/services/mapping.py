@@ -112,6 +112,7 @@ def column_problem(
 
 def add_version(version: DatasetVersion, changes: dict[str, Any]) -> DatasetVersion:
     """A successor with the same file, read in another way."""
+    is_reading = changes["reading"] != version.reading
     new = DatasetVersion(
         dataset=version.dataset,
         folder=uuid4(),
@@ -120,7 +121,7 @@ def add_version(version: DatasetVersion, changes: dict[str, Any]) -> DatasetVers
         size_bytes=version.size_bytes,
         sha256=version.sha256,
         **changes,
-        change="Read with other columns",
+        change=f"Read {'another way' if is_reading else 'with other columns'}",
     )
     with transaction.atomic():
         new.number = next_number(version.dataset)

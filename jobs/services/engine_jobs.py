@@ -14,11 +14,21 @@ from pydantic import JsonValue
 from datasets_app.models import DatasetVersion
 from jobs.models import EngineJob, Evaluation, Export, LanguageModel
 from maxaillm.dev.finetune.config.compatibility import known_metrics
+from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.exports import choose_export
 from maxft_site.web.enqueue import JobSpec, enqueue, enqueue_on_commit
 
 S = EngineJob.Status
+MAX_EXPORTS, MAX_WAITING = 20, 10
+"""Of one owner: archives that are kept, and evaluations that have not ended."""
 KINDS: Mapping[str, type[Export] | type[Evaluation]] = {"export": Export, "evaluation": Evaluation}
+
+
+class TooManyError(FineTuneError):
+    """So many are there already that others would go short."""
+
+    code = "too_many"
+    status = 409
 
 
 def engine_job(job: EngineJob) -> JobSpec:
@@ -33,6 +43,9 @@ def order_export(
 ) -> Export:
     """Queue an export. Raises UnknownComponentError, or ConfigError with every mistake."""
     chosen = choose_export(format, options)
+    if Export.objects.visible_to(owner).exclude(status=S.FAILED).count() >= MAX_EXPORTS:
+        message = f"You have {MAX_EXPORTS} exports, which are kept until they are deleted."
+        raise TooManyError(message, "Fetch one and delete it: DELETE /exports/{id}.")
     with transaction.atomic():
         export = Export.objects.create(
             owner=owner,
@@ -54,6 +67,10 @@ def order_evaluation(
 ) -> Evaluation:
     """Queue a measurement. Raises ConfigError for a metric that is not known."""
     known_metrics(metrics, "metrics")
+    waiting = Evaluation.objects.visible_to(owner).filter(status__in=[S.QUEUED, S.RUNNING])
+    if waiting.count() >= MAX_WAITING:
+        message = f"{MAX_WAITING} evaluations of yours have not ended yet."
+        raise TooManyError(message, "Wait for one of them.")
     with transaction.atomic():
         evaluation = Evaluation.objects.create(
             owner=owner, dataset=version, split=split, metrics=list(metrics)
@@ -78,11 +95,10 @@ def begin(kind: str, pk: int) -> Export | Evaluation | None:
 
 
 def end(job: Export | Evaluation, **found: Any) -> None:
-    """Write down what came of it."""
-    kind = type(job)
-    kind.objects.filter(pk=job.pk, status=S.RUNNING).update(
-        status=S.READY, ended=timezone.now(), **found
-    )
+    """Write down what came of it; where it was deleted meanwhile, nothing is left of it."""
+    kind, done = type(job), {"status": S.READY, "ended": timezone.now(), **found}
+    if not kind.objects.filter(pk=job.pk, status=S.RUNNING).update(**done):
+        shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def fail(job: Export | Evaluation, error: Mapping[str, JsonValue]) -> None:

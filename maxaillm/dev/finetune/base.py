@@ -118,8 +118,7 @@ class MaxFineTuningBase(ABC):
         """Raises DivergedError where training has ruined the model: it is not saved as a result,
         and its checkpoints stay."""
         if self.verdict and self.verdict.code == "diverged":
-            message = f"{self.verdict.title}. {self.verdict.explanation}"
-            raise DivergedError(message, self.verdict.advice)
+            raise DivergedError(f"{self.verdict.title}.", self.verdict.advice)
 
     @abstractmethod
     def load(self) -> None:

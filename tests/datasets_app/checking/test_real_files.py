@@ -101,4 +101,5 @@ def test_what_cannot_be_trained_on_is_refused_with_a_reason(
 
 def test_three_lines_with_nul_and_broken_characters_are_named(take) -> None:
     version = take("nasty/derived/nul_and_lone_surrogate.jsonl")
-    assert set(version.findings.values_list("line", flat=True)) <= {8, 10, 12}
+    of_lines = version.findings.exclude(code="not_read")
+    assert set(of_lines.values_list("line", flat=True)) <= {8, 10, 12}

@@ -88,6 +88,8 @@ def test_the_api_takes_it_beside_the_columns(
     )
     assert refused.status_code == 422
     assert "klingon" in refused.content.decode()
+    known = alice_client.get(f"/api/v1/datasets/{version.dataset_id}").json()
+    assert (known["read_as"]["delimiter"], known["sheets"]) == (",", [])
     taken = alice_client.post(
         url, json.dumps(body | {"reading": {"encoding": "koi8-r"}}), "application/json"
     )

@@ -18,6 +18,7 @@ from maxaillm.dev.finetune.exports import choose_export
 from maxaillm.dev.finetune.exports.shared.export import export_model
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.model_files.embeddings import READ
+from maxaillm.dev.finetune.model_files.folder import read_json
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events import read_journal
@@ -107,9 +108,16 @@ def test_their_rows_are_trained_saved_and_merged(
     assert (head is table) == tied
 
 
-def test_the_estimate_counts_them(sleepy: Path, chats: Path, tmp_path: Path) -> None:
-    found = estimate(config_of(sleepy, chats, "lora"))
-    config = config_of(sleepy, chats, "lora")
+@pytest.mark.parametrize("layer", [None, "embed_tokens", "lm_head"])
+def test_the_estimate_counts_them(
+    layer: str | None, sleepy: Path, chats: Path, tmp_path: Path
+) -> None:
+    """Also where one end of the model is adapted as a whole, and needs no rows."""
+    if layer and read_json(sleepy / "config.json")["tie_word_embeddings"]:
+        return
+    options = {"target_modules": ["q_proj", layer]} if layer else {}
+    config = config_of(sleepy, chats, "lora", **options)
+    found = estimate(config)
     with Attempt(tmp_path / "run") as attempt:
         run = MaxHuggingFaceFineTuning(config, attempt)
         run.prepare_data()

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.model_files.embeddings import tokens_without_rows, untrained_rows
+from maxaillm.dev.finetune.model_files.embeddings import (
+    listed,
+    tokens_without_rows,
+    untrained_rows,
+)
 
 ROWS, WIDTH = 600, 48
 ALIKE = [2, 5, *range(300, 340)]
@@ -65,3 +69,8 @@ def test_tokens_lack_rows_or_belong_to_another_model(rows: int, base: int, added
         return
     expected = [f"<{n}>" for n in range(added) if base + n >= rows]
     assert tokens_without_rows(base + added, new, rows) == expected
+
+
+def test_tokens_are_named_as_people_write_them() -> None:
+    assert listed(["</s>", "Ġthe", "Ċ", "é"]) == "</s>, ' the', '\\n', é"
+    assert listed([str(n) for n in range(10)], most=2) == "0, 1 and 8 more"

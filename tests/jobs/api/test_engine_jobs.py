@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import Evaluation, Export, LanguageModel
+from jobs.services import engine_jobs
 from tests.jobs.api.test_runs import Script
 from tests.jobs.runs import make_dataset
 
@@ -70,6 +71,22 @@ def test_what_can_not_be_exported_says_why(
     assert failed["status"] == "failed"
     assert failed["error"]["code"] == "export"
     assert "no adapter" in failed["error"]["message"]
+
+
+def test_nobody_fills_the_disk_or_the_queue(
+    script: Script, alice: User, base: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_jobs, "MAX_EXPORTS", 1)
+    monkeypatch.setattr(engine_jobs, "MAX_WAITING", 1)
+    asked = {"models": [base.pk], "dataset": make_dataset(alice, rows=1).dataset_id}
+    for path, body in (
+        (f"/models/{base.pk}/exports", {"format": "merged"}),
+        ("/evaluations", asked),
+    ):
+        assert script.post(path, body).status_code == 202
+        refused = script.post(path, body)
+        assert refused.status_code == 409
+        assert refused.json()["error"]["hint"]
 
 
 @pytest.mark.slow

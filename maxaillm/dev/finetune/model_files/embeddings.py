@@ -37,6 +37,10 @@ equal; a length that is none; a distance from the mean that is none. Measured in
 from three quarters of those that are found. In BERT's no two rows are nearer than 0.2."""
 
 
+WHITE_SPACE = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"})
+"""As byte-level BPE and SentencePiece write it."""
+
+
 class Untrained(NamedTuple):
     """Numbers of the rows that were never trained: as tokens are read, and as they are written."""
 
@@ -143,8 +147,14 @@ def tokens_without_rows(size: int, added: Mapping[str, int], rows: int) -> list[
 
 def listed(tokens: Sequence[str], most: int = 8) -> str:
     """The names of tokens for a sentence."""
-    named = ", ".join(repr(token)[1:-1] for token in tokens[:most])
+    named = ", ".join(map(shown, tokens[:most]))
     return f"{named} and {len(tokens) - most:,} more" if len(tokens) > most else named
+
+
+def shown(token: str) -> str:
+    """A token with the white space that tokenizers write as letters, quoted where it has some."""
+    text = token.translate(WHITE_SPACE)
+    return text if text.isprintable() and " " not in text else repr(text)
 
 
 def added_tokens(tokenizer: Any) -> dict[str, int]:

@@ -37,7 +37,6 @@ NOT_ADAPTED = re.compile(
     r"|score|\w*classifier|classification_head|pooler|vocab_\w+|qa_outputs)(\.|$)"
 )
 """Embeddings, norms, routers and heads: two-dimensional weights that stay as they are."""
-EMBEDDING = re.compile(r"(^|\.)(\w*embed\w*|wte|wpe|shared)$")
 HEAD = re.compile(r"(^|\.)(lm_head|embed_out)$")
 HEAD_BIAS = re.compile(
     r"(^|\.)(lm_head|embed_out|vocab_projector|cls\.predictions(\.decoder)?)\.bias$"
@@ -92,6 +91,12 @@ class ModelShapes(NamedTuple):
         if isinstance(named, bool):
             return named
         return not any(HEAD.search(name.removesuffix(".weight")) for name in self.shapes)
+
+    def token_tables(self) -> list[str]:
+        """The layers with a row for each token: what reads, and what writes by its own weights."""
+        layers = [name.removesuffix(".weight") for name in self.shapes if name.endswith(".weight")]
+        heads = [] if self.ties_embeddings else [name for name in layers if HEAD.search(name)]
+        return [*(name for name in layers if is_token_table(name)), *heads]
 
     @property
     def head_has_bias(self) -> bool:
@@ -172,10 +177,6 @@ class ModelShapes(NamedTuple):
             f"The model's config.json does not say its {names[0]}.",
             "Choose another tuning method, such as lora.",
         )
-
-
-def is_embedding(name: str) -> bool:
-    return bool(EMBEDDING.search(name))
 
 
 def is_token_table(name: str) -> bool:

@@ -160,6 +160,12 @@ FAMILIES: dict[str, list[Spelled]] = {
                        {"role": "model", "parts": [{"text": "Yo"}]}]},
          Conversation(messages=said(("system", "Be."), ("user", "Hi"), ("assistant", "Yo")))),
     ],
+    "api_log": [
+        ({"request": {"model": "a", "messages": ASKED}, "response": {"choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "Yo"}}]}}, HI),
+        ({"custom_id": "a", "body": {"messages": ASKED}, "response": {"status_code": 200, "body": {
+            "choices": [{"message": {"role": "assistant", "content": "Yo"}}]}}}, HI),
+    ],
     "bedrock": [
         ({"schemaVersion": "bedrock-conversation-2024", "system": [{"text": "Be."}], "messages": [
             {"role": "user", "content": [{"text": "Hi"}]},

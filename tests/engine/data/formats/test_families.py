@@ -84,6 +84,8 @@ REFUSED = [
     ({"instruction": "Hi", "dataset": "helpful"}, "prompt set"),
     ({"custom_id": "a", "method": "POST", "url": "/v1", "body": {"messages": ASKED}}, "requests"),
     ({"custom_id": "a", "response": {"body": {"choices": []}}, "error": None}, "results"),
+    ({"custom_id": "a", "params": {"messages": ASKED}}, "requests of a batch"),
+    ({"custom_id": "a", "result": {"type": "succeeded", "message": {}}}, "results of a batch"),
     ({"tag": "greet", "patterns": ["Hi"], "responses": ["Yo"]}, "intents"),
     ({"sentence #": "1", "word": "Hi", "pos": "UH", "tag": "O"}, "long table"),
     ({"text": "__label__a Hi"}, "fastText"),

@@ -194,3 +194,10 @@ def test_each_annotation_of_a_task_is_a_row():
     read = format_of([record] * 4)
     rows = read.unfolder()(record)
     assert [read.to_example(row).label for row in rows] == ["a", "c"]
+
+
+def test_one_cell_of_another_type_is_no_other_shape(tmp_path):
+    path = tmp_path / "a.jsonl"
+    pair = PAIR | {"context": "c"}
+    path.write_text(json_lines([pair] * 8 + [PAIR | {"completion": 3}] * 7))
+    assert not check(path).of_code("mixed_shapes")

@@ -95,8 +95,9 @@ TEXT_FIELDS = [
 def test_every_format_with_a_text_takes_templates():
     without = {name for name, cls in formats.items() if not cls.text_fields()}
     assert without == {
-        "token_classification", "translation", "segments", "gemini", "squad", "bedrock",
-        "chatgpt", "claude", "entity_spans", "label_studio_choices", "label_studio_entities",
+        "token_classification", "translation", "segments", "gemini", "squad", "api_log",
+        "bedrock", "chatgpt", "claude", "entity_spans", "label_studio_choices",
+        "label_studio_entities",
     }  # fmt: skip
 
 

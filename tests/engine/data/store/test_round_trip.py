@@ -43,6 +43,7 @@ SAID = [st.fixed_dictionaries({"role": st.just(who), "parts": PARTS}) for who in
 READ, LEARNED = (
     st.fixed_dictionaries({"label": st.just(label), "text": TEXT}) for label in (False, True)
 )
+ANSWERED = ANSWER.map(lambda message: {"choices": [{"message": message}]})
 BEDROCK = [
     st.fixed_dictionaries({"role": st.just(who), "content": PARTS}) for who in ("user", "assistant")
 ]
@@ -53,6 +54,7 @@ TREE = st.tuples(TEXT, TEXT).map(
 )
 DATA = st.fixed_dictionaries({"text": TEXT})
 CELLS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "api_log": {"request": st.fixed_dictionaries({"messages": ASKED}), "response": ANSWERED},
     "bedrock": {"messages": st.tuples(*BEDROCK).map(list), "schemaVersion": BEDROCK_VERSION},
     "chatgpt": {"mapping": TREE, "current_node": st.just("b")},
     "claude": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from maxaillm.dev.finetune.data.analysis.findings import Finding, shown
 from maxaillm.dev.finetune.data.formats import DataFormat, recognise
@@ -13,8 +14,8 @@ CODES = {"missing", "wrong_type"}
 """What `DataFormat.check` finds in a row without the columns, or with other things in them."""
 MANY = 0.2
 """Single broken rows have findings of their own; a fifth of a file is a shape of its own."""
-Shape = frozenset[tuple[str, frozenset[str]]]
-"""The columns of a row, each with the keys of the objects in it."""
+Part = tuple[str, frozenset[str]]
+"""A column of a row, with the keys of the objects in it."""
 KEPT_ROWS, KEPT_CHARS = 20, 10_000
 COUNTED_SHAPES = 100
 
@@ -27,15 +28,16 @@ class OtherShapes:
         self.count = 0
         self.columns: Counter[tuple[str, ...]] = Counter()
         self.rows: list[Row] = []
-        self.known: set[Shape] = set()
+        self.known: set[Part] = set()
 
     def know(self, row: Row) -> None:
         """A row that the format takes."""
-        self.known.add(shape_of(row))
+        self.known.update(parts_of(row))
 
     def add(self, row: Row, problem: RowProblem) -> None:
         """A row that the format refuses; one cell of another type makes no other shape."""
-        if problem.code not in CODES or shape_of(row) in self.known:
+        is_same = problem.code == "wrong_type" and set(parts_of(row)) <= self.known
+        if problem.code not in CODES or is_same:
             return
         self.count += 1
         columns = tuple(row)
@@ -66,8 +68,8 @@ class OtherShapes:
         )
 
 
-def shape_of(row: Row) -> Shape:
-    return frozenset((name, keys_in(value)) for name, value in row.items() if value is not None)
+def parts_of(row: Row) -> Iterator[Part]:
+    return ((name, keys_in(value)) for name, value in row.items() if value is not None)
 
 
 def keys_in(value: object) -> frozenset[str]:

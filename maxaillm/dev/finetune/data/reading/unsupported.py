@@ -104,8 +104,21 @@ def is_unannotated(columns: Columns) -> bool:
     return is_task and not is_done and holds(columns, "data", lambda data: isinstance(data, dict))
 
 
+BATCH_JOIN = (
+    "Join requests and results by custom_id: a row for each, with body (of the request) and "
+    "response (of the result), is read as it is."
+)
+
+
 def is_batch_request(columns: Columns) -> bool:
-    return has("custom_id", "body")(columns) and has_any(columns, "url", "method")
+    """OpenAI's, or Anthropic's with params."""
+    is_answered = has_any(columns, "response", "result")
+    return "custom_id" in columns and has_any(columns, "body", "params") and not is_answered
+
+
+def is_batch_result(columns: Columns) -> bool:
+    is_answered = has_any(columns, "response", "result")
+    return "custom_id" in columns and is_answered and not has_any(columns, "body", "params")
 
 
 def is_long_table(columns: Columns) -> bool:
@@ -121,18 +134,16 @@ def has_labelled_lines(columns: Columns) -> bool:
 
 KINDS = (
     Kind(
-        "requests of an OpenAI batch",
-        "custom_id and body",
+        "requests of a batch",
+        "custom_id and body or params",
         is_batch_request,
-        "They hold questions only. Join them with the results by custom_id: a row for each, with "
-        "messages, those of the body and behind them the message of the first choice.",
+        f"They hold questions only. {BATCH_JOIN}",
     ),
     Kind(
-        "results of an OpenAI batch",
-        "custom_id and response",
-        has("custom_id", "response"),
-        "They hold answers only. Join them with the requests by custom_id: a row for each, with "
-        "messages, those of the body and behind them the message of the first choice.",
+        "results of a batch",
+        "custom_id and response or result",
+        is_batch_result,
+        f"They hold answers only. {BATCH_JOIN}",
     ),
     Kind(
         "a chatbot's intents",

@@ -24,9 +24,9 @@ model more than that in one sitting."""
 def unit_field() -> Any:
     """A field for what one row is."""
     labels: dict[str, JsonValue] = {
-        "conversation": "The whole conversation: each answer sees all that was said before. What "
+        "conversation": "The whole conversation: Each answer sees all that was said before. What "
         "is longer than the maximum length is cut.",
-        "exchange": "One question with its answer: it sees nothing of the others.",
+        "exchange": "One question with its answer: It sees nothing of the others.",
     }
     return Field(
         "conversation",

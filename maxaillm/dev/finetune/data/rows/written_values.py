@@ -30,7 +30,7 @@ def written_value(text: str) -> Any:
         return None
     try:
         return literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 
@@ -60,7 +60,7 @@ def array_of(text: str) -> list[Any] | None:
             continue
         try:
             values.append(literal_eval(item))
-        except (ValueError, SyntaxError):
+        except (ValueError, TypeError, SyntaxError):
             return None
         if values[-1] is ...:
             return None

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.methods import FEW_BITS, Plan, TuneMethod
-from maxaillm.dev.finetune.model_files.shapes import WIDTH, Layer, ModelShapes, is_embedding
+from maxaillm.dev.finetune.model_files.shapes import WIDTH, Layer, ModelShapes, fits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,11 +39,12 @@ class PeftMethod(TuneMethod):
 
     def prepare(self, model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
         import peft
+        from peft.utils.other import TrainableTokensWrapper
 
         base = ModelShapes.of(model)
         options = self.options(base, plan)
         if plan.tokens and self.takes_rows(base):
-            options |= rows_option(model, plan.tokens)
+            options |= rows_option(model, plan.tokens, options.get("target_modules", ()))
         self.make_room(model)
         if getattr(model, "is_quantized", False):
             model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
@@ -52,23 +53,27 @@ class PeftMethod(TuneMethod):
                 task_type=plan.task, modules_to_save=new_modules(plan.fresh), **options
             )
             tuned: PreTrainedModel = peft.get_peft_model(model, config)
-        if "trainable_token_indices" in options:
-            head = tuned.get_output_embeddings()
-            if head is not None:
-                head.bias = None  # PEFT's wrapper hides that there is none, which TRL looks for
+        head = tuned.get_output_embeddings()
+        if isinstance(head, TrainableTokensWrapper):
+            head.bias = None  # the wrapper hides that there is none, which TRL looks for
         return tuned
 
     def takes_rows(self, base: ModelShapes) -> bool:
         """Whether PEFT can train single rows of this model's embeddings: beside a head's bias it
         can't, which it would leave out."""
-        return self.trains_rows and not base.head_has_bias
+        return self.trains_rows and not base.head_has_bias and bool(self.row_tables(base))
+
+    def row_tables(self, base: ModelShapes) -> list[str]:
+        """The layers of which single rows can be trained."""
+        return base.token_tables()
 
     def learns_tokens(self, base: ModelShapes) -> bool:
         return self.takes_rows(base)
 
     def count_rows(self, base: ModelShapes, tokens: int) -> int:
-        tables = 1 if base.ties_embeddings else 2
-        return tables * tokens * base.number(*WIDTH) if tokens and self.takes_rows(base) else 0
+        if not tokens or not self.takes_rows(base):
+            return 0
+        return len(self.row_tables(base)) * tokens * base.number(*WIDTH)
 
     def merge(self, model: PreTrainedModel) -> PreTrainedModel:
         from maxaillm.dev.finetune.methods.shared.conv1d import to_conv1d
@@ -131,15 +136,13 @@ class LayerMethod(PeftMethod):
                 plan.warn(message, f"Set tuning.{name} to {value} to silence this.")
         return {**options, **fitted, "target_modules": self.layer_names(base, plan)}
 
-    def takes_rows(self, base: ModelShapes) -> bool:
-        return super().takes_rows(base) and not self.adapts_embeddings(base)
+    def row_tables(self, base: ModelShapes) -> list[str]:
+        adapted = {layer.name for layer in self.layers(base)}
+        return [name for name in super().row_tables(base) if name not in adapted]
 
     def learns_tokens(self, base: ModelShapes) -> bool:
-        return self.takes_rows(base) or self.adapts_embeddings(base)
-
-    def adapts_embeddings(self, base: ModelShapes) -> bool:
-        """Whether the embeddings are among the layers that were asked for."""
-        return any(is_embedding(layer.name) for layer in self.layers(base))
+        """By their rows, or by an adapter on all of them."""
+        return self.takes_rows(base) or len(self.row_tables(base)) < len(base.token_tables())
 
     def layer_names(self, base: ModelShapes, plan: Plan) -> list[str]:
         if self.target_modules is None:
@@ -209,15 +212,19 @@ class LoraMethod(LayerMethod):
         return self.r + layer.inputs * (1.25 if self.lora_dropout else 0.5)
 
 
-def rows_option(model: PreTrainedModel, tokens: Sequence[int]) -> dict[str, Any]:
+def rows_option(
+    model: PreTrainedModel, tokens: Sequence[int], adapted: Sequence[str]
+) -> dict[str, Any]:
     """PEFT's option that trains these rows of the embeddings, and of a head with weights of its
-    own; a head that shares them PEFT sees to itself."""
+    own, unless they are `adapted` whole. A head that shares weights PEFT sees to itself."""
     names = {id(module): name for name, module in model.named_modules()}
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
     rows = [int(token) for token in tokens]
     if head is None or head.weight is table.weight:
         return {"trainable_token_indices": rows}
-    return {"trainable_token_indices": {names[id(table)]: rows, names[id(head)]: rows}}
+    tables = (names[id(table)], names[id(head)])
+    chosen = {name: rows for name in tables if not fits(name, adapted)}
+    return {"trainable_token_indices": chosen} if chosen else {}
 
 
 def new_modules(fresh: Sequence[str]) -> list[str] | None:
