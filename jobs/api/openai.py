@@ -142,10 +142,12 @@ def user_of(request: HttpRequest) -> User:
 async def chat_completions(request: HttpRequest, body: ChatRequest) -> HttpResponseBase:
     """Answers whole, or with `stream` in chunks. Whoever hangs up stops the answer."""
     chosen = await find_model(user_of(request), body.model)
+    messages, tools = body.chat()
     ask = requests.Request(
         id=uuid4(),
         model=chosen.pk,
-        messages=[message.as_message() for message in body.messages],
+        messages=messages,
+        tools=tools,
         options=sampling_of(body),
         may_cut=False,
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from jobs.inference_queue.requests import FinishReason, Usage
-from maxaillm.dev.finetune.data.rows.messages import Message
+from maxaillm.dev.finetune.data.rows.messages import Message, TurnError, messages_of, turns_of
+from maxaillm.dev.finetune.data.rows.tool_calls import tools_of
+from maxaillm.dev.finetune.data.rows.values import RowProblem
+from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.model.sampling import SamplingOptions
 
 MAX_CHARACTERS = 400_000
@@ -42,16 +46,25 @@ class TextPart(Body):
 
 
 class ChatMessage(Body):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart] | None = None
+    """A turn; what calls of tools hold is judged as in a data file."""
 
-    def as_message(self) -> Message:
-        parts = self.content if isinstance(self.content, list) else []
-        said = self.content if isinstance(self.content, str) else "".join(p.text for p in parts)
-        # A lone surrogate is valid in JSON's escapes, but no text.
-        text = said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        role: Any = "system" if self.role == "developer" else self.role
-        return Message(role=role, content=text)
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[TextPart] | None = None
+    reasoning_content: str | None = None
+    name: str | None = Field(None, max_length=200)
+    tool_calls: list[dict[str, JsonValue]] | None = None
+    tool_call_id: str | None = Field(None, max_length=200)
+
+
+def as_text(value: Any) -> Any:
+    """JSON without lone surrogates: valid in its escapes, but no text."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [as_text(item) for item in value]
+    if isinstance(value, dict):
+        return {as_text(key): as_text(item) for key, item in value.items()}
+    return value
 
 
 class StreamOptions(Body):
@@ -79,6 +92,11 @@ class ChatRequest(Body):
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     response_format: ResponseFormat | None = None
+    tools: list[dict[str, JsonValue]] | None = Field(
+        None, max_length=128, description="What the model's chat template is told it may call."
+    )
+    tool_choice: Literal["auto", "none"] | None = None
+    parallel_tool_calls: Literal[True] | None = None
     top_k: int | None = Field(None, ge=1, le=1000)
     repetition_penalty: float | None = Field(None, ge=1, le=2)
     user: str | None = Field(None, description="Noted nowhere; it does not change the answer.")
@@ -87,11 +105,20 @@ class ChatRequest(Body):
     metadata: dict[str, str] | None = Field(None, description="As `user`.")
     service_tier: Literal["auto", "default"] | None = None
 
-    @model_validator(mode="after")
-    def is_of_bearable_length(self) -> Self:
-        if sum(len(message.as_message().content) for message in self.messages) > MAX_CHARACTERS:
-            raise ValueError(f"The messages have more than {MAX_CHARACTERS:,} characters.")
-        return self
+    def chat(self) -> tuple[list[Message], str | None]:
+        """The messages and, as JSON, the tools that may be called. Raises ConfigError."""
+        given = [as_text(message.model_dump(exclude_none=True)) for message in self.messages]
+        try:
+            read = messages_of(turns_of(given, "messages"))
+            tools = None if self.tool_choice == "none" else tools_of(as_text(self.tools))
+        except TurnError as error:
+            raise refused("messages", error.problem.message) from None
+        if isinstance(tools, RowProblem):
+            raise refused("tools", tools.message)
+        messages = [Message.model_validate(message) for message in read]
+        if len(json.dumps(read)) + len(tools or "") > MAX_CHARACTERS:
+            raise refused("messages", f"The chat has more than {MAX_CHARACTERS:,} characters.")
+        return messages, tools
 
     @property
     def sampling(self) -> SamplingOptions:
@@ -110,6 +137,10 @@ class ChatRequest(Body):
         }
         known = {name: value for name, value in given.items() if value is not None}
         return SamplingOptions.model_validate(DEFAULTS.model_dump() | known)
+
+
+def refused(path: str, message: str) -> ConfigError:
+    return ConfigError([Problem(path, message, None, "")])
 
 
 class Reply:

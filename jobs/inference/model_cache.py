@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs.inference_queue.requests import Request
 from jobs.models import LanguageModel
@@ -119,8 +119,8 @@ class ModelCache:
         kept = list(messages)
         if request.may_cut:
             kept = cut_to_fit(base.llm, messages, options.max_new_tokens)
-        turns = [message.model_dump(include={"role", "content"}) for message in kept]
-        pieces = memory_watched(model, base.llm.stream(turns, options, should_stop))
+        stream = base.llm.stream(turns_of(kept), options, should_stop, request.tools)
+        pieces = memory_watched(model, stream)
         return Speech(pieces, len(messages) - len(kept))
 
     def load(self, source: Source, needed: int) -> LoadedBase:
@@ -164,11 +164,14 @@ def cut_to_fit(llm: LoadedModel, messages: Sequence[Message], max_new_tokens: in
     chat = [message for message in messages if message.role != "system"]
     room = llm.max_length - min(max_new_tokens, llm.max_length // LEAST_ROOM)
     while len(chat) > 1:
-        turns = [m.model_dump(include={"role", "content"}) for m in [*system, *chat]]
-        if llm.prompt_length(turns) <= room:
+        if llm.prompt_length(turns_of([*system, *chat])) <= room:
             break
         chat = chat[2:] if chat[1].role == "assistant" else chat[1:]
     return [*system, *chat]
+
+
+def turns_of(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    return [message.model_dump(exclude_none=True) for message in messages]
 
 
 @contextmanager

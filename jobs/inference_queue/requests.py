@@ -47,6 +47,8 @@ class Request(BaseModel):
     id: UUID
     model: int
     messages: Sequence[Message]
+    tools: str | None = None
+    """What the model may call, as the JSON of a list."""
     options: SamplingOptions
     may_cut: bool = True
     """Whether a chat that is too long for the model may lose its oldest turns."""

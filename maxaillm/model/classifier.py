@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from maxaillm.dev.finetune.errors import DataError, FineTuneError
+from maxaillm.dev.finetune.hf.batches.chat_template import PromptRefusedError, Tools
 from maxaillm.dev.finetune.hf.batches.collate import pad
 from maxaillm.model.loaded import LoadedModel, Messages, Pieces, Usage
 from maxaillm.model.sampling import SamplingOptions
@@ -67,8 +68,13 @@ class Classifier(LoadedModel):
         prompt: str | Messages,
         sampling: SamplingOptions | None = None,
         should_stop: Callable[[], bool] = lambda: False,
+        tools: Tools | None = None,
     ) -> Pieces:
-        """What is said of the last message, in one piece."""
+        """What is said of the last message, in one piece. Raises PromptRefusedError for tools."""
+        if tools:
+            raise PromptRefusedError(
+                "This model judges texts and calls no tools.", "Leave the tools out."
+            )
         cut, said = self.cut, self.predict([last_text(prompt)])[0]
         length = self.prompt_length(prompt)
         if should_stop():

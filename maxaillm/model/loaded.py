@@ -16,6 +16,7 @@ from maxaillm.dev.finetune.config import Precision, RunConfig
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError, FineTuneError, ModelError
 from maxaillm.dev.finetune.hf import loading
+from maxaillm.dev.finetune.hf.batches.chat_template import Tools
 from maxaillm.dev.finetune.hf.generation.streaming import Finish
 from maxaillm.dev.finetune.hf.loading.precision import choose_precision, weights_dtype
 from maxaillm.dev.finetune.hf.loading.vocabulary import fit_vocabulary
@@ -150,9 +151,10 @@ class LoadedModel(ABC):
         prompt: str | Messages,
         sampling: SamplingOptions | None = None,
         should_stop: Callable[[], bool] = lambda: False,
+        tools: Tools | None = None,
     ) -> Pieces:
         """What the model makes of a prompt, piece by piece, for a person to read; the generator
-        returns the Usage."""
+        returns the Usage. `tools`: what it may call."""
 
     @abstractmethod
     def answer(

@@ -124,12 +124,41 @@ def test_messages_of_other_servers_with_empty_fields_are_taken(served):
     assert again.usage.prompt_tokens > first.usage.prompt_tokens
 
 
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+CALL = {
+    "id": "a",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"in": "Ulm"}'},
+}
+
+
+def test_tools_and_what_they_found_reach_the_model(served):
+    ask = {"model": served.model, "max_tokens": 4}
+    called = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    found = {"role": "tool", "tool_call_id": "a", "content": "It rains."}
+    lengths = [
+        served.client.chat.completions.create(**ask, messages=turns, **more).usage.prompt_tokens
+        for turns, more in (
+            (HELLO, {}),
+            (HELLO, {"tools": [TOOL]}),
+            (HELLO, {"tools": [TOOL], "tool_choice": "none"}),
+            ([*HELLO, called, found], {"tools": [TOOL]}),
+        )
+    ]
+    assert lengths[0] == lengths[2] < lengths[1] < lengths[3]
+    broken = {"role": "assistant", "tool_calls": [{"id": "a", "function": {"arguments": "{}"}}]}
+    with pytest.raises(openai.BadRequestError) as refused:
+        served.client.chat.completions.create(**ask, messages=[*HELLO, broken])
+    assert refused.value.body["param"] == "messages"
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         ({"logit_bias": {"5": 100}}, "logit_bias"),
         ({"response_format": {"type": "json_object"}}, "response_format.type"),
         ({"reasoning_effort": "low"}, "reasoning_effort"),
+        ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
         ({"extra_body": {"temprature": 0}}, "temprature"),
         (
             {"messages": [{"role": "user", "content": "a", "audio": {"id": "x"}}]},
