@@ -56,7 +56,8 @@ MAKERS = [
     "docs.check_table",
     "docs.method_table",
     pytest.param(
-        "docs.data_files", "docs.field_cases",
+        "docs.data_files",
+        "docs.field_cases",
         marks=pytest.mark.skipif(not TEST_DATA.is_dir(), reason="needs MAXFT_TEST_DATA"),
     ),
 ]

@@ -86,7 +86,7 @@ def rows_with_more(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], DataForm
 
 @pytest.mark.parametrize("name", formats)
 @pytest.mark.parametrize("mapped", [True, False], ids=["chosen", "recognised"])
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_key_more_is_read_or_named(tmp_path, name, mapped, data):
     row, read, key, value = data.draw(rows_with_more(name))
