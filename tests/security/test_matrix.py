@@ -284,15 +284,8 @@ def test_the_description_of_the_api_has_every_operation(alice: User) -> None:
 def test_others_see_none_of_it_in_lists(alice: User, bob: User, things: dict[str, Thing]) -> None:
     client = Browser(bob)
     make_dataset(alice)
-    for address in (
-        "/",
-        "/datasets/",
-        "/runs/",
-        "/models/",
-        "/queue/",
-        "/playground/",
-        "/search/?q=m",
-    ):
+    lists = ("datasets/", "runs/", "models/", "queue/", "playground/", "search/?q=m")
+    for address in ("/", *map("/{}".format, lists)):
         page = client.get(address).content.decode()
         assert f"/runs/{things['/runs/pk'].value}/" not in page
         assert f"/models/{things['/models/pk'].value}/" not in page
