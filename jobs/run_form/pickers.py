@@ -61,7 +61,10 @@ def dataset_pick(version: DatasetVersion) -> Pick:
     held = [f"{count(splits[name])} to {word}" for name, word in HELD_OUT if splits.get(name)]
     found = [
         f"{count(number)} {word}"
-        for number, word in ((version.bad_rows, "left out"), (version.warnings, "warnings"))
+        for number, word in (
+            (version.bad_rows, "left out"),
+            (version.warnings, "warning" if version.warnings == 1 else "warnings"),
+        )
         if number
     ]
     return Pick(
