@@ -16,31 +16,54 @@ from docs.generated import write_or_check
 PAGE = Path(__file__).with_name("field_cases.md")
 CASES = DATA / "field"
 READABLE = {".jsonl", ".json", ".csv", ".tsv", ".xlsx"}
-HELD_BY = {
-    "01": "tests/engine/data/reading/test_chats.py",
-    "02": "tests/engine/data/reading/test_chats.py",
-    "04": "tests/engine/hf/batches/test_templates.py",
-    "05": "tests/engine/hf/batches/test_templates.py",
-    "38": "tests/engine/hf/batches/test_templates.py",
-    "40": "tests/engine/hf/token_view/test_token_view.py",
-    "41": "tests/engine/hf/training/test_losses_accumulated.py",
-    "44": "tests/engine/methods/test_untrained_tokens.py",
-    "45": "tests/engine/methods/test_untrained_tokens.py",
-    "47": "tests/engine/model/test_adapter_base.py",
-    "49": "tests/engine/hf/training/test_verdict.py",
-    "50": "tests/engine/hf/training/test_tasks.py",
-    "51": "tests/engine/hf/batches/test_templates.py",
-    "60": "tests/engine/model/test_llm.py",
-    "62": "tests/jobs/api/test_openai.py",
-    "63": "tests/engine/model/test_llm.py",
-    "64": "tests/jobs/api/test_openai.py",
-    "66": "tests/jobs/api/test_openai.py",
-    "67": "tests/jobs/api/test_openai.py",
-    "71": "tests/faults/test_stops.py",
-    "72": "tests/e2e/test_data_studio_in_browser.py",
+HELD_BY: dict[str, dict[str, str]] = {
+    "tests/engine/hf/batches/test_templates.py": {
+        "01": "test_turns_stay_in_their_order",
+        "02": "test_turns_stay_in_their_order",
+        "04": "test_a_template_gets_tools_and_calls_as_objects",
+        "05": "test_reasoning_is_learned_or_only_read",
+        "38": "test_control_words_in_texts_are_text",
+        "40": "test_a_row_that_is_cut_before_its_answer_has_another_hint",
+        "51": "test_the_hint_is_a_fix_that_helps",
+    },
+    "tests/engine/data/reading/test_chats.py": {
+        "07": "test_a_row_with_nothing_to_learn_is_named",
+    },
+    "tests/engine/hf/training/test_losses_accumulated.py": {
+        "41": "test_one_batch_or_four_make_the_same_step",
+    },
+    "tests/engine/methods/test_untrained_tokens.py": {
+        "44": "test_their_rows_are_trained_saved_and_merged",
+        "45": "test_added_tokens_get_rows",
+    },
+    "tests/engine/model/test_adapter_base.py": {
+        "47": "test_other_weights_are_refused_unless_asked_for",
+    },
+    "tests/engine/hf/training/test_verdict.py": {
+        "49": "test_a_ruined_model_is_no_result",
+    },
+    "tests/engine/hf/prepare/test_unseen_labels.py": {
+        "50": "test_a_label_of_the_held_out_rows_alone_is_refused",
+    },
+    "tests/engine/model/test_llm.py": {
+        "60": "test_nothing_of_a_stop_string_is_shown",
+        "63": "test_a_piece_never_ends_inside_a_character",
+    },
+    "tests/jobs/api/test_openai.py": {
+        "62": "test_an_answer_whole_and_in_chunks_is_the_same",
+        "64": "test_parallel_requests_of_one_key_are_all_answered",
+        "66": "test_tools_and_what_they_found_reach_the_model",
+        "67": "test_hanging_up_stops_the_answer",
+    },
+    "tests/faults/test_stops.py": {
+        "71": "test_pause_and_resume",
+    },
+    "tests/e2e/test_data_studio_in_browser.py": {
+        "72": "test_an_upload_goes_on_where_it_was_cut_off",
+    },
 }
-"""By the number of a case without a dataset of its own, or that goes on behind it: the test that
-holds what comes out."""
+"""By file and the number of a case: the test that holds what comes out behind the check, or where
+the case has no dataset of its own."""
 TEXT = """\
 # Situations from public reports
 
@@ -76,8 +99,11 @@ class Case(NamedTuple):
     @property
     def comes_out(self) -> str:
         lines = [outcome(path) for path in self.files]
-        if self.number in HELD_BY:
-            lines.append(f"`{HELD_BY[self.number]}`")
+        lines += [
+            f"`{file}::{tests[self.number]}`"
+            for file, tests in HELD_BY.items()
+            if self.number in tests
+        ]
         return "<br>".join(lines) or "not yet"
 
 

@@ -53,9 +53,14 @@ def share_base(model: LanguageModel | None) -> None:
 def take_over(old: LanguageModel, new: LanguageModel) -> None:
     """Have all that refers to `old` refer to `new`, then forget `old`."""
     for relation in LanguageModel._meta.get_fields(include_hidden=True):
-        if isinstance(relation, ForeignObjectRel) and not relation.many_to_many:
-            field = relation.remote_field.name
-            rows = relation.related_model._base_manager.filter(**{field: old})
+        if not isinstance(relation, ForeignObjectRel) or relation.related_model._meta.auto_created:
+            continue
+        field = relation.remote_field.name
+        rows = relation.related_model._base_manager.filter(**{field: old})
+        if relation.many_to_many:  # by `add`, for a row may refer to both
+            for row in rows:
+                getattr(row, field).add(new)
+        else:
             rows.update(**{field: new})
     old.delete()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
+from tests.faults.farm import PATIENCE_SECONDS
 from tests.served_api import ServedApi, served_api, wait_until
 from tests.tiny import make_llama
 
@@ -72,6 +73,6 @@ def test_the_worker_ends_when_told(served):
 
     with pytest.raises(openai.APIError, match="stopped"):
         read(chunks, end)
-    assert served.worker.wait(10) == 0
+    assert served.worker.wait(PATIENCE_SECONDS) == 0
     served.start_worker()
     assert read(served.client.chat.completions.create(**ASK, model=served.model))

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.models import Conversation, LanguageModel
+from jobs.models import Conversation, Evaluation, LanguageModel
 from jobs.services.ingest import record_events
 from jobs.services.runs import create_run
 from maxaillm.dev.finetune.config import RunConfig
@@ -89,6 +89,9 @@ def test_once_it_is_there_it_is_everybodys_and_one(alice: User, bob: User) -> No
     )
     theirs = LanguageModel.objects.get(owner=bob)
     chat = Conversation.objects.create(owner=bob, title="x", left=theirs)
+    assert second.dataset
+    measured = Evaluation.objects.create(owner=bob, dataset=second.dataset)
+    measured.measured.set(LanguageModel.objects.all())
     run = claimed(first)
     record_events(run.pk, run.attempt, begin())
     shared = LanguageModel.objects.get()
@@ -96,6 +99,7 @@ def test_once_it_is_there_it_is_everybodys_and_one(alice: User, bob: User) -> No
     second.refresh_from_db()
     chat.refresh_from_db()
     assert second.base_model == chat.left == shared
+    assert list(measured.measured.all()) == [shared]
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,9 @@ def test_tools_and_what_they_found_reach_the_model(served):
     with pytest.raises(openai.BadRequestError) as refused:
         served.client.chat.completions.create(**ask, messages=[*HELLO, broken])
     assert refused.value.body["param"] == "messages"
+    with pytest.raises(openai.BadRequestError, match="nothing to answer"):
+        empty = [{"role": "system", "content": ""}]
+        served.client.chat.completions.create(**ask, messages=empty)
 
 
 @pytest.mark.parametrize(
