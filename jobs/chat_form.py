@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 
 from jobs.models import Conversation, LanguageModel
 from jobs.services.playground import QUESTION_LIMIT
+from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.model_files.folder import find_folder
 from maxaillm.model.sampling import SamplingOptions
 from maxft_site.web.formatting import typed_number
@@ -39,7 +40,7 @@ class ChatForm(forms.Form):
         super().__init__(*args, **kwargs)
         visible = LanguageModel.objects.visible_to(user).select_related("base", "run")
         cards = {model: model.card for model in visible.order_by("-created")}
-        self.visible = {str(m.pk): m for m, card in cards.items() if card or not is_here(m)}
+        self.visible = {str(m.pk): m for m, card in cards.items() if card or is_awaited(m)}
         self.judging = [m.pk for m, card in cards.items() if card and not card.writes]
         self.offer("model", [])
         self.offer("beside", [("", "No second model")])
@@ -99,15 +100,18 @@ class ChatForms:
         return ""
 
 
-def is_here(model: LanguageModel) -> bool:
-    """Whether its files are on this machine."""
-    return find_folder(model.source) is not None
+def is_awaited(model: LanguageModel) -> bool:
+    """Whether it is a name on the Hub; a folder without a card is gone, or answers nothing."""
+    try:
+        return find_folder(model.source) is None
+    except ModelError:
+        return False
 
 
 def comparable_base(model: LanguageModel) -> int | None:
     """The base that a tuned model is compared with: one for another task has no answer to it."""
     base, card = model.base, model.card
-    if base is None or (base.card is None and is_here(base)):
+    if base is None or (base.card is None and not is_awaited(base)):
         return None
     serves = not card or not base.card or card.opens_as == base.card.opens_as
     return base.pk if serves else None

@@ -49,12 +49,14 @@ def set_mapping(
     return version
 
 
-def parse_reading(raw: Mapping[str, Any]) -> dict[str, Any]:
+def parse_reading(raw: object) -> dict[str, Any]:
     """What is said of how a file is written, or all mistakes in it at once."""
     try:
-        return ReadOptions.model_validate(dict(raw)).given
+        return ReadOptions.model_validate(raw).given
     except ValidationError as error:
-        raise ConfigError(problems_of(ReadOptions, error)) from error
+        problems = problems_of(ReadOptions, error)
+        named = [each._replace(path=f"reading.{each.path}".rstrip(".")) for each in problems]
+        raise ConfigError(named) from error
 
 
 def columns_read(version: DatasetVersion, reading: dict[str, Any]) -> list[str]:

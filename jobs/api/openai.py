@@ -116,8 +116,7 @@ def list_models(user: User) -> list[Body]:
 @sync_to_async
 def find_model(user: User, name: str) -> LanguageModel:
     """The user's own model of that name, else the common one. Raises UnknownModelError."""
-    found = LanguageModel.objects.visible_to(user).filter(name=name).select_related("owner")
-    model = max(found, key=lambda model: model.owner_id is not None, default=None)
+    model = LanguageModel.objects.visible_to(user).select_related("owner").named(name)
     if model is None:
         raise UnknownModelError(f"There is no model {name!r}.", "GET /v1/models lists yours.")
     return model

@@ -118,7 +118,7 @@ class ChatRequest(Body):
         messages = [Message.model_validate(message) for message in read]
         if not messages:
             raise refused("messages", "There is nothing to answer: every message is empty.")
-        if len(json.dumps(read)) + len(tools or "") > MAX_CHARACTERS:
+        if len(json.dumps(read, ensure_ascii=False)) + len(tools or "") > MAX_CHARACTERS:
             raise refused("messages", f"The chat has more than {MAX_CHARACTERS:,} characters.")
         return messages, tools
 

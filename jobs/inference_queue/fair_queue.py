@@ -16,12 +16,12 @@ from redis.client import Pipeline
 
 Client = Any
 """redis-py types every answer as a union of all that any server may give."""
-WAITING = "infer:waiting"
+WAITING = "infer:fair:waiting"
 """Sorted set of ids by virtual start time."""
-CLOCK = "infer:clock"
-LANES = "infer:lanes"
+CLOCK = "infer:fair:clock"
+LANES = "infer:fair:lanes"
 """Hash lane -> virtual start time of its last request."""
-SIGNALS = "infer:signals"
+SIGNALS = "infer:fair:signals"
 """List with an entry a new request: workers wait for one here."""
 TAKE = """
 local found = redis.call('ZPOPMIN', KEYS[1])

@@ -21,6 +21,12 @@ class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
             return self.none()
         return self.filter(models.Q(owner=user) | models.Q(owner=None), deleted=None)
 
+    def named(self, name: str) -> LanguageModel | None:
+        """The one of that name; somebody's own comes before the common one."""
+        if "\0" in name:  # which PostgreSQL can't look for
+            return None
+        return self.filter(name=name).order_by(models.F("owner").desc(nulls_last=True)).first()
+
 
 class LanguageModel(models.Model):
     """A model by name, with what it was made from."""
@@ -78,10 +84,9 @@ class LanguageModel(models.Model):
     @property
     def card(self) -> TaskCard | None:
         """What it is for, as its files tell; None where they are not here or name no task."""
-        folder = find_folder(self.source)
-        base = find_folder(self.root.source)
         try:
-            return read_card(folder, base) if folder else None
+            folder = find_folder(self.source)
+            return read_card(folder, find_folder(self.root.source)) if folder else None
         except ModelError:
             return None
 

@@ -10,7 +10,8 @@ from django.db.models import ProtectedError, RestrictedError
 from django.utils import timezone
 
 from datasets_app.services.deletion import KEPT
-from jobs.models import ACTIVE, LanguageModel, Run, Status
+from jobs.models import ACTIVE, Export, LanguageModel, Run, Status
+from jobs.services.engine_jobs import delete_export
 from jobs.services.runs import illegal
 from jobs.services.transitions import move
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -75,6 +76,8 @@ def purge_run(*, run: Run) -> bool:
     if not deleted.update(purged=timezone.now(), dataset=None):
         return False
     run.events.all().delete()
+    for export in Export.objects.filter(model__run=run):
+        delete_export(export)
     try:
         with transaction.atomic():
             LanguageModel.objects.filter(run=run).delete()

@@ -32,31 +32,34 @@ class TooManyError(FineTuneError):
 
 
 def engine_job(job: EngineJob) -> JobSpec:
-    """The job of the queue that carries it out."""
+    """The job of the queue that carries it out: that of long work, for datasets are checked in the
+    light one while somebody waits."""
     kind = str(job._meta.model_name)
     task, name = "jobs.tasks.carry_out", f"{kind}-{job.pk}"
-    return JobSpec(queue="light", task=task, args=(kind, job.pk), id=name)
+    return JobSpec(queue="fetch", task=task, args=(kind, job.pk), id=name)
 
 
+@transaction.atomic
 def order_export(
     *, owner: User, model: LanguageModel, format: str, options: Mapping[str, object]
 ) -> Export:
     """Queue an export. Raises UnknownComponentError, or ConfigError with every mistake."""
     chosen = choose_export(format, options)
+    User.objects.select_for_update().get(pk=owner.pk)  # two requests at once can't both pass
     if Export.objects.visible_to(owner).exclude(status=S.FAILED).count() >= MAX_EXPORTS:
         message = f"You have {MAX_EXPORTS} exports, which are kept until they are deleted."
         raise TooManyError(message, "Fetch one and delete it: DELETE /exports/{id}.")
-    with transaction.atomic():
-        export = Export.objects.create(
-            owner=owner,
-            model=model,
-            format=chosen.name,
-            options=chosen.model_dump(mode="json", exclude={"name"}),
-        )
-        enqueue_on_commit(engine_job(export))
+    export = Export.objects.create(
+        owner=owner,
+        model=model,
+        format=chosen.name,
+        options=chosen.model_dump(mode="json", exclude={"name"}),
+    )
+    enqueue_on_commit(engine_job(export))
     return export
 
 
+@transaction.atomic
 def order_evaluation(
     *,
     owner: User,
@@ -67,16 +70,16 @@ def order_evaluation(
 ) -> Evaluation:
     """Queue a measurement. Raises ConfigError for a metric that is not known."""
     known_metrics(metrics, "metrics")
+    User.objects.select_for_update().get(pk=owner.pk)
     waiting = Evaluation.objects.visible_to(owner).filter(status__in=[S.QUEUED, S.RUNNING])
     if waiting.count() >= MAX_WAITING:
         message = f"{MAX_WAITING} evaluations of yours have not ended yet."
         raise TooManyError(message, "Wait for one of them.")
-    with transaction.atomic():
-        evaluation = Evaluation.objects.create(
-            owner=owner, dataset=version, split=split, metrics=list(metrics)
-        )
-        evaluation.measured.set(models)
-        enqueue_on_commit(engine_job(evaluation))
+    evaluation = Evaluation.objects.create(
+        owner=owner, dataset=version, split=split, metrics=list(metrics)
+    )
+    evaluation.measured.set(models)
+    enqueue_on_commit(engine_job(evaluation))
     return evaluation
 
 

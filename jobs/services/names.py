@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 
 from datasets_app.models import DatasetVersion
 from jobs.models import LanguageModel, Run
@@ -24,8 +25,8 @@ def run_name(
 
 
 def model_name(run: Run) -> str:
-    """The run's name, numbered where another model of its owner has it."""
-    others = LanguageModel.objects.filter(owner=run.owner).exclude(run=run)
+    """The run's name, numbered where another model of its owner's, or of everybody's, has it."""
+    others = LanguageModel.objects.filter(Q(owner=run.owner) | Q(owner=None)).exclude(run=run)
     return numbered(run.name, others.values_list("name", flat=True))
 
 

@@ -154,7 +154,7 @@ def find_model(
 
     Raises ModelError where a base model is not there or may not be opened.
     """
-    model = LanguageModel.objects.visible_to(user).filter(name=name).first()
+    model = LanguageModel.objects.visible_to(user).named(name)
     if model is None or model.kind == LanguageModel.Kind.BASE:
         return model, base_settings(name, provider)
     provider.check_model_name(model.source)

@@ -30,18 +30,39 @@ class CommandFailedError(FineTuneError):
         self.code = code
 
 
+class FilesFailedError(FineTuneError):
+    """Files could not be read or written, such as on a full disk."""
+
+    code = "files"
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"A file could not be read or written: {error.strerror or error}.",
+            "See that the disk has room, then ask again.",
+        )
+
+
+UNEXPECTED = FineTuneError("The work failed.", "Ask again; the worker's log has the details.")
+
+
 def carry_out(kind: str, pk: int) -> None:
     """Do what was asked for, and write down what came of it."""
     job = engine_jobs.begin(kind, pk)
     if job is None:
         return
-    shutil.rmtree(job.folder, ignore_errors=True)
-    job.folder.mkdir(mode=0o700, parents=True)
     try:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        job.folder.mkdir(mode=0o700, parents=True)
         found = export(job) if isinstance(job, Export) else evaluate(job)
     except FineTuneError as error:
         engine_jobs.fail(job, error.as_json())
         return
+    except OSError as error:
+        engine_jobs.fail(job, FilesFailedError(error).as_json())
+        return
+    except Exception:  # a fault of ours: the queue keeps its traceback
+        engine_jobs.fail(job, UNEXPECTED.as_json())
+        raise
     engine_jobs.end(job, **found)
 
 
@@ -99,12 +120,20 @@ def run(argv: Sequence[str], folder: Path) -> dict[str, Any]:
     return said(log, status)
 
 
+def object_in(line: str) -> dict[str, Any] | None:
+    """The JSON object that a line is; libraries print other things too."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def said(log: Path, status: int | None) -> dict[str, Any]:
     """The last object that a command printed. Raises CommandFailedError for an error."""
     found: dict[str, Any] = {}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("{"):
-            found = json.loads(line)
+        found = object_in(line) or found
     if "error" in found:
         error = found["error"]
         raise CommandFailedError(error["code"], error["message"], error["hint"])

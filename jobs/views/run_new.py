@@ -44,7 +44,10 @@ def run_new(request: Request) -> HttpResponse:
 
 
 def posted_form(request: Request) -> HttpResponse:
-    """Start what the form says, or show it as text; mistakes come back at their fields."""
+    """Start what the form says, or show it as text; mistakes come back at their fields. Without a
+    script the form is shown anew by a button."""
+    if request.POST.get("show") == "form":
+        return show_form(request, RunForms(request.user, request.POST, tidied=True))
     forms = RunForms(request.user, request.POST)
     if not forms.is_valid():
         return show_form(request, forms, status=422)

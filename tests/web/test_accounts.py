@@ -49,6 +49,14 @@ def test_five_tries_a_minute_for_an_account_from_one_address(alice, client):
     assert sign_in(client, REMOTE_ADDR="10.9.9.9").status_code == 302
 
 
+@pytest.mark.parametrize("spelling", [" {}", "{} ", "{}\t", "\u2003{}", "{}\0"])
+def test_another_spelling_of_a_name_has_no_tries_of_its_own(alice, client, spelling):
+    for _ in range(5):
+        sign_in(client, password="wrong")
+    tried = {"username": spelling.format("alice"), "password": "wrong"}
+    assert Client().post("/login/", tried).status_code == 429
+
+
 def test_thirty_tries_a_minute_for_an_address(alice, client):
     answers = [sign_in(client, username=f"user{number}").status_code for number in range(31)]
     assert answers == [200] * 30 + [429]

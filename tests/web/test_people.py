@@ -6,9 +6,11 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from maxft_site.web.models import ApiToken
+from maxft_site.web.views import people
 
 PAGE = "/settings/people/"
 CHOSEN = {"new_password1": "petrol-and-hairlines", "new_password2": "petrol-and-hairlines"}
@@ -99,3 +101,22 @@ def test_the_list_is_sorted_and_paged(owner_client):
     newest = owner_client.get(PAGE, {"order": "since"}).context["page"]
     assert newest[0].get_username() == "p059"
     assert len(owner_client.get(PAGE, {"order": "nonsense", "page": "2"}).context["page"]) == 11
+
+
+def test_reloading_the_page_of_a_link_leads_to_the_list_as_it_was(owner_client, alice):
+    answer = owner_client.get(f"{PAGE}{alice.pk}/link/?order=-username&page=2")
+    assert answer["Location"] == f"{PAGE}?order=-username&page=2"
+
+
+@pytest.mark.parametrize("change", ["role", "switch"])
+def test_who_was_an_owner_when_the_request_came_and_is_none_now_changes_nobody(
+    owner, alice, change, rf
+):
+    request = rf.post("/")
+    request.user = User.objects.get(pk=owner.pk)
+    User.objects.filter(pk=owner.pk).update(is_superuser=False)
+    with pytest.raises(PermissionDenied):
+        getattr(people, change)(request, alice.pk)
+    alice.refresh_from_db()
+    assert alice.is_active
+    assert not alice.is_superuser

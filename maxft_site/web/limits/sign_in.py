@@ -12,6 +12,7 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
@@ -76,4 +77,5 @@ def address_of(request: HttpRequest) -> str:
 
 
 def name_of(account: str) -> str:
-    return account.casefold()[:150]
+    """As Django's form reads a name, so that no other spelling has tries of its own."""
+    return User.normalize_username(account.replace("\0", "").strip()).casefold()[:150]

@@ -12,6 +12,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -59,25 +60,34 @@ def people(request: HttpRequest) -> HttpResponse:
 def invite(request: HttpRequest) -> HttpResponse:
     """Make an account without a password, and show its link in this one answer."""
     if request.method == "GET":
-        return redirect("web:people")
+        return to_list(request)
     form = InviteForm(request.POST)
     if not form.is_valid():
         return show(request, form, status=422)
     return show(request, InviteForm(), invited=form.save(), status=201)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @never_cache
 @for_owners
 def link(request: HttpRequest, pk: int) -> HttpResponse:
     """A new link to choose a password with; an older one that is unused opens as well."""
+    if request.method == "GET":
+        return to_list(request)
     return show(request, InviteForm(), invited=get_object_or_404(User, pk=pk, is_active=True))
+
+
+def to_list(request: HttpRequest) -> HttpResponse:
+    """The list, sorted and paged as asked for on the page with a link."""
+    return redirect(f"{reverse('web:people')}?{request.GET.urlencode()}")
 
 
 @require_POST
 @for_owners
+@transaction.atomic
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     """Close an account or open it again; what is its stays."""
+    require_owner_still(request)
     person = get_object_or_404(User.objects.exclude(pk=member(request).pk), pk=pk)
     person.is_active = not person.is_active
     person.save(update_fields=["is_active"])
@@ -88,15 +98,24 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @for_owners
+@transaction.atomic
 def role(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a member an owner, or an owner a member. Nobody changes their own role, so that an
     owner always remains."""
+    require_owner_still(request)
     person = get_object_or_404(User.objects.exclude(pk=member(request).pk), pk=pk)
     person.is_superuser = person.is_staff = not person.is_superuser
     person.save(update_fields=["is_superuser", "is_staff"])
     word = "an owner" if person.is_superuser else "a member"
     messages.success(request, f"{person.get_username()} is {word} now.")
     return redirect("web:people")
+
+
+def require_owner_still(request: HttpRequest) -> None:
+    """Of two owners who close or demote each other at the same moment the second is refused."""
+    owners = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
+    if member(request).pk not in {owner.pk for owner in owners}:
+        raise PermissionDenied
 
 
 @method_decorator(login_not_required, name="dispatch")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import zipfile
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import Evaluation, Export, LanguageModel
 from jobs.services import engine_jobs
+from jobs.training import engine_jobs as carried_out
 from tests.jobs.api.test_runs import Script
 from tests.jobs.runs import make_dataset
 
@@ -128,3 +132,29 @@ def test_an_evaluation_of_nothing_is_refused(
     missing = script.post("/evaluations", {"models": [base.pk]})
     assert "<" not in str(missing.json()["errors"][0]["value"])
     assert not Evaluation.objects.exists()
+
+
+def test_a_full_disk_is_said_and_a_fault_of_ours_ends_the_job(
+    script: Script, base: LanguageModel, queue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(error: Exception) -> dict[str, Any]:
+        def work(*given: object) -> NoReturn:
+            raise error
+
+        monkeypatch.setattr(carried_out, "export", work)
+        asked = script.post(f"/models/{base.pk}/exports", {"format": "merged"}).json()
+        with suppress(ZeroDivisionError):
+            queue.work()
+        return script.get(f"/exports/{asked['id']}").json()
+
+    full = fail(OSError(errno.ENOSPC, "No space left on device"))
+    assert (full["status"], full["error"]["code"]) == ("failed", "files")
+    assert "No space left on device" in full["error"]["message"]
+    broken = fail(ZeroDivisionError())
+    assert (broken["status"], broken["error"]["message"]) == ("failed", "The work failed.")
+
+
+def test_what_libraries_print_between_is_no_answer(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text('{"a": 1}\n{not JSON}\n[2]\n')
+    assert carried_out.said(log, 0) == {"a": 1}

@@ -46,6 +46,15 @@ def test_the_form_works_as_it_stands(
     assert run.parsed_config == expected
 
 
+def test_without_a_script_the_form_is_shown_anew_and_nothing_starts(
+    alice_client: Client, alice: User, version: DatasetVersion
+) -> None:
+    answer = alice_client.post(NEW, sent(alice, name="kept", tuning__name="full", show="form"))
+    assert answer.status_code == 200
+    assert 'value="kept"' in answer.text
+    assert not Run.objects.exists()
+
+
 def test_what_was_typed_arrives(alice_client: Client, alice: User, version: DatasetVersion) -> None:
     changes = {
         "name": "mine",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from datasets_app.models import Dataset
 from datasets_app.services.deletion import delete_dataset, purge_dataset
-from jobs.models import Conversation, LanguageModel, Run, Status
+from jobs.models import Conversation, Export, LanguageModel, Run, Status
 from jobs.services import deletion
 from jobs.services.deletion import RunInUseError
 from jobs.services.transitions import IllegalMoveError
@@ -82,6 +82,19 @@ def test_after_seven_days_the_disk_is_free(alice: User) -> None:
     assert kept.root.exists()
     assert not Run.objects.filter(pk=run.pk).exists()
     assert not LanguageModel.objects.filter(run=run.pk).exists()
+
+
+def test_its_exports_go_with_it(alice: User) -> None:
+    run = finished(alice)
+    export = Export.objects.create(owner=alice, model=run.model, format="merged")
+    export.folder.mkdir(parents=True)
+    (export.folder / "merged.zip").write_bytes(b"w")
+    deletion.delete_run(run=run, by=alice)
+    assert export.folder.exists()
+    age(run, 7.1)
+    assert deletion.purge_runs() == 1
+    assert not export.folder.exists()
+    assert not Export.objects.exists()
 
 
 def test_the_disk_is_free_also_where_a_chat_names_the_model(alice: User) -> None:

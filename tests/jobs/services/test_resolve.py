@@ -189,3 +189,11 @@ def test_an_attempt_has_what_the_run_was_made_with(
     version.rows_path.unlink()
     with pytest.raises(DataError, match="rows of the dataset are gone"):
         prepare(run)
+
+
+def test_of_two_models_of_a_name_ones_own_is_meant(alice: User, bob: User) -> None:
+    common = LanguageModel.objects.create(name="twice", kind="base")
+    own = LanguageModel.objects.create(name="twice", kind="full", owner=alice)
+    assert LanguageModel.objects.visible_to(alice).named("twice") == own
+    assert LanguageModel.objects.visible_to(bob).named("twice") == common
+    assert LanguageModel.objects.visible_to(alice).named("tw\0ice") is None

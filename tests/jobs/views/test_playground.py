@@ -93,6 +93,13 @@ def test_model_and_its_base_are_chosen_by_one_click(alice_client, tuned, base):
     assert chosen == [tuned.pk, base.pk]
 
 
+def test_models_whose_folders_are_gone_do_not_take_the_page_along(alice, alice_client, base):
+    names = {"owner": alice, "base": base}
+    LanguageModel.objects.create(name="/gone/base", kind="base", owner=alice)
+    LanguageModel.objects.create(name="/gone/too", kind="adapter", **names)
+    assert alice_client.get(PAGE).status_code == 200
+
+
 def test_each_column_remembers_its_own_answers(alice, base, tuned):
     chat = playground.start_conversation(owner=alice, models=[base, tuned], title="x")
     chat.system_prompt = "Be brief."
