@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from maxaillm.dev.finetune.components.registry import Component, Registry
@@ -72,15 +73,21 @@ class LikelihoodLoss(TargetLoss):
     Of a linear head it then needs one pass over the vocabulary, and never the logits as a whole.
     """
 
+    asks_for_mean: ClassVar[bool] = False
+    """Whether it looks at the mean, which is not made otherwise."""
+
     @abstractmethod
     def of_likelihood(self, target: Tensor, mean: Tensor) -> Tensor:
         """The loss summed over targets, from log-likelihoods: of each target, and the mean over
         all classes in its place."""
 
     def total(self, logits: Tensor, targets: Tensor) -> Tensor:
+        import torch
+
         likelihoods = logits.log_softmax(1)
         target = likelihoods.gather(1, targets.unsqueeze(1)).squeeze(1)
-        return self.of_likelihood(target, likelihoods.mean(1))
+        mean = likelihoods.mean(1) if self.asks_for_mean else torch.full_like(target, nan)
+        return self.of_likelihood(target, mean)
 
 
 class PreferenceLoss(Loss):

@@ -19,6 +19,7 @@ class LabelSmoothing(LikelihoodLoss):
 
     label: ClassVar[str] = "Label smoothing"
     tasks: ClassVar[frozenset[str]] = TOKENS | CLASSES
+    asks_for_mean: ClassVar[bool] = True
 
     name: Literal["label_smoothing"] = "label_smoothing"
     epsilon: float = Field(

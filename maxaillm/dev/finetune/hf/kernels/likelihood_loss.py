@@ -8,6 +8,7 @@ is made (Dao et al. 2022), in tiles that stay in the processor's cache, with a r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import nan
 from typing import Any, NamedTuple
 
 import torch
@@ -145,8 +146,8 @@ def slopes_of(
     """The summed loss, and how it changes with the log-likelihoods."""
     with torch.enable_grad():
         target = (head.at(states, targets) - log_sum).requires_grad_()
-        mean = (head.mean(states) - log_sum).requires_grad_()
-        total = loss.of_likelihood(target, mean)
+        mean = head.mean(states) - log_sum if loss.asks_for_mean else torch.full_like(target, nan)
+        total = loss.of_likelihood(target, mean.requires_grad_())
     by_target, by_mean = torch.autograd.grad(total, (target, mean), allow_unused=True)
     return total.detach(), Slopes(
         by_target.unsqueeze(1), None if by_mean is None else by_mean.unsqueeze(1)
