@@ -20,6 +20,7 @@ from jobs.run_page.series import MAX_POINTS, columns_of, read_series
 from jobs.services import deletion
 from jobs.services import runs as services
 from jobs.services.resolve import resolve
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.run.events.json_schema import UnionOfKinds
@@ -55,6 +56,9 @@ class RunOut(Schema):
     error: ErrorOut | None
     verdict: Verdict | None = Field(
         None, description="How good its model is, beside the base model, once it has ended."
+    )
+    advice: list[Finding] = Field(
+        [], description="What the run doctor says while it trains and at its end, the worst first."
     )
     created: datetime
     started: datetime | None

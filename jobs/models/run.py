@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.urls import reverse
 
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.training import Intervals, TrainingSection
@@ -120,6 +121,8 @@ class Run(models.Model):
     """{code, message, hint} of a failed run."""
     verdict = models.JSONField(null=True)
     """How good what it made is: a dumped `advice.verdict.Verdict`, once the trainer has judged."""
+    findings = models.JSONField(default=list)
+    """What the run doctor says: dumped `advice.doctor.finding.Finding`s, the worst first."""
     last_seq = models.PositiveBigIntegerField(default=0)
     """Number of the newest event."""
     ingested = models.PositiveBigIntegerField(default=0)
@@ -167,6 +170,10 @@ class Run(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def advice(self) -> list[Finding]:
+        return [Finding.model_validate(found) for found in self.findings]
 
     @property
     def judged(self) -> Verdict | None:

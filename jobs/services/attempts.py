@@ -49,6 +49,7 @@ def claim(run_id: int, *, worker: str) -> Run | None:
             "phase": "",
             "phases": [],
             "verdict": None,
+            "findings": [],
         }
         if not move(run_id, to=S.STARTING, attempt=run.attempt, by=worker, changes=fresh):
             return None

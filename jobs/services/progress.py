@@ -7,7 +7,13 @@ from typing import Any
 
 from jobs.models import Run
 from maxaillm.dev.finetune.run.events.journal import Event
-from maxaillm.dev.finetune.run.events.kinds import LogEvent, ResumedEvent, StageEvent, VerdictEvent
+from maxaillm.dev.finetune.run.events.kinds import (
+    AdviceEvent,
+    LogEvent,
+    ResumedEvent,
+    StageEvent,
+    VerdictEvent,
+)
 
 
 def progress_of(run: Run, events: Iterable[Event]) -> dict[str, Any]:
@@ -38,6 +44,8 @@ class Progress:
             self.changes["step"] = event.step or 0
         elif isinstance(payload, VerdictEvent):
             self.changes["verdict"] = payload.as_json()
+        elif isinstance(payload, AdviceEvent):
+            self.changes["findings"] = payload.as_json()["findings"]
         elif isinstance(payload, LogEvent):
             self.take_step(event)
 

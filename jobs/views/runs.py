@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
 from jobs.models import Run
+from jobs.run_page.advice import advice_panel
 from jobs.run_page.charts import charts_of
 from jobs.run_page.config_rows import config_rows
 from jobs.run_page.log import tail_of
@@ -127,9 +128,14 @@ def verdict_part(run: Run) -> dict[str, Any]:
     return {"end": verdict_panel(run)}
 
 
+def advice_part(run: Run) -> dict[str, Any]:
+    return {"advice": advice_panel(run)}
+
+
 PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "header": header_part,
     "verdict": verdict_part,
+    "advice": advice_part,
     "status": status_part,
     "results": results_part,
     "history": history_part,

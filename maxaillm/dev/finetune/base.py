@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.history import RunHistory
 from maxaillm.dev.finetune.advice.judge import judge
 from maxaillm.dev.finetune.advice.verdict import Verdict
@@ -101,6 +102,11 @@ class MaxFineTuningBase(ABC):
             self.attempt.emit(StoppedEvent(action=action, saved=True), step)
         else:
             self.attempt.emit(SucceededEvent(metrics=EvalEvent.of(metrics)), step)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the run doctor says of what was trained last; empty where a provider has none."""
+        return []
 
     @property
     def history(self) -> RunHistory | None:

@@ -24,6 +24,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "sample": {"prompt": "Who?", "answer": "", "index": 1},
     "warning": {"message": "It is hot.", "hint": ""},
     "saved": {"folder": "model", "size_bytes": 12, "kind": "full"},
+    "advice": {
+        "findings": [
+            {
+                "code": "over_fitting",
+                "level": "warn",
+                "title": "Over-fitting since step 3",
+                "explanation": "The validation loss rose.",
+                "evidence": {"metric": "eval_loss", "first_step": 3, "last_step": 9},
+                "next_steps": [{"label": "Train for less long", "changes": {}}],
+            }
+        ]
+    },
     "verdict": {
         "code": "undecided",
         "level": "note",

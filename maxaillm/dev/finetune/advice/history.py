@@ -27,6 +27,16 @@ class Evaluation(NamedTuple):
         return float(value) if is_number and isfinite(value) else None  # type: ignore[arg-type]
 
 
+class TokenCounts(NamedTuple):
+    """What became of the training rows as tokens."""
+
+    rows: int
+    seen: int
+    trained: int
+    cut_rows: int = 0
+    cut_tokens: int = 0
+
+
 @dataclass
 class RunHistory:
     """What a run measured so far, and the options that advice changes."""
@@ -49,6 +59,16 @@ class RunHistory:
     recommended_rate: float | None = None
     epochs: float | None = None
     """None: the run's length is given in steps."""
+    grad_norms: list[float] = field(default_factory=list)
+    """Length of each step's gradient before it is clipped; empty where that is not measured."""
+    rates: list[float] = field(default_factory=list)
+    """Learning rate of each step."""
+    tokens: TokenCounts | None = None
+    held_out_rows: int | None = None
+    sequences_at_once: int | None = None
+    """Given where memory did not suffice for the batch size."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Options of the run by their paths, such as `training.max_grad_norm`."""
 
     @property
     def base(self) -> Evaluation | None:

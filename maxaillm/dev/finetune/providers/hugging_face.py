@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory
 from maxaillm.dev.finetune.advice.judge import judge
 from maxaillm.dev.finetune.base import MaxFineTuningBase
@@ -90,6 +91,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             packing_efficiency=train.efficiency,
         )
         self.steps, self.rows = count_steps(self.config, len(train)), rows
+        self.counts = found.counts
         if held is None:
             return train, None
         return train, TaskDataset(self.task, held, packed=packed, width=width)
@@ -156,6 +158,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             sample=lambda step: self.sample(model, step),
         )
         self.record = self.callback.record
+        self.record.history.tokens = self.counts
+        self.record.history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
         with disk_full_said(), out_of_memory_said(self.config):
@@ -165,8 +169,6 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         return trainer
 
     def tell_training(self, model: Any, resume: Checkpoint | None) -> None:
-        from maxaillm.dev.finetune.hf.training.baseline import Baseline
-
         event = StageEvent(
             name="train",
             total_steps=self.steps,
@@ -178,8 +180,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.attempt.emit(event)
         if resume:
             self.attempt.emit(ResumedEvent(checkpoint=resume.folder.name), resume.step)
-            if baseline := Baseline.read(resume.folder):
-                self.callback.record.begin(baseline)
+            self.callback.record.resume(resume.folder)
             return
         for name, every in self.config.training.unreached(self.steps).items():
             self.attempt.warn(
@@ -190,6 +191,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             self.sample(model, 0)
             if self.evaluator:
                 self.measure_base(model, self.evaluator)
+        self.callback.tell_findings()
 
     def measure_base(self, model: Any, evaluator: HeldOutEvaluator) -> None:
         """What the run will be compared with."""
@@ -226,6 +228,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         trainer = trainer or self.trained()
         if self.evaluator is None:
             self.verdict = judge(self.callback.record.history)
+            self.callback.tell_findings(has_ended=True)
             return {}
         self.attempt.emit(StageEvent(name="evaluate"))
         model, self.evaluator.intervals = trainer.model, True
@@ -248,6 +251,11 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         higher = record.history.higher_is_better
         record.end(end, evaluator.beside(base, higher_is_better=higher))
         self.verdict = judge(record.history)
+        self.callback.tell_findings(has_ended=True)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return self.record.findings if self.record else []
 
     @property
     def history(self) -> RunHistory | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from maxaillm.dev.finetune.__main__ import main
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import DivergedError
@@ -121,3 +123,24 @@ def test_a_program_hears_warnings_where_it_gave_no_listener(tmp_path: Path) -> N
     with warnings.catch_warnings(), Attempt(tmp_path, lambda _: None) as attempt:
         warnings.simplefilter("error")
         attempt.warn("The listener hears it.")
+
+
+def test_the_doctor_speaks_while_it_trains_and_says_nothing_twice(tune: Any) -> None:
+    tuner, journal = tune()
+    told = [event.data["findings"] for event in journal if event.kind == "advice"]
+    assert told
+    assert all(one != other for one, other in itertools.pairwise(told))
+    assert {"few_rows"} <= {finding.code for finding in tuner.findings}
+    assert [Finding.model_validate(found) for found in told[-1]] == tuner.findings
+
+
+def test_a_run_that_goes_on_knows_what_it_measured_before(tune: Any, tmp_path: Path) -> None:
+    whole, _ = tune("whole")
+    found = Checkpoint.read(tmp_path / "whole" / "checkpoints" / "step-0000008")
+    resumed, _ = tune("resumed", found)
+    for name in ("losses", "grad_norms", "rates"):
+        known = getattr(resumed.history, name)
+        assert known == pytest.approx(getattr(whole.history, name), rel=1e-5)
+    assert [found.step for found in resumed.history.evaluations] == [
+        found.step for found in whole.history.evaluations
+    ]

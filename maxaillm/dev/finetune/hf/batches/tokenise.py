@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import JsonValue
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from maxaillm.dev.finetune.advice.history import TokenCounts
 from maxaillm.dev.finetune.config import DataSection
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError
@@ -37,6 +38,12 @@ class Tokenised(NamedTuple):
     """The tokens of rows that were cut, as far as they lay behind the cut."""
     in_texts: Mapping[str, int] = {}
     """What the chat template has no place for, and in how many rows it stands in a text."""
+
+    @property
+    def counts(self) -> TokenCounts:
+        """For the run doctor."""
+        tokens = len(self.rows.tokens.values)
+        return TokenCounts(self.seen, tokens, self.rows.learned, self.cut, self.lost)
 
     @property
     def facts(self) -> dict[str, JsonValue]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from pydantic import JsonValue
@@ -22,8 +23,6 @@ class Baseline(NamedTuple):
     statistics: FloatArray | None
     """What each row adds to the metric that the run is judged by."""
     guess_loss: float | None
-    first_loss: float | None = None
-    """Training loss of the first step, before it moved a weight."""
 
     def write(self, folder: Path) -> None:
         rows = None if self.statistics is None else self.statistics.tolist()
@@ -35,13 +34,14 @@ class Baseline(NamedTuple):
         """The one in a checkpoint; None in those that were made without."""
         if not (folder / FILE).is_file():
             return None
-        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        read = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        kept = {name: read[name] for name in cls._fields}
         if kept["statistics"] is not None:
             kept["statistics"] = np.array(kept["statistics"], dtype=np.float64)
         return cls(**kept)
 
 
-def finite(scores: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def finite(scores: Mapping[str, Any]) -> dict[str, Any]:
     """What is no finite number is left out, as from the journal."""
     return {
         name: value

@@ -23,7 +23,7 @@ from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt
-from maxaillm.dev.finetune.run.events.kinds import CheckpointEvent, EvalEvent
+from maxaillm.dev.finetune.run.events.kinds import AdviceEvent, CheckpointEvent, EvalEvent
 from maxaillm.dev.finetune.run.folder import StopAction
 from maxaillm.dev.finetune.run.torchrun import rank
 
@@ -68,12 +68,12 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         loss, taken = distributed.total(own).tolist()
         tokens = round(taken)
         self.losses.append(loss)
-        self.record.history.losses.append(loss)
         self.tokens += tokens
         state.num_input_tokens_seen += tokens
         self.step_seconds += time.monotonic() - self.step_began
         scaled = self.trainer.args.fp16  # the loss scaler itself skips steps that overflow
         norm = 0.0 if scaled or self.trainer.grad_norm is None else self.trainer.grad_norm
+        self.record.add_step(loss, norm, self.trainer.learning_rate)
         for name, value in (("loss", loss), ("gradient", norm)):
             if not isfinite(value):
                 self.log(state, state.global_step + 1)
@@ -121,8 +121,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         staged = staging / f"checkpoint-{step}"
         for name in ("training_args.bin", "README.md"):
             (staged / name).unlink(missing_ok=True)
-        if baseline := self.record.to_keep():
-            baseline.write(staged)
+        self.record.write(staged)
         folder = self.attempt.folder.checkpoints
         saved = checkpoints.commit(staged, folder / f"step-{step:07d}", step, self.facts)
         keep = self.config.training.save_total_limit
@@ -149,6 +148,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             **self.trainer.micro_batches.facts,
             **self.trainer.pop_metrics(),
         )
+        at_once = self.trainer.micro_batches.facts.get("sequences_at_once")
+        self.record.history.sequences_at_once = at_once
         self.losses, self.tokens, self.step_seconds = [], 0, 0.0
 
     def look_for_divergence(self, state: TrainerState, control: TrainerControl) -> None:
@@ -186,6 +187,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self.attempt.emit(EvalEvent.of(scores), step)
         found = Evaluation(step, scores)
         self.record.history.evaluations.append(found)
+        self.tell_findings()
         best = state.best_metric if state.best_global_step else None
         if self.record.is_best(found, best):
             state.best_metric = found.number(self.record.history.metric)
@@ -200,6 +202,12 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
                 if state.best_global_step
                 else "None was better than the base model: that of the last step is kept.",
             )
+
+    def tell_findings(self, *, has_ended: bool = False) -> None:
+        """Examine the run as it is now; findings that are those of last time are not told again."""
+        findings = self.record.examine(has_ended=has_ended)
+        if findings is not None:
+            self.attempt.emit(AdviceEvent(findings=findings))
 
     def evaluations_since(self, step: int, state: TrainerState) -> int:
         """Counted from the steps, which a resumed run knows too."""

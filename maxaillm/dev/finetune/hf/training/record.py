@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from maxaillm.dev.finetune.advice.comparison import Comparison
+from maxaillm.dev.finetune.advice.doctor import examine
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.figures import figure
 from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory, is_better
 from maxaillm.dev.finetune.advice.rates import lower_rate
@@ -14,8 +19,12 @@ from maxaillm.dev.finetune.errors import (
     NotFiniteError,
     Problem,
 )
-from maxaillm.dev.finetune.hf.training.baseline import Baseline
+from maxaillm.dev.finetune.hf.training.baseline import Baseline, finite
 from maxaillm.dev.finetune.run.events.run_metrics import metric_info
+
+FILE = "history.json"
+"""Of a checkpoint."""
+BY_STEP = ("losses", "grad_norms", "rates")
 
 
 class RunRecord:
@@ -28,12 +37,14 @@ class RunRecord:
             higher = metric_info(training.metric_for_best_model).better == "higher"
         self.config = config
         self.baseline: Baseline | None = None
+        self.findings: list[Finding] = []
         self.history = RunHistory(
             metric=training.metric_for_best_model,
             higher_is_better=higher,
             learning_rate=config.learning_rate,
             recommended_rate=config.recommended_learning_rate,
             epochs=None if training.max_steps else training.num_train_epochs,
+            options=options_of(config),
         )
 
     def begin(self, baseline: Baseline) -> None:
@@ -41,12 +52,40 @@ class RunRecord:
         self.baseline = baseline
         self.history.guess_loss = baseline.guess_loss
         self.history.evaluations.append(Evaluation(0, baseline.scores))
-        if baseline.first_loss is not None:
-            self.history.losses.append(baseline.first_loss)
 
-    def to_keep(self) -> Baseline | None:
-        """What a checkpoint needs, so that a run which goes on from it is judged alike."""
-        return self.baseline and self.baseline._replace(first_loss=self.history.losses[0])
+    def add_step(self, loss: float, grad_norm: float, rate: float) -> None:
+        self.history.losses.append(loss)
+        self.history.grad_norms.append(grad_norm)
+        self.history.rates.append(rate)
+
+    def write(self, folder: Path) -> None:
+        """Into a checkpoint: a run that goes on from it is then judged as if it had not stopped."""
+        if self.baseline is not None:
+            self.baseline.write(folder)
+        history = self.history
+        kept = {name: [rounded(v) for v in getattr(history, name)] for name in BY_STEP}
+        scores = [[found.step, finite(found.scores)] for found in history.evaluations if found.step]
+        text = json.dumps(kept | {"evaluations": scores})
+        (folder / FILE).write_text(text, encoding="utf-8")
+
+    def resume(self, folder: Path) -> None:
+        """Read what a checkpoint holds; older ones hold less."""
+        if baseline := Baseline.read(folder):
+            self.begin(baseline)
+        if not (folder / FILE).is_file():
+            return
+        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        for name in BY_STEP:
+            getattr(self.history, name).extend(kept[name])
+        self.history.evaluations.extend(Evaluation(*found) for found in kept["evaluations"])
+
+    def examine(self, *, has_ended: bool = False) -> list[Finding] | None:
+        """The run doctor's findings; None where they are those of last time."""
+        found = examine(self.history, has_ended=has_ended)
+        if found == self.findings:
+            return None
+        self.findings = found
+        return found
 
     def end(self, found: Evaluation, comparison: Comparison | None) -> None:
         """The evaluation of the model that is kept, and that model beside its base."""
@@ -89,3 +128,14 @@ class RunRecord:
             f"Lower the learning rate, now {rate:g}: try {lower}. "
             "The last checkpoint before it is kept.",
         )
+
+
+def options_of(config: RunConfig) -> dict[str, object]:
+    """The options of training, data and model by their paths."""
+    sections = {"training": config.training, "data": config.data, "model": config.model}
+    return {f"{name}.{option}": value for name, part in sections.items() for option, value in part}
+
+
+def rounded(value: float) -> float:
+    """To seven digits, which is what float32 knows."""
+    return float(f"{value:.7g}")

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from maxaillm.dev.finetune.advice.comparison import Comparison
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.verdict import NextStep
 from maxaillm.dev.finetune.run.events.metric_info import Chart, MetricInfo
 from maxaillm.dev.finetune.run.events.payload import EventPayload, Measurement, Section, register
@@ -178,6 +179,18 @@ class SavedEvent(EventPayload):
     folder: str = Field(description="Relative to the attempt's folder, if it lies in it.")
     size_bytes: int
     model_kind: Literal["adapter", "full"] = Field(alias="kind")
+
+
+@register
+class AdviceEvent(EventPayload):
+    """The run doctor's findings, all that hold now, in the place of those before."""
+
+    kind: ClassVar[str] = "advice"
+
+    findings: list[Finding] = Field([], strict=False)
+
+    def text(self) -> str:
+        return " ".join(finding.text for finding in self.findings) or "Nothing is wrong any more."
 
 
 @register

@@ -1,0 +1,60 @@
+"""Run doctor: rules that say what is wrong with a run, from what it measured.
+
+A rule is one module and one line in RULES: a function from the history of a run, and its curves
+(None before the first evaluation), to a finding or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from maxaillm.dev.finetune.advice.doctor.best_is_not_last import best_is_not_last
+from maxaillm.dev.finetune.advice.doctor.curves import Curves
+from maxaillm.dev.finetune.advice.doctor.exploding_gradient import exploding_gradient
+from maxaillm.dev.finetune.advice.doctor.few_rows import few_rows
+from maxaillm.dev.finetune.advice.doctor.few_trained_tokens import few_trained_tokens
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
+from maxaillm.dev.finetune.advice.doctor.flat_loss import flat_loss
+from maxaillm.dev.finetune.advice.doctor.memory import out_of_memory
+from maxaillm.dev.finetune.advice.doctor.noisy_evaluation import noisy_evaluation
+from maxaillm.dev.finetune.advice.doctor.over_fitting import over_fitting
+from maxaillm.dev.finetune.advice.doctor.rate_too_high import rate_too_high
+from maxaillm.dev.finetune.advice.doctor.rate_too_low import rate_too_low
+from maxaillm.dev.finetune.advice.doctor.spikes import spikes
+from maxaillm.dev.finetune.advice.doctor.truncation import truncation
+from maxaillm.dev.finetune.advice.history import RunHistory
+
+Rule = Callable[[RunHistory, Curves | None], Finding | None]
+
+LIVE: tuple[Rule, ...] = (
+    rate_too_high,
+    over_fitting,
+    truncation,
+    exploding_gradient,
+    spikes,
+    few_rows,
+    few_trained_tokens,
+    noisy_evaluation,
+    out_of_memory,
+)
+"""What can be told while a run trains; the more harmful first."""
+AT_THE_END: tuple[Rule, ...] = (rate_too_low, best_is_not_last, flat_loss)
+"""What only a whole run shows."""
+LIVE_STEPS, LIVE_SHARE = 20, 5
+"""Before so many steps, or a fifth of the run, curves say nothing yet."""
+LEVELS = ("bad", "warn", "note")
+
+
+def examine(history: RunHistory, *, has_ended: bool) -> list[Finding]:
+    """All findings on a run, the worst first."""
+    curves = Curves.of(history)
+    if not has_ended and is_too_early(history):
+        curves = None
+    rules = LIVE + AT_THE_END if has_ended else LIVE
+    found = [finding for rule in rules if (finding := rule(history, curves))]
+    return sorted(found, key=lambda finding: LEVELS.index(finding.level))
+
+
+def is_too_early(history: RunHistory) -> bool:
+    least = min(max(LIVE_STEPS, history.total_steps // LIVE_SHARE), history.total_steps)
+    return len(history.losses) < least
