@@ -1,9 +1,10 @@
-"""A run as text: YAML to paste, a command to type, a request to send."""
+"""A run as text: YAML to paste, a command to type, a program to run, a request to send."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from pprint import pformat
 from typing import Any
 
 import yaml
@@ -13,6 +14,8 @@ from maxaillm.dev.finetune.components.registry import Component
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import MAX_BYTES, MAX_DEPTH, depth, parse_yaml, wrong
 
+IMPORT = "from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning"
+PRINTED = "print(tuner.verdict.title)"
 ENGINE = "python -m maxaillm.dev.finetune train"
 
 
@@ -47,8 +50,8 @@ def as_yaml(config: RunConfig) -> str:
     return yaml.safe_dump(told(config), sort_keys=False, allow_unicode=True)
 
 
-def as_command(config: RunConfig) -> str:
-    """Typed in a shell: the file is written, then the engine trains it."""
+def of_a_file(config: RunConfig) -> dict[str, Any]:
+    """What the engine is told elsewhere: there is a file in the place of the dataset."""
     data = told(config)
     chosen = {"train_file": "rows.jsonl"}
     data["data"] = chosen | {
@@ -56,8 +59,19 @@ def as_command(config: RunConfig) -> str:
         for name, value in data.get("data", {}).items()
         if name not in {"dataset", "version"}
     }
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return data
+
+
+def as_command(config: RunConfig) -> str:
+    """Typed in a shell: the file is written, then the engine trains it."""
+    text = yaml.safe_dump(of_a_file(config), sort_keys=False, allow_unicode=True)
     return f"printf %s {shlex.quote(text)} > run.yaml\n{ENGINE} run.yaml"
+
+
+def as_python(config: RunConfig) -> str:
+    """A program that trains the same with the library."""
+    written = pformat(of_a_file(config), indent=4, sort_dicts=False, width=88)
+    return f"{IMPORT}\n\ntuner = MaxHuggingFaceFineTuning({written})\ntuner.run()\n{PRINTED}"
 
 
 def as_request(config: RunConfig, address: str) -> str:

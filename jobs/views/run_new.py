@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from datasets_app.models import Dataset
 from jobs.models import LanguageModel, Run
 from jobs.run_form import RunForms
-from jobs.run_form.config_text import as_command, as_request, as_yaml, config_from_yaml
+from jobs.run_form.config_text import as_command, as_python, as_request, as_yaml, config_from_yaml
 from jobs.run_form.preview import Preview, preview_run
 from jobs.selectors import queue_positions
 from jobs.services.resolve import resolve
@@ -26,8 +26,9 @@ from maxaillm.dev.finetune.config.files import apply_override
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxft_site.web.formatting import typed_number
 
-TEXTS = ("yaml", "command", "api")
-VIEWS = {"form": "Form", "yaml": "YAML", "command": "Command", "api": "API"}
+WRITERS = {"command": as_command, "python": as_python}
+TEXTS = ("yaml", *WRITERS, "api")
+VIEWS = {"form": "Form", "yaml": "YAML", "command": "Command", "python": "Python", "api": "API"}
 
 
 @require_http_methods(["GET", "POST"])
@@ -129,7 +130,8 @@ def show_text(
     address = request.build_absolute_uri(reverse("api:runs"))
     written = ""
     if config is not None and view != "yaml":
-        written = as_command(config) if view == "command" else as_request(config, address)
+        writer = WRITERS.get(view)
+        written = writer(config) if writer else as_request(config, address)
     context = {
         "view": view,
         "views": VIEWS.items(),

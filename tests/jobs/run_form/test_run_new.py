@@ -146,7 +146,7 @@ def test_a_data_set_of_others_can_not_be_chosen(
     assert not Run.objects.exists()
 
 
-@pytest.mark.parametrize("view", ["yaml", "command", "api"])
+@pytest.mark.parametrize("view", ["yaml", "command", "python", "api"])
 def test_the_same_run_as_text_and_back(
     alice_client: Client, alice: User, version: DatasetVersion, view: str
 ) -> None:
