@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from jobs.notify import sender
 from jobs.services import attempts
 from jobs.tokens import process
 from jobs.training import engine_jobs
@@ -25,3 +26,8 @@ def show_tokens(version_id: int, key: str, part: int) -> None:
 def carry_out(kind: str, pk: int) -> None:
     """Make an export or an evaluation that was asked for; nothing where it has ended."""
     engine_jobs.carry_out(kind, pk)
+
+
+def deliver(pk: int) -> None:
+    """Try to send a message to a webhook; nothing where it has arrived."""
+    sender.deliver(pk)

@@ -12,6 +12,7 @@ from jobs.views import (
     run_data,
     run_new,
     runs,
+    webhooks,
 )
 
 app_name = "jobs"
@@ -24,6 +25,9 @@ urlpatterns: list[URLPattern] = [
         dataset_tokens.dataset_token_findings,
         name="dataset-token-findings",
     ),
+    path("settings/webhooks/", webhooks.webhooks, name="webhooks"),
+    path("settings/webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook-test"),
+    path("settings/webhooks/<int:pk>/delete/", webhooks.webhook_delete, name="webhook-delete"),
     path("queue/", queue.queue, name="queue"),
     path("models/", models.models, name="models"),
     path("models/<int:pk>/", models.model, name="model"),

@@ -218,6 +218,8 @@ USE_THOUSAND_SEPARATOR = False
 
 MAX_UPLOAD_BYTES = int(os.environ.get("MAXFT_MAX_UPLOAD_BYTES") or 2 * 1024**3)
 DATA_QUOTA_BYTES = int(os.environ.get("MAXFT_DATA_QUOTA_BYTES") or 100 * 1024**3)
+PRIVATE_WEBHOOKS = env_flag("MAXFT_PRIVATE_WEBHOOKS", default=False)
+"""Whether webhooks may lead to this machine and to private networks."""
 MAX_DEVICES = int(os.environ.get("MAXFT_MAX_DEVICES") or 0)
 """Devices that one run may have; 0: what there is on the machine of the process that asks."""
 MAX_WAITING_RUNS = int(os.environ.get("MAXFT_MAX_WAITING_RUNS") or 20)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from jobs import live
 from jobs.models import ENDED, MOVES, Run, Status, Transition
+from jobs.services import webhooks
 from maxaillm.dev.finetune.errors import FineTuneError
 
 
@@ -47,6 +48,8 @@ def move(
         if not same.update(status=to, **dates(to), **(changes or {})):
             return False
         record(run_id, came_from=seen.status, to=to, by=by, why=why)
+        if to in ENDED:
+            webhooks.tell_end(run_id, seen.owner_id)
         transaction.on_commit(partial(live.announce, run_id, seen.last_seq + 1, seen.last_seq))
     return True
 

@@ -13,13 +13,13 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import attempts
+from jobs.services import attempts, webhooks
 from jobs.services.deletion import purge_runs
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain
 from maxaillm.dev.finetune.processes.record_lock import is_record_locked
-from maxft_site.web.enqueue import queued_job_ids, requeue
+from maxft_site.web.enqueue import enqueue, queued_job_ids, requeue
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class Watchdog:
         self.reap()
         self.requeue_lost_runs()
         requeue_lost_checks()
+        for delivery in webhooks.due():
+            enqueue(webhooks.delivery_job(delivery))
         if self.clock() - self.uploads_swept > UPLOADS_SECONDS:
             self.uploads_swept = self.clock()
             sweep_uploads()

@@ -12,7 +12,7 @@ from jobs.run_form.config_text import as_command, as_python, as_yaml, config_fro
 from maxaillm.dev.finetune.config import RunConfig
 
 OWN: dict[str, Any] = {
-    "model": {"name": "it's \"mine\""},
+    "model": {"name": 'it\'s "mine"'},
     "data": {"dataset": 3, "max_length": 77},
     "tuning": {"name": "lora", "r": 4, "target_modules": ["q_proj"]},
     "training": {"max_steps": 9, "load_best_model_at_end": True},

@@ -1,0 +1,59 @@
+"""Message to a webhook: what a run came to, signed as Standard Webhooks say.
+
+https://github.com/standard-webhooks/standard-webhooks: the headers `webhook-id`,
+`webhook-timestamp` and `webhook-signature`; a receiver computes the signature anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from django.utils import timezone
+
+from jobs.models import Run
+from jobs.models.webhook import Delivery
+
+
+def body_of(delivery: Delivery) -> bytes:
+    """`{"type": "run.ended", "timestamp": …, "data": {…}}`; a test has the type `test`."""
+    now = timezone.now().isoformat()
+    told: dict[str, Any] = {"type": "test", "timestamp": now, "data": {}}
+    if delivery.run is not None:
+        told |= {"type": "run.ended", "data": about(delivery.run)}
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def about(run: Run) -> dict[str, Any]:
+    verdict = run.verdict and {key: run.verdict[key] for key in ("code", "level", "title")}
+    return {
+        "id": run.pk,
+        "name": run.name,
+        "status": run.status,
+        "ended": run.ended and run.ended.isoformat(),
+        "verdict": verdict or None,
+        "error": run.error,
+        "path": run.get_absolute_url(),
+    }
+
+
+def headers(delivery: Delivery, body: bytes) -> dict[str, str]:
+    number, seconds = f"msg_{delivery.number.hex}", str(int(timezone.now().timestamp()))
+    return {
+        "content-type": "application/json",
+        "user-agent": "MaxFT",
+        "webhook-id": number,
+        "webhook-timestamp": seconds,
+        "webhook-signature": signature(delivery.webhook.secret, number, seconds, body),
+    }
+
+
+def signature(secret: str, number: str, seconds: str, body: bytes) -> str:
+    """`v1,` and HMAC-SHA256 of `id.timestamp.body` by the secret behind `whsec_`, in base64."""
+    encoded = secret.removeprefix("whsec_")
+    key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    digest = hmac.new(key, b".".join([number.encode(), seconds.encode(), body]), hashlib.sha256)
+    return f"v1,{base64.b64encode(digest.digest()).decode()}"

@@ -1,0 +1,50 @@
+"""Sender of messages to webhooks, within a few seconds whatever the other side does."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpcore
+
+from jobs.models.webhook import Delivery
+from jobs.notify.message import body_of, headers
+from jobs.notify.public_address import PrivateAddressError, PublicBackend
+from jobs.services import webhooks
+
+LIMIT_SECONDS = 5.0
+"""For all of a try: looking the name up, connecting, the answer's first line and headers."""
+NETWORK_ERRORS = (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+
+
+def deliver(pk: int) -> None:
+    """Try to send a message, and note what came of it."""
+    delivery = webhooks.begin(pk)
+    if delivery is not None:
+        webhooks.end(delivery, error=send(delivery))
+
+
+def send(delivery: Delivery) -> str:
+    """What went wrong, in a sentence; empty where it arrived."""
+    body = body_of(delivery)
+    request = post(delivery.webhook.url, headers(delivery, body), body)
+    try:
+        status = asyncio.run(asyncio.wait_for(request, LIMIT_SECONDS))
+    except PrivateAddressError as error:
+        return f"{error.message} {error.hint}"
+    except TimeoutError:
+        return f"No answer within {LIMIT_SECONDS:g} seconds."
+    except NETWORK_ERRORS as error:
+        return f"It could not be reached: {error or type(error).__name__}."
+    if 200 <= status < 300:
+        return ""
+    moved = " Redirects are not followed: give the address that it leads to." * (status // 100 == 3)
+    return f"It answered {status}.{moved}"
+
+
+async def post(url: str, headers: dict[str, str], body: bytes) -> int:
+    """The status of the answer; its text is not read."""
+    async with (
+        httpcore.AsyncConnectionPool(network_backend=PublicBackend()) as pool,
+        pool.stream("POST", url, headers=[*headers.items()], content=body) as answer,
+    ):
+        return int(answer.status)
