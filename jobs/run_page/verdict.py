@@ -65,7 +65,7 @@ def verdict_panel(run: Run) -> VerdictPanel | None:
 
 
 def fix(run: Run, label: str, changes: Mapping[str, JsonValue]) -> Fix:
-    values = ", ".join(written(value) for value in changes.values())
+    values = ", ".join(written(value) for value in changes.values() if value is not True)
     asked = {path: written(value) for path, value in changes.items()}
     query = urlencode({"clone": run.pk, **asked})
     return Fix(f"{label}{values and f': {values}'}", f"{reverse('jobs:run-new')}?{query}")

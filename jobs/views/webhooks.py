@@ -22,7 +22,10 @@ class WebhookForm(forms.Form):
     """Where to."""
 
     url = forms.URLField(
-        label="Address", max_length=500, assume_scheme="https", help_text="https://…"
+        label="Address",
+        max_length=500,
+        assume_scheme="https",
+        widget=forms.URLInput(attrs={"placeholder": "https://…"}),
     )
 
     def clean_url(self) -> str:
