@@ -16,6 +16,7 @@ from datasets_app.models import Dataset
 from jobs.models import LanguageModel, Run
 from jobs.run_form import RunForms
 from jobs.run_form.config_text import as_command, as_python, as_request, as_yaml, config_from_yaml
+from jobs.run_form.presets import preset_panel, with_preset
 from jobs.run_form.preview import Preview, preview_run
 from jobs.selectors import queue_positions
 from jobs.services.resolve import resolve
@@ -48,7 +49,8 @@ def posted_form(request: Request) -> HttpResponse:
     """Start what the form says, or show it as text; mistakes come back at their fields. Without a
     script the form is shown anew by a button."""
     if request.POST.get("show") == "form":
-        return show_form(request, RunForms(request.user, request.POST, tidied=True))
+        data = with_preset(request.POST)
+        return show_form(request, RunForms(request.user, data, tidied=True))
     forms = RunForms(request.user, request.POST)
     if not forms.is_valid():
         return show_form(request, forms, status=422)
@@ -104,7 +106,8 @@ def show_form(request: Request, forms: RunForms, *, status: int = 200) -> HttpRe
 def shown(forms: RunForms, user: User) -> dict[str, Any]:
     """What the form shows of itself. The preview comes first: it may find mistakes in fields."""
     found = preview(forms, user)
-    return {"forms": forms, "preview": found, "ahead": len(queue_positions())}
+    ahead, presets = len(queue_positions()), preset_panel(forms.form)
+    return {"forms": forms, "preview": found, "ahead": ahead, "presets": presets}
 
 
 def preview(forms: RunForms, user: User) -> Preview:

@@ -47,12 +47,19 @@ function keepFigures(next) {
 /** Put a value into the field of a path, as if it were typed. */
 function fill(path, value) {
   const field = form.elements.namedItem(path.replaceAll(".", "-"));
-  if (!field) return;
+  const next = value ?? "";
+  const now = field?.type === "checkbox" ? field.checked : field?.value;
+  if (!field || String(now) === String(next)) return;
   if (field.type === "checkbox") field.checked = value;
-  else field.value = value ?? "";
+  else field.value = next;
   field.closest?.("details")?.setAttribute("open", "");
   field.dispatchEvent?.(new Event("change", { bubbles: true }));
   changed();
+}
+
+/** Put all values of a fix or a preset, JSON by path, into their fields. */
+function fillAll(values) {
+  for (const [path, value] of Object.entries(JSON.parse(values))) fill(path, value);
 }
 
 /** Go to a field, wherever it is folded away. */
@@ -74,6 +81,8 @@ function showRate() {
 function changed(event) {
   // A model of the list and one that is typed take turns.
   if (event?.target.name === "model-name") form.elements["model-other"].value = "";
+  const preset = event?.target.closest("[name=preset]");
+  if (preset) fillAll(preset.dataset.fix);
   changes++;
   showRate();
   clearTimeout(timer);
@@ -87,9 +96,8 @@ form.addEventListener("click", (event) => {
     event.preventDefault();
     jump(link.hash.slice(1));
   }
-  const fix = event.target.closest("[data-fix]");
-  for (const [path, value] of Object.entries(JSON.parse(fix?.dataset.fix ?? "{}")))
-    fill(path, value);
+  const fix = event.target.closest("button[data-fix]");
+  if (fix) fillAll(fix.dataset.fix);
   if (!event.target.closest("[data-use-rate]")) return;
   fill("training.learning_rate", null);
   form.elements["training-learning_rate"].focus();

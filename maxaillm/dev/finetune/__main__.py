@@ -21,6 +21,7 @@ from maxaillm.dev.finetune.cli.arguments import (
     add_model,
     add_precision,
     add_reading,
+    overrides_of,
     reading_of,
 )
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
@@ -107,7 +108,7 @@ def add_commands(commands: Any) -> None:
 
 def config_of(args: argparse.Namespace) -> RunConfig:
     """The file given, with what is given besides. Raises ConfigError."""
-    return read_config(args.config, args.overrides).of_this_machine(print_note)
+    return read_config(args.config, overrides_of(args)).of_this_machine(print_note)
 
 
 def run_training(args: argparse.Namespace) -> int:
@@ -130,7 +131,7 @@ def same_arguments(args: argparse.Namespace, root: Path) -> list[str]:
     """What this command was called with, its folder named."""
     resume = ["--resume", str(args.resume)] if args.resume else []
     show = ["--json"] if args.json else []
-    return ["train", str(args.config), *args.overrides, "--folder", str(root), *resume, *show]
+    return ["train", str(args.config), *overrides_of(args), "--folder", str(root), *resume, *show]
 
 
 def run_estimate(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.config import Precision
+from maxaillm.dev.finetune.config.presets import PRESETS
 from maxaillm.dev.finetune.data.readers.options import ReadOptions
 from maxaillm.dev.finetune.errors import ConfigError
 
@@ -24,6 +25,14 @@ def add(commands: Any, name: str, command: Any, help_text: str) -> argparse.Argu
 def add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("config", type=Path, help="RunConfig as YAML or JSON")
     command.add_argument("overrides", nargs="*", metavar="section.option=value")
+    labels = "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items())
+    command.add_argument("--preset", choices=PRESETS, help=labels)
+
+
+def overrides_of(args: argparse.Namespace) -> list[str]:
+    """What is given besides the file: the preset first, so that options count more."""
+    preset = PRESETS[args.preset].overrides if args.preset else []
+    return [*preset, *args.overrides]
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:
