@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import attempts, webhooks
+from jobs.services import attempts, claims, webhooks
 from jobs.services.deletion import purge_runs
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
@@ -46,7 +46,7 @@ class Watchdog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.signs: dict[tuple[int, int, str], Sign] = {}
-        self.without_job: set[str] = set()
+        self.lacking = 0
         self.uploads_swept = clock()
 
     def sweep(self) -> None:
@@ -82,18 +82,15 @@ class Watchdog:
         return self.clock() - sign.since
 
     def requeue_lost_runs(self) -> None:
-        """Enqueue again the runs that waited without a job in two sweeps."""
+        """Enqueue the jobs that were fewer than the runs that may start, in two sweeps."""
         try:
-            queued = queued_job_ids(attempts.QUEUE)
-            jobs = map(attempts.training_job, Run.objects.waiting())
-            lost = [job for job in jobs if job.id not in queued]
-            for job in lost:
-                if job.id in self.without_job:
-                    requeue(job)
+            lacking = claims.startable() - len(queued_job_ids(attempts.QUEUE))
+            for _ in range(min(lacking, self.lacking)):
+                requeue(attempts.training_job())
         except (RedisError, OSError) as error:
             log.warning("Redis is away: %s", error)
         else:
-            self.without_job = {job.id for job in lost}
+            self.lacking = lacking
 
 
 def is_dead(run: Run, silent: float, frozen: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from redis.exceptions import RedisError
 from rq import Worker
 
 from jobs.inference_queue.redis import connection
+from maxaillm.dev.finetune.estimate.machine import gpu_name
 from maxaillm.dev.finetune.processes.resources import usable_cores
 
 
@@ -20,6 +22,12 @@ def worker_environment(workers: int) -> dict[str, str]:
     """
     threads = max(1, (usable_cores() - 1) // max(1, workers))
     return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def device_kind() -> str:
+    """What a trainer of this process would compute on: `cuda` or `cpu`."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+    return "cuda" if gpu_name() and not hidden else "cpu"
 
 
 class WorkerRow(NamedTuple):
