@@ -54,6 +54,7 @@ class DeviceTime:
         length = settings.QUANTUM_SECONDS
         if not length or self.quantum.seconds < length or not self.has_stepped:
             return
+        self.charge()
         with database_may_be_away(self.run):
             if claims.make_room(self.run.pk, self.run.attempt) is not None:
                 self.quantum.restart()

@@ -15,6 +15,7 @@ from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
 from jobs.services import attempts, claims, webhooks
 from jobs.services.deletion import purge_runs
+from jobs.services.needs import note_length
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3.0
 UPLOADS_SECONDS = 600.0
+ESTIMATED_AT_ONCE = 3
 DEAD_SECONDS = 15.0
 """Without a heartbeat for so long, and with its locks free, an attempt is dead."""
 FROZEN_SECONDS = 30.0
@@ -47,11 +49,14 @@ class Watchdog:
         self.clock = clock
         self.signs: dict[tuple[int, int, str], Sign] = {}
         self.lacking = 0
+        self.looked_at: set[int] = set()
+        """Waiting runs whose length was asked for."""
         self.uploads_swept = clock()
 
     def sweep(self) -> None:
         self.reap()
         self.requeue_lost_runs()
+        self.estimate_waiting_runs()
         requeue_lost_checks()
         for delivery in webhooks.due():
             enqueue(webhooks.delivery_job(delivery))
@@ -91,6 +96,13 @@ class Watchdog:
             log.warning("Redis is away: %s", error)
         else:
             self.lacking = lacking
+
+    def estimate_waiting_runs(self) -> None:
+        """Find out how long what waits will take, a few at a time: each needs a look at files."""
+        unknown = Run.objects.waiting().filter(needed_seconds=None).exclude(pk__in=self.looked_at)
+        for run in unknown.select_related("owner", "dataset", "base_model")[:ESTIMATED_AT_ONCE]:
+            self.looked_at.add(run.pk)
+            note_length(run)
 
 
 def is_dead(run: Run, silent: float, frozen: float) -> bool:
