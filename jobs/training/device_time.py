@@ -27,12 +27,13 @@ class DeviceTime:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.uncharged, self.quantum = Clock(), Clock()
-        self.has_stepped = False
+        self.is_training = self.has_stepped = False
 
     def note(self, event: Event) -> None:
         """A quantum is one of training: it begins anew with each stage."""
         if isinstance(event.payload, StageEvent):
             self.quantum.restart()
+            self.is_training = event.payload.name == "train"
         self.has_stepped |= isinstance(event.payload, LogEvent)
 
     def keep_account(self) -> None:
@@ -49,10 +50,12 @@ class DeviceTime:
         """Ask at the end of a quantum whether somebody is further behind; the next heartbeat
         brings the answer.
 
-        Never before a step is logged, so that each attempt brings the run on.
+        Never before a step is logged, so that each attempt brings the run on; nor after the last
+        one, when only its end is left to do.
         """
         length = settings.QUANTUM_SECONDS
-        if not length or self.quantum.seconds < length or not self.has_stepped:
+        is_due = self.is_training and self.has_stepped and self.quantum.seconds >= length
+        if not length or not is_due:
             return
         self.charge()
         with database_may_be_away(self.run):
