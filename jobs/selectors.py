@@ -232,12 +232,6 @@ def first_loss(run: Run) -> float | None:
     return row.payload.numbers().get("loss") if row else None
 
 
-def queue_positions() -> dict[int, int]:
-    """Waiting run -> its place in the queue, from 1; over the runs of everybody."""
-    waiting = Run.objects.waiting().filter(deleted=None).values_list("pk", flat=True)
-    return {pk: place for place, pk in enumerate(waiting, start=1)}
-
-
 def models_of(user: AnyUser) -> QuerySet[LanguageModel]:
     """Models that `user` may tune or chat with: base ones first, then tuned ones, newest first."""
     related = ("base", "run__dataset__dataset")

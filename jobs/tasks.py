@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 
 from jobs.notify import sender
-from jobs.services import attempts
+from jobs.services import claims
 from jobs.tokens import process
 from jobs.training import engine_jobs
 from jobs.training.runner import Runner
+from jobs.training.workers import device_kind
 
 
-def train(run_id: int, _attempt: int) -> None:
-    """Make an attempt at a waiting run; nothing where another worker was faster."""
-    run = attempts.claim(run_id, worker=os.environ.get("RQ_WORKER_ID", "worker"))
+def train(*_from_before: int) -> None:
+    """Make an attempt at the waiting run whose turn it is; nothing where none may start."""
+    worker = os.environ.get("RQ_WORKER_ID", "worker")
+    run = claims.claim_next(worker=worker, kind=device_kind())
     if run is not None:
         Runner(run, run.worker).carry_out()
+        claims.call_for_more()
 
 
 def show_tokens(version_id: int, key: str, part: int) -> None:

@@ -224,6 +224,12 @@ MAX_DEVICES = int(os.environ.get("MAXFT_MAX_DEVICES") or 0)
 """Devices that one run may have; 0: what there is on the machine of the process that asks."""
 MAX_WAITING_RUNS = int(os.environ.get("MAXFT_MAX_WAITING_RUNS") or 20)
 """Runs of one person that may wait or work at once."""
+MAX_RUNNING_RUNS = int(os.environ.get("MAXFT_MAX_RUNNING_RUNS") or 0)
+"""Of these, how many may work at once; 0: as many as there are workers."""
+OWNER_WEIGHT = float(os.environ.get("MAXFT_OWNER_WEIGHT") or 1)
+"""How much more device time an owner of the site is due than a member, where both wait."""
+QUANTUM_SECONDS = float(os.environ.get("MAXFT_QUANTUM_SECONDS") or 900)
+"""So long a run trains before it may have to make room for who is further behind; 0: to its end."""
 MAX_BODY_BYTES = 2 * 1024**2
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # A trainer that tells nothing for so long is taken for stuck; a step must be faster than that.

@@ -99,6 +99,12 @@ def bob(db: None) -> User:
     return User.objects.create_user("bob", password="a short walk 2")
 
 
+@pytest.fixture
+def ada(db: None) -> User:
+    """The superuser."""
+    return User.objects.create_superuser("ada", password="first light 1")
+
+
 def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)

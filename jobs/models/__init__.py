@@ -1,6 +1,7 @@
 """Runs, what they tell, the models they make, the chats with those."""
 
 from jobs.models.conversation import Answer, Conversation
+from jobs.models.device_account import DeviceAccount
 from jobs.models.engine_job import EngineJob, Evaluation, Export
 from jobs.models.event import Event
 from jobs.models.language_model import LanguageModel
@@ -8,6 +9,6 @@ from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
 from jobs.models.webhook import Delivery, Webhook
 
 __all__ = [
-    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "Delivery", "EngineJob", "Evaluation",
-    "Event", "Export", "LanguageModel", "Run", "Status", "Transition", "Webhook",
+    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "Delivery", "DeviceAccount",
+    "EngineJob", "Evaluation", "Event", "Export", "LanguageModel", "Run", "Status", "Transition", "Webhook",
 ]  # fmt: skip

@@ -71,7 +71,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(status__in=ACTIVE)
 
     def waiting(self) -> Self:
-        return self.filter(status=Status.QUEUED).order_by("queued_at", "pk")
+        """In the order of each owner; between owners the queue's policy decides."""
+        found = self.filter(status=Status.QUEUED, deleted=None)
+        own_place = models.F("own_place").asc(nulls_last=True)
+        return found.order_by("-priority", own_place, "queued_at", "pk")
 
 
 class Run(models.Model):
@@ -83,6 +86,8 @@ class Run(models.Model):
         CANCEL = "cancel"
         SAVE = "save"
         PAUSE = "pause"
+        ROOM = "room"
+        """Not the user's: others are behind their share, and the run has had its quantum."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="runs")
     name = NameField(max_length=200)
@@ -108,6 +113,17 @@ class Run(models.Model):
     worker = models.CharField(max_length=100, blank=True)
     heartbeat = models.PositiveBigIntegerField(default=0)
     """Bumped while an attempt lives; compared by count, never by clock."""
+
+    priority = models.SmallIntegerField(default=0)
+    """Higher ones are taken first, whoever's turn it is."""
+    own_place = models.PositiveIntegerField(null=True)
+    """Place among the owner's waiting runs; 0 goes on where it was, without one it comes last."""
+    device_kind = models.CharField(max_length=10, blank=True)
+    """The kind of device that its newest attempt has."""
+    device_seconds = models.FloatField(default=0)
+    """What all its attempts have had of devices."""
+    needed_seconds = models.FloatField(null=True)
+    """What a waiting run is thought to need yet; None where that is not known."""
 
     phase = models.CharField(max_length=10, blank=True)
     phases = models.JSONField(default=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import F
@@ -21,17 +22,13 @@ Error = dict[str, JsonValue]
 S = Status
 
 
-def training_job(run: Run) -> JobSpec:
-    """The job that makes the next attempt at a waiting run: one for each attempt."""
-    return JobSpec(
-        queue=QUEUE,
-        task="jobs.tasks.train",
-        args=(run.pk, run.attempt),
-        id=f"run-{run.pk}-{run.attempt}",
-    )
+def training_job() -> JobSpec:
+    """A job that says to a worker that a run waits: one a run. Which one the worker takes is
+    decided when it does."""
+    return JobSpec(queue=QUEUE, task="jobs.tasks.train", args=(), id=f"train-{uuid4()}")
 
 
-def claim(run_id: int, *, worker: str) -> Run | None:
+def claim(run_id: int, *, worker: str, kind: str = "") -> Run | None:
     """Begin the next attempt at a waiting run; None where another worker was faster."""
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id, status=S.QUEUED).first()
@@ -42,6 +39,8 @@ def claim(run_id: int, *, worker: str) -> Run | None:
             "idle_attempts": run.idle_attempts + 1,
             "started": Coalesce("started", Now()),
             "worker": worker,
+            "device_kind": kind,
+            "own_place": None,
             "waiting_for": "",
             "stop": "",
             "heartbeat": 0,
@@ -98,13 +97,13 @@ def leave(run: Run, *, by: str, why: str) -> bool:
     """Without a trainer a run goes where it was going, else back to the queue."""
     if run.status == S.CANCELLING:
         return move(run.pk, to=S.CANCELLED, attempt=run.attempt, by=by, why=why)
+    changes: dict[str, Any] = {"waiting_for": why[:200]}
     if run.status == S.PAUSING:
-        changes = {"waiting_for": why[:200]}
         return move(run.pk, to=S.PAUSED, attempt=run.attempt, by=by, why=why, changes=changes)
-    changes = {"waiting_for": why[:200], "worker": ""}
+    changes |= {"worker": "", "own_place": 0, "stop": ""}
     moved = move(run.pk, to=S.QUEUED, attempt=run.attempt, by=by, why=why, changes=changes)
     if moved:
-        enqueue_on_commit(training_job(run))
+        enqueue_on_commit(training_job())
     return moved
 
 

@@ -30,6 +30,12 @@ from maxaillm.dev.finetune.run.events.kinds import (
 from maxaillm.dev.finetune.run.events.payload import kinds_of_steps, payload_class
 from maxaillm.dev.finetune.run.folder import StopAction
 
+WORKER_STOPPED = "The worker was stopped; the run goes on from its last checkpoint."
+MADE_ROOM = (
+    "It made room for somebody who has had less of this device; it goes on by itself from its "
+    "checkpoint, when its turn comes."
+)
+
 
 class FencedError(FineTuneError):
     """The attempt owns the run no more: a newer one does, or the run has ended."""
@@ -159,7 +165,7 @@ def stop(run: Run, action: StopAction) -> None:
     elif action == "pause":
         attempts.pause(run.pk, run.attempt, by="trainer", why="Paused as asked.")
     else:
-        why = "The worker was stopped; the run goes on from its last checkpoint."
+        why = MADE_ROOM if run.stop == Run.Stop.ROOM else WORKER_STOPPED
         attempts.release(run.pk, run.attempt, by="trainer", why=why)
 
 

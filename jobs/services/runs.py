@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
-from jobs.services.attempts import training_job
+from jobs.services.claims import enter_queue
 from jobs.services.models import register_base
 from jobs.services.names import run_name
 from jobs.services.resolve import resolve
@@ -18,7 +18,6 @@ from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
 from maxaillm.dev.finetune.model_files.folder import HOW_TO_MERGE
-from maxft_site.web.enqueue import enqueue_on_commit
 
 S = Status
 
@@ -67,7 +66,7 @@ def create_run(
         )
         Transition.objects.create(run=run, to=run.status, attempt=0, by=owner.username)
         if not draft:
-            enqueue_on_commit(training_job(run))
+            enter_queue(run)
     return run
 
 
@@ -85,7 +84,7 @@ def queue_run(*, run: Run, by: User) -> None:
     require_place(run.owner)
     if not move(run.pk, to=S.QUEUED, came_from={S.DRAFT}, by=by.username):
         raise illegal(run, "be queued", "Only a draft can.")
-    enqueue_on_commit(training_job(run))
+    enter_queue(run)
 
 
 def cancel_run(*, run: Run, by: User, save: bool) -> None:
@@ -127,7 +126,7 @@ def resume_run(*, run: Run, by: User) -> None:
         run.pk, to=S.QUEUED, came_from={S.PAUSED}, by=by.username, why="Resumed.", changes=changes
     ):
         raise illegal(run, "be resumed", "Only a paused run can.")
-    enqueue_on_commit(training_job(run))
+    enter_queue(run)
 
 
 def retry_run(*, run: Run, by: User) -> Run:

@@ -45,7 +45,7 @@ def move(
         if seen is None or attempt not in {None, seen.attempt}:
             return False
         same = Run.objects.filter(pk=run_id, status=seen.status, attempt=seen.attempt)
-        if not same.update(status=to, **dates(to), **(changes or {})):
+        if not same.update(status=to, **dates(to), **what_is_left(seen, to), **(changes or {})):
             return False
         record(run_id, came_from=seen.status, to=to, by=by, why=why)
         if to in ENDED:
@@ -60,6 +60,12 @@ def dates(to: Status) -> dict[str, Any]:
     if to in ENDED:
         return {"ended": timezone.now(), "seconds_left": None}
     return {}
+
+
+def what_is_left(run: Run, to: Status) -> dict[str, Any]:
+    """A run that leaves its device needs as much as it said last."""
+    is_leaving = to in {Status.QUEUED, Status.PAUSED} and run.seconds_left is not None
+    return {"needed_seconds": run.seconds_left} if is_leaving else {}
 
 
 def record(run_id: int, *, came_from: str, to: Status, by: str, why: str) -> None:

@@ -6,15 +6,16 @@ import logging
 import signal
 import time
 from types import FrameType
-from typing import cast
+from typing import Literal, cast
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
 
 from jobs.models import Run
 from jobs.services import attempts
 from jobs.services.ingest import FencedError, record_events, warn
 from jobs.training.attempt_folder import make_folder, prepare
+from jobs.training.clock import Clock
+from jobs.training.device_time import DeviceTime, database_may_be_away
 from jobs.training.engine_process import EngineProcess
 from jobs.training.recovery import clear_leftovers
 from maxaillm.dev.finetune.errors import FineTuneError, ProcessLostError
@@ -31,7 +32,15 @@ LOOK_SECONDS = 0.05
 RECORD_SECONDS = 0.2
 """New lines are recorded, and then announced, at most so often: quick steps come in bundles."""
 HEARTBEAT_SECONDS = 1.0
-GRACE_SECONDS: dict[StopAction, float] = {"cancel": 5, "save": 600, "pause": 600, "release": 11}
+Wanted = Literal[StopAction, "room"]
+"""room: as release, but for another run instead of the machine's rest, so that there is time."""
+GRACE_SECONDS: dict[Wanted, float] = {
+    "cancel": 5,
+    "save": 600,
+    "pause": 600,
+    "room": 600,
+    "release": 11,
+}
 """How long a trainer may take to leave by itself: what is to be kept must be written first."""
 TERMINATE_SECONDS = 3.0
 FROZEN_SECONDS = 60.0
@@ -39,24 +48,11 @@ FROZEN_SECONDS = 60.0
 START_SECONDS = 300.0
 """How long a process may take to its first heartbeat: it may import before, from a slow disk."""
 DUMP_SECONDS = 2.0
+ROOM_TO_REST = ("room", "release")
 PASSING_CODES = frozenset({FolderInUseError.exit_code, ProcessLostError.exit_code})
 """Of exit codes, those whose cause may be gone at the next attempt."""
 LINGER_SECONDS = 15.0
 """How long a trainer may take to go after its last word."""
-
-
-class Clock:
-    """Says when something has been so long ago. Never the wall's clock: that one jumps."""
-
-    def __init__(self) -> None:
-        self.began = time.monotonic()
-
-    def restart(self) -> None:
-        self.began = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
 
 
 class Runner:
@@ -66,11 +62,12 @@ class Runner:
         self.run, self.worker = run, worker
         self.key = (run.pk, run.attempt)
         self.waiting: list[Event] = []
-        self.requested: StopAction | None = None
+        self.requested: Wanted | None = None
         self.requested_clock = Clock()
         self.leaving = self.is_fenced = self.has_ended = False
         self.was_terminated = False
         self.is_loading = True
+        self.device_time = DeviceTime(run)
         self.record_clock, self.heartbeat_clock = Clock(), Clock()
         self.frozen_clock, self.silent_clock = Clock(), Clock()
         self.last_heartbeat = b""
@@ -80,7 +77,10 @@ class Runner:
         signal.signal(signal.SIGTERM, self.leave)
         root = make_folder(self.run)
         with hold_lock(root.watch_lock):
-            self.make_attempt()
+            try:
+                self.make_attempt()
+            finally:
+                self.device_time.charge()
 
     def make_attempt(self) -> None:
         try:
@@ -120,8 +120,10 @@ class Runner:
         if self.heartbeat_clock.seconds >= HEARTBEAT_SECONDS:
             self.heartbeat_clock.restart()
             self.heartbeat()
+            self.device_time.make_room()
             self.trainer.measure()
             self.check_heartbeat()
+        self.device_time.keep_account()
         if self.leaving:
             self.request_stop("release")
         self.enforce_stop()
@@ -135,14 +137,11 @@ class Runner:
         """Bring the lines that wait into the database; it may be locked or away."""
         self.record_clock.restart()
         try:
-            record_events(*self.key, self.waiting)
+            with database_may_be_away(self.run):
+                record_events(*self.key, self.waiting)
+                self.waiting = []
         except FencedError as error:
             self.fence(error.message)
-        except (OperationalError, InterfaceError) as error:
-            log.warning("Run %s: the database is away, the journal waits: %s", self.run.pk, error)
-            close_old_connections()
-        else:
-            self.waiting = []
 
     def take(self, events: list[Event]) -> None:
         self.waiting += events
@@ -151,32 +150,31 @@ class Runner:
         for event in events:
             if isinstance(stage := event.payload, StageEvent):
                 self.is_loading = stage.name == "load"
+            self.device_time.note(event)
             self.has_ended |= event.ends_run
 
     def heartbeat(self) -> None:
-        try:
+        with database_may_be_away(self.run):
             stop = attempts.heartbeat(*self.key)
-        except (OperationalError, InterfaceError) as error:
-            log.warning("Run %s: the database is away: %s", self.run.pk, error)
-            close_old_connections()
-            return
-        if stop is None:
-            self.fence("The attempt owns the run no more.")
-        elif stop:
-            self.request_stop(cast(StopAction, stop))
+            if stop is None:
+                self.fence("The attempt owns the run no more.")
+            elif stop:
+                self.request_stop(cast(Wanted, stop))
 
     def fence(self, why: str) -> None:
         log.warning("Run %s, attempt %s: %s", *self.key, why)
         self.is_fenced = True
 
-    def request_stop(self, action: StopAction) -> None:
-        """Pass a request to stop on to the trainer. The first one stays, but for `cancel`, which
-        overrules the others."""
-        if self.requested == action or (self.requested and action != "cancel"):
+    def request_stop(self, action: Wanted) -> None:
+        """Pass a request to stop on to the trainer. The first one stays, but `cancel` overrules
+        the others, and the machine's wish to rest that for room."""
+        if self.requested == action:
+            return
+        if self.requested and action != "cancel" and (self.requested, action) != ROOM_TO_REST:
             return
         self.requested = action
         self.requested_clock.restart()
-        self.folder.request_stop(action)
+        self.folder.request_stop("release" if action == "room" else action)
 
     def enforce_stop(self) -> None:
         """A trainer that does not leave in time is told by signal, then killed."""

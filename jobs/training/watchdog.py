@@ -13,8 +13,9 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import attempts, webhooks
+from jobs.services import attempts, claims, webhooks
 from jobs.services.deletion import purge_runs
+from jobs.services.needs import note_length
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3.0
 UPLOADS_SECONDS = 600.0
+ESTIMATED_AT_ONCE = 3
 DEAD_SECONDS = 15.0
 """Without a heartbeat for so long, and with its locks free, an attempt is dead."""
 FROZEN_SECONDS = 30.0
@@ -46,12 +48,15 @@ class Watchdog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.signs: dict[tuple[int, int, str], Sign] = {}
-        self.without_job: set[str] = set()
+        self.lacking = 0
+        self.looked_at: set[int] = set()
+        """Waiting runs whose length was asked for."""
         self.uploads_swept = clock()
 
     def sweep(self) -> None:
         self.reap()
         self.requeue_lost_runs()
+        self.estimate_waiting_runs()
         requeue_lost_checks()
         for delivery in webhooks.due():
             enqueue(webhooks.delivery_job(delivery))
@@ -82,18 +87,22 @@ class Watchdog:
         return self.clock() - sign.since
 
     def requeue_lost_runs(self) -> None:
-        """Enqueue again the runs that waited without a job in two sweeps."""
+        """Enqueue the jobs that were fewer than the runs that may start, in two sweeps."""
         try:
-            queued = queued_job_ids(attempts.QUEUE)
-            jobs = map(attempts.training_job, Run.objects.waiting())
-            lost = [job for job in jobs if job.id not in queued]
-            for job in lost:
-                if job.id in self.without_job:
-                    requeue(job)
+            lacking = claims.startable() - len(queued_job_ids(attempts.QUEUE))
+            for _ in range(min(lacking, self.lacking)):
+                requeue(attempts.training_job())
         except (RedisError, OSError) as error:
             log.warning("Redis is away: %s", error)
         else:
-            self.without_job = {job.id for job in lost}
+            self.lacking = lacking
+
+    def estimate_waiting_runs(self) -> None:
+        """Find out how long what waits will take, a few at a time: each needs a look at files."""
+        unknown = Run.objects.waiting().filter(needed_seconds=None).exclude(pk__in=self.looked_at)
+        for run in unknown.select_related("owner", "dataset", "base_model")[:ESTIMATED_AT_ONCE]:
+            self.looked_at.add(run.pk)
+            note_length(run)
 
 
 def is_dead(run: Run, silent: float, frozen: float) -> bool:

@@ -27,6 +27,7 @@ from jobs.models import ACTIVE, Run
 from jobs.site.redis_server import require_private
 from jobs.training.engine_process import FORK_SERVER, LOWER_PRIORITY, trainer_environment
 from jobs.training.recovery import recover
+from jobs.training.workers import DEVICE, device_kind
 from maxaillm.dev.finetune.processes.child import start_child
 from maxaillm.dev.finetune.processes.descendants import adopt_orphans, end_others
 from maxaillm.dev.finetune.processes.parent_death import end_with_parent
@@ -140,6 +141,11 @@ class TrainingWorker(SiteWorker):
             if self.fork_server:
                 self.fork_server.kill()
             self.fork_server_address.unlink(missing_ok=True)
+
+    def register_birth(self) -> None:
+        """Say on what it trains, besides what every worker says of itself."""
+        super().register_birth()
+        self.connection.hset(self.key, DEVICE, device_kind())
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         self.keep_fork_server()

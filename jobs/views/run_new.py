@@ -18,7 +18,6 @@ from jobs.run_form import RunForms
 from jobs.run_form.config_text import as_command, as_python, as_request, as_yaml, config_from_yaml
 from jobs.run_form.presets import preset_panel, with_preset
 from jobs.run_form.preview import Preview, preview_run
-from jobs.selectors import queue_positions
 from jobs.services.resolve import resolve
 from jobs.services.runs import create_run
 from jobs.views.request import Request
@@ -106,7 +105,7 @@ def show_form(request: Request, forms: RunForms, *, status: int = 200) -> HttpRe
 def shown(forms: RunForms, user: User) -> dict[str, Any]:
     """What the form shows of itself. The preview comes first: it may find mistakes in fields."""
     found = preview(forms, user)
-    ahead, presets = len(queue_positions()), preset_panel(forms.form)
+    ahead, presets = Run.objects.waiting().count(), preset_panel(forms.form)
     return {"forms": forms, "preview": found, "ahead": ahead, "presets": presets}
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
-from jobs.models import Run
+from jobs.models import Run, Status
 from jobs.run_page.advice import advice_panel
 from jobs.run_page.charts import charts_of
 from jobs.run_page.config_rows import config_rows
@@ -21,7 +21,7 @@ from jobs.run_page.log import tail_of
 from jobs.run_page.states import actions_for
 from jobs.run_page.status import status_panel
 from jobs.run_page.verdict import verdict_panel
-from jobs.services import deletion
+from jobs.services import deletion, forecast
 from jobs.services import runs as services
 from jobs.views.request import Request
 from maxaillm.dev.finetune.methods import methods
@@ -69,7 +69,7 @@ def rows_context(page: Page[Run]) -> dict[str, Any]:
     return {
         "page": page,
         "sparks": selectors.sparks(page.object_list),
-        "places": selectors.queue_positions(),
+        "places": forecast.places(),
     }
 
 
@@ -100,7 +100,7 @@ def header_part(run: Run) -> dict[str, Any]:
 
 
 def status_part(run: Run) -> dict[str, Any]:
-    place = selectors.queue_positions().get(run.pk)
+    place = forecast.places().get(run.pk) if run.status == Status.QUEUED else None
     return {"panel": status_panel(run), "place": place}
 
 

@@ -20,12 +20,6 @@ def each_test_has_its_site(own_site: None) -> None: ...
 
 
 @pytest.fixture
-def ada(db: None) -> User:
-    """The superuser."""
-    return User.objects.create_superuser("ada", password="first light 1")
-
-
-@pytest.fixture
 def llama_folder(tmp_path: Path) -> Path:
     return make_llama(tmp_path / "llama")
 

@@ -43,9 +43,7 @@ def test_a_new_run_is_queued(alice: User, queue: Any) -> None:
     assert (run.status, run.dataset, run.base_model.name) == ("queued", version, "starter/chat")
     assert run.name == f"{version.dataset.name} lora"
     assert path_of(run) == ["queued"]
-    assert [(job.queue, job.args, job.job_id) for job in queue.jobs] == [
-        ("training", (run.pk, 0), f"run-{run.pk}-0")
-    ]
+    assert [(job.queue, job.args) for job in queue.jobs] == [("training", ())]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -67,7 +65,7 @@ def test_a_draft_waits_for_its_owner(alice: User, queue: Any) -> None:
     run = runs.create_run(owner=alice, config=made, draft=True)
     assert (run.status, run.name, queue.jobs) == ("draft", "later", [])
     runs.queue_run(run=run, by=alice)
-    assert [job.job_id for job in queue.jobs] == [f"run-{run.pk}-0"]
+    assert len(queue.jobs) == 1
     with pytest.raises(IllegalMoveError):
         runs.queue_run(run=run, by=alice)
 
@@ -159,7 +157,7 @@ def test_pause_and_resume(alice: User, queue: Any) -> None:
     record_events(run.pk, 1, [event(3, "stopped", 4, action="pause", saved=True)])
     runs.resume_run(run=run, by=alice)
     assert (fresh(run).status, fresh(run).stop) == ("queued", "")
-    assert [job.job_id for job in queue.jobs] == [f"run-{run.pk}-1"]
+    assert len(queue.jobs) == 1
     assert claimed(run).attempt == 2
 
 

@@ -42,7 +42,7 @@ def test_a_task_is_found() -> None:
         "subprocess.run",
         "jobs.tasks.os.system",
         "jobs.tasks.Runner",
-        "jobs.tasks.attempts",
+        "jobs.tasks.claims",
         "jobs.tasks._train",
         "jobs.services.deletion.delete_run",
         "builtins.eval",
