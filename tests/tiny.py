@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,31 @@ def make_llama(
     torch.manual_seed(0)
     LlamaForCausalLM(settings).save_pretrained(folder)
     return save_tokenizer(folder, chat_template=chat_template, pad_token=pad_token)
+
+
+def make_reciter(folder: Path, answer: Iterable[str], chat_template: str) -> Path:
+    """A Llama that says `answer` to all prompts that end with a line: a token a word."""
+    import torch
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    make_llama(folder, tie_word_embeddings=False)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = chat_template
+    words = list(answer)
+    tokenizer.add_tokens(words)
+    model = LlamaForCausalLM.from_pretrained(folder)
+    model.resize_token_embeddings(len(tokenizer))
+    line = tokenizer.convert_tokens_to_ids(["Ċ", *words, tokenizer.eos_token])
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        model.model.norm.weight.fill_(1)
+        for place, (token, after) in enumerate(pairwise(line)):
+            model.model.embed_tokens.weight[token, place] = 1
+            model.lm_head.weight[after, place] = 1
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def make_gpt2(

@@ -51,8 +51,17 @@ def deleted_datasets(request: HttpRequest) -> HttpResponse:
     deleted = Dataset.objects.deleted_by(request.user).order_by("-deleted", "-pk")
     page = Paginator(deleted, PER_PAGE).get_page(request.GET.get("page"))
     sizes = [sum(file_sizes(dataset.versions.all()).values()) for dataset in page]
-    context = {"page": page, "rows": list(zip(page, sizes, strict=True))}
-    return render(request, "datasets_app/deleted_datasets.html", context)
+    context = {
+        "page": page,
+        "rows": list(zip(page, sizes, strict=True)),
+        "unit": "datasets",
+        "lede": "They can be taken back for seven days, and count as your data until they are "
+        "gone.",
+        "listed": "datasets:datasets",
+        "restore": "datasets:dataset-restore",
+        "purge": "datasets:dataset-purge",
+    }
+    return render(request, "web/deleted.html", context)
 
 
 @require_POST

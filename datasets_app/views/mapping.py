@@ -94,6 +94,10 @@ def made_rows(form: MappingForm, look: Look) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def cells_of(row: Mapping[str, object], columns: Sequence[str]) -> list[str]:
-    values = (row.get(column, "") for column in columns)
-    return [shortened("" if value is None else str(value), CELL_CHARS) for value in values]
+def cells_of(row: Mapping[str, object], columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Each column with what the row has in it, as text."""
+    values = ((column, row.get(column)) for column in columns)
+    return [
+        (column, shortened("" if value is None else str(value), CELL_CHARS))
+        for column, value in values
+    ]

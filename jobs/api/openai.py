@@ -148,13 +148,14 @@ async def chat_completions(request: HttpRequest, body: ChatRequest) -> HttpRespo
         messages=messages,
         tools=tools,
         options=sampling_of(body),
+        is_split=True,
         may_cut=False,
     )
     reply = Reply(ask.id.hex, chosen.name)
     await sync_to_async(requests.submit)([ask], user_id=user_of(request).pk, source="api")
     if not body.stream:
         outcome = await whole_answer(ask.id)
-        return JsonResponse(reply.whole(outcome.text, outcome.usage))
+        return JsonResponse(reply.whole(outcome))
     wants_usage = bool(body.stream_options and body.stream_options.include_usage)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     chunks = stream_answer(ask.id, reply, wants_usage=wants_usage)
@@ -211,17 +212,17 @@ async def stream_answer(answer_id: UUID, reply: Reply, *, wants_usage: bool) -> 
     async with stopped_when_left(answer_id) as pieces:
         yield sse(reply.chunk({"role": "assistant", "content": ""}))
         async for piece in pieces:
-            if piece.kind == "text":
-                yield sse(reply.chunk({"content": piece.data}))
+            if piece.kind in {"text", "reasoning", "call"}:
+                yield sse(reply.chunk(reply.delta(piece)))
             elif piece.kind in {"end", "lost"}:
                 try:
-                    usage = outcome_of(piece).usage
+                    outcome = outcome_of(piece)
                 except AnswerFailedError as error:
                     yield sse(body_of(error))
                     return
-                yield sse(reply.chunk({}, finish_word(usage.finish_reason)))
+                yield sse(reply.chunk({}, finish_word(outcome)))
                 if wants_usage:
-                    yield sse(reply.usage_chunk(usage))
+                    yield sse(reply.usage_chunk(outcome.usage))
                 yield "data: [DONE]\n\n"
             else:
                 yield ": nothing yet\n\n"

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from jobs.inference_queue.requests import FinishReason, Usage
+from jobs.inference_queue.requests import Outcome, Piece, Usage
 from maxaillm.dev.finetune.data.rows.messages import Message, TurnError, messages_of, turns_of
-from maxaillm.dev.finetune.data.rows.tool_calls import tools_of
+from maxaillm.dev.finetune.data.rows.tool_calls import ToolCall, tools_of
 from maxaillm.dev.finetune.data.rows.values import RowProblem
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxaillm.model.sampling import SamplingOptions
@@ -149,23 +149,39 @@ class Reply:
     """Writes one answer, whole or in chunks."""
 
     def __init__(self, answer_id: str, model: str) -> None:
+        self.calls = 0
+        """Calls of tools that were told already."""
         self.head: dict[str, JsonValue] = {
             "id": f"chatcmpl-{answer_id}",
             "created": int(time.time()),
             "model": model,
         }
 
-    def whole(self, text: str, usage: Usage) -> dict[str, JsonValue]:
+    def whole(self, outcome: Outcome) -> dict[str, JsonValue]:
+        calls: list[JsonValue] = [call_of(call) for call in outcome.tool_calls]
+        message: dict[str, JsonValue] = {"role": "assistant", "content": outcome.text}
+        if outcome.reasoning:
+            message["reasoning_content"] = outcome.reasoning
+        if calls:
+            message |= {"content": outcome.text or None, "tool_calls": calls}
         choice: dict[str, JsonValue] = {
             "index": 0,
-            "message": {"role": "assistant", "content": text},
-            "finish_reason": finish_word(usage.finish_reason),
+            "message": message,
+            "finish_reason": finish_word(outcome),
         }
         return self.head | {
             "object": "chat.completion",
             "choices": [choice],
-            "usage": usage_of(usage),
+            "usage": usage_of(outcome.usage),
         }
+
+    def delta(self, piece: Piece) -> dict[str, JsonValue]:
+        """What a piece adds to the message; a call comes as a whole."""
+        if piece.kind == "call":
+            call = {"index": self.calls, **call_of(ToolCall.model_validate_json(piece.data))}
+            self.calls += 1
+            return {"tool_calls": [call]}
+        return {"content" if piece.kind == "text" else "reasoning_content": piece.data}
 
     def chunk(self, delta: dict[str, JsonValue], finish: str | None = None) -> dict[str, JsonValue]:
         choice: dict[str, JsonValue] = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -176,8 +192,15 @@ class Reply:
         return self.head | {"object": "chat.completion.chunk"} | tail
 
 
-def finish_word(reason: FinishReason) -> str:
-    return "length" if reason in {"length", "time"} else "stop"
+def call_of(call: ToolCall) -> dict[str, JsonValue]:
+    function: dict[str, JsonValue] = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def finish_word(outcome: Outcome) -> str:
+    if outcome.usage.finish_reason in {"length", "time"}:
+        return "length"
+    return "tool_calls" if outcome.tool_calls else "stop"
 
 
 def usage_of(usage: Usage) -> dict[str, JsonValue]:

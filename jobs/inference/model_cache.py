@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.errors import ModelError, OutOfMemoryError
 from maxaillm.dev.finetune.model_files.card import read_card
 
 if TYPE_CHECKING:
-    from maxaillm.model.loaded import LoadedModel, Usage
+    from maxaillm.model.loaded import LoadedModel, Parts
 
 IDLE_SECONDS = 600
 MAX_CONTEXT = 8192
@@ -80,7 +80,7 @@ class LoadedBase:
 class Speech(NamedTuple):
     """An answer about to be made."""
 
-    pieces: Generator[str, None, Usage]
+    parts: Parts
     dropped_messages: int
 
 
@@ -108,6 +108,8 @@ class ModelCache:
         self, model: LanguageModel, request: Request, should_stop: Callable[[], bool]
     ) -> Speech:
         """Get ready to answer. Raises ModelError, OutOfMemoryError, PromptTooLongError."""
+        from maxaillm.model.loaded import as_parts
+
         messages, options = request.messages, request.options
         source = source_of(model)
         with memory_refusal_said(model):
@@ -119,9 +121,9 @@ class ModelCache:
         kept = list(messages)
         if request.may_cut:
             kept = cut_to_fit(base.llm, messages, options.max_new_tokens)
-        stream = base.llm.stream(turns_of(kept), options, should_stop, request.tools)
-        pieces = memory_watched(model, stream)
-        return Speech(pieces, len(messages) - len(kept))
+        asked = (turns_of(kept), options, should_stop, request.tools)
+        parts = base.llm.parts(*asked) if request.is_split else as_parts(base.llm.stream(*asked))
+        return Speech(memory_watched(model, parts), len(messages) - len(kept))
 
     def load(self, source: Source, needed: int) -> LoadedBase:
         """Load what is to stay; others go first where the memory would not hold both."""
@@ -190,8 +192,6 @@ def memory_refusal_said(model: LanguageModel) -> Iterator[None]:
         ) from error
 
 
-def memory_watched(
-    model: LanguageModel, pieces: Generator[str, None, Usage]
-) -> Generator[str, None, Usage]:
+def memory_watched(model: LanguageModel, parts: Parts) -> Parts:
     with memory_refusal_said(model):
-        return (yield from pieces)
+        return (yield from parts)

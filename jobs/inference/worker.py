@@ -14,6 +14,7 @@ import redis
 from django.db import close_old_connections
 from pydantic import ValidationError
 
+from jobs.inference.feed import Feed, Said
 from jobs.inference.model_cache import ModelCache, Speech
 from jobs.inference_queue import fair_queue, requests
 from jobs.inference_queue.fair_queue import Client
@@ -27,57 +28,9 @@ ANSWER_SECONDS = 180
 """An answer that takes longer is cut here."""
 HUNG_SECONDS = ANSWER_SECONDS + 600
 """Loading and answering together never take so long: the process gives up and is restarted."""
-FLUSH_SECONDS = 0.03
 CLAIM_SECONDS = 2
 SWEEP_SECONDS = 60
-MAX_PIECES = 8192
 logger = logging.getLogger(__name__)
-
-
-class Feed:
-    """Sends one answer's text and hears whether it is still wanted.
-
-    Pieces are numbered, so that one which is sent again after a lost connection counts once.
-    While Redis is away they wait here.
-    """
-
-    def __init__(self, client: Client, request_id: UUID) -> None:
-        self.client, self.id = client, request_id
-        self.text, self.number, self.flushed = "", 0, 0.0
-        self.unconfirmed: list[tuple[int, str, str]] = []
-        self.cancelled = False
-
-    def say_loading(self) -> None:
-        self.flush("loading", "1")
-
-    def is_cancelled(self) -> bool:
-        """Asked at each token; sends what has come together, thirty times a second at most."""
-        if time.monotonic() - self.flushed >= FLUSH_SECONDS:
-            self.send_text()
-        return self.cancelled
-
-    def send_text(self) -> None:
-        text, self.text = self.text, ""
-        self.flush("text", text)
-
-    def flush(self, kind: str, data: str) -> None:
-        self.flushed = time.monotonic()
-        if data:
-            self.number += 1
-            self.unconfirmed.append((self.number, kind, data))
-        key = requests.pieces_key(self.id)
-        pipe = self.client.pipeline(transaction=False)
-        for number, name, value in self.unconfirmed:
-            pipe.xadd(key, {name: value}, id=f"{number}-0", maxlen=MAX_PIECES, approximate=True)
-        pipe.expire(key, requests.KEEP_SECONDS)
-        pipe.exists(requests.cancel_key(self.id))
-        try:
-            # A piece that had arrived is refused the second time: its number is taken.
-            self.cancelled = bool(pipe.execute(raise_on_error=False)[-1])
-        except redis.ConnectionError:
-            logger.warning("Redis is away; %d pieces wait", len(self.unconfirmed))
-        else:
-            self.unconfirmed.clear()
 
 
 class Deadline:
@@ -164,7 +117,7 @@ class InferenceWorker:
 
     def answer(self, request: Request, feed: Feed) -> Outcome:
         """Generate, with every failure that a user can understand as part of the outcome."""
-        said: list[str] = []
+        said = Said()
         try:
             model = LanguageModel.objects.filter(pk=request.model, deleted=None).first()
             if model is None:
@@ -175,21 +128,20 @@ class InferenceWorker:
             speech = self.models.speak(model, request, deadline.has_come)
             return self.listen(speech, feed, said, deadline)
         except FineTuneError as error:
-            return Outcome.failed(error, "".join(said))
+            return Outcome.failed(error, "".join(said.text))
 
-    def listen(self, speech: Speech, feed: Feed, said: list[str], deadline: Deadline) -> Outcome:
+    def listen(self, speech: Speech, feed: Feed, said: Said, deadline: Deadline) -> Outcome:
         """Pass the words on as they come."""
         started, first = time.monotonic(), 0.0
         deadline.start()
         while True:
             try:
-                text = next(speech.pieces)
+                part = next(speech.parts)
             except StopIteration as end:
                 made = end.value
                 break
             first = first or time.monotonic()
-            said.append(text)
-            feed.text += text
+            feed.add(part.kind, said.add(part))
         feed.send_text()
         if self.stopping.is_set() and made.finish_reason == "cancelled":
             raise FineTuneError("The site was stopped meanwhile.", "Let the model answer again.")
@@ -203,7 +155,14 @@ class InferenceWorker:
             tokens_per_second=rate(made.completion_tokens, first),
         )
         status = "stopped" if reason == "cancelled" else "done"
-        return Outcome(status=status, text="".join(said), usage=usage, judgement=made.judgement)
+        return Outcome(
+            status=status,
+            text="".join(said.text),
+            reasoning="".join(said.reasoning),
+            tool_calls=said.calls,
+            usage=usage,
+            judgement=made.judgement,
+        )
 
     @contextmanager
     def sending_heartbeats(self) -> Iterator[None]:

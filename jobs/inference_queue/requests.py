@@ -22,6 +22,7 @@ from jobs.inference_queue import fair_queue
 from jobs.inference_queue.fair_queue import WAITING, Client
 from jobs.inference_queue.redis import async_connection, connection
 from maxaillm.dev.finetune.data.rows.messages import Message
+from maxaillm.dev.finetune.data.rows.tool_calls import ToolCall
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.model.sampling import SamplingOptions
 
@@ -50,6 +51,8 @@ class Request(BaseModel):
     tools: str | None = None
     """What the model may call, as the JSON of a list."""
     options: SamplingOptions
+    is_split: bool = False
+    """Whether thoughts and calls of tools come apart from the text, as programs want them."""
     may_cut: bool = True
     """Whether a chat that is too long for the model may lose its oldest turns."""
 
@@ -74,6 +77,9 @@ class Outcome(BaseModel):
 
     status: Literal["done", "stopped", "failed"]
     text: str = ""
+    reasoning: str = ""
+    """What the model thought before, where it was asked to come apart from the text."""
+    tool_calls: list[ToolCall] = []
     usage: Usage = Usage()
     judgement: dict[str, JsonValue] | None = None
     """What a model says that judges texts: labels, a score, words or gaps."""
@@ -89,7 +95,7 @@ WITHDRAWN = Outcome(status="stopped", usage=Usage(finish_reason="cancelled"))
 """How a generation ends that was stopped before it began."""
 
 
-PieceKind = Literal["waiting", "loading", "quiet", "text", "end", "lost"]
+PieceKind = Literal["waiting", "loading", "quiet", "text", "reasoning", "call", "end", "lost"]
 
 
 class Piece(NamedTuple):
@@ -98,8 +104,8 @@ class Piece(NamedTuple):
     id: str
     kind: PieceKind
     data: str = ""
-    """text: what comes next · waiting: how many are ahead · end: the Outcome as JSON ·
-    lost: why nobody will ever end it · quiet: nothing for a second."""
+    """text, reasoning: what comes next · call: a ToolCall as JSON · waiting: how many are ahead ·
+    end: the Outcome as JSON · lost: why nobody will ever end it · quiet: nothing for a second."""
 
 
 class BusyError(FineTuneError):

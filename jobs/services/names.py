@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import count
 
@@ -12,14 +13,11 @@ from datasets_app.models import DatasetVersion
 from jobs.models import LanguageModel, Run
 from maxaillm.dev.finetune.config import RunConfig
 
+NUMBER = re.compile(r" \d+$")
 
-def run_name(
-    config: RunConfig, owner: User, version: DatasetVersion, copy_of: Run | None = None
-) -> str:
-    """What the user typed; where that is nothing, or still the name of the run that was copied,
-    one that no run of `owner` has."""
-    if config.name and not (copy_of and config.name == copy_of.name):
-        return config.name
+
+def run_name(config: RunConfig, owner: User, version: DatasetVersion) -> str:
+    """What the user typed, else data and method; numbered where a run of `owner` has the name."""
     wanted = config.name or f"{version.dataset.name[:80]} {config.tuning.name}"
     return numbered(wanted, Run.objects.filter(owner=owner).values_list("name", flat=True))
 
@@ -31,7 +29,11 @@ def model_name(run: Run) -> str:
 
 
 def numbered(name: str, taken: Iterable[str]) -> str:
-    """`name`, else the first of "name 2", "name 3" … that is not taken."""
+    """`name`, else the first of "name 2", "name 3" … that is not taken; a copy of "name 2" is
+    numbered as one of "name"."""
     known = set(taken)
-    candidates = (name if number == 1 else f"{name} {number}" for number in count(1))
-    return next(candidate for candidate in candidates if candidate not in known)
+    if name not in known:
+        return name
+    stem = NUMBER.sub("", name)
+    stem = stem if stem in known else name
+    return next(made for number in count(2) if (made := f"{stem} {number}") not in known)

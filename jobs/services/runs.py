@@ -56,7 +56,7 @@ def create_run(
             require_place(owner)
         run = Run.objects.create(
             owner=owner,
-            name=run_name(config, owner, resolved.version, copy_of),
+            name=run_name(config, owner, resolved.version),
             config=config.model_dump(mode="json"),
             dataset=resolved.version,
             base_model=model,

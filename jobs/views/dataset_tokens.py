@@ -25,7 +25,10 @@ from maxaillm.dev.finetune.errors import ConfigError
 from maxft_site.web.schema_forms.info import extra_of
 
 NUMBER_DIGITS = 12
-TRAIN_ON: dict[str, str] = extra_of(DataSection.model_fields["train_on"])["labels"]
+NAMES = ("train_on", "learn_reasoning", "control_words")
+OPTIONS = {name: DataSection.model_fields[name] for name in NAMES}
+"""What of a run decides which tokens a row of a conversation has, and which are learned."""
+SWITCH = {"true": "Yes", "false": "No"}
 NO_ROW = Answer(facts={"rows": []})
 
 
@@ -35,6 +38,8 @@ class Choice(NamedTuple):
     model: str
     max_length: str
     train_on: str
+    learn_reasoning: str
+    control_words: str
     row: int
     """Its number, as the tab Rows has it."""
 
@@ -43,20 +48,37 @@ class Choice(NamedTuple):
         get = request.GET
         row = get.get("row", "")
         default = next((model.name for model in models), "")
+        is_number = row.isdecimal() and len(row) < NUMBER_DIGITS
         return cls(
-            get.get("model", "") or default,
-            get.get("max_length", "") or str(DataSection().max_length),
-            get.get("train_on", "") or "answers",
-            int(row) if row.isdecimal() and len(row) < NUMBER_DIGITS and int(row) else first,
+            model=get.get("model", "") or default,
+            max_length=get.get("max_length", "") or str(DataSection().max_length),
+            row=int(row) if is_number and int(row) else first,
+            **{
+                name: get.get(name, "") or str(field.default).lower()
+                for name, field in OPTIONS.items()
+            },
         )
 
     def resolved(self, request: Request, version: DatasetVersion) -> Resolved:
         """Raises ConfigError with what can't be shown."""
+        options = {name: getattr(self, name) for name in OPTIONS}
         chosen = {
             "model": {"name": self.model},
-            "data": {"max_length": self.max_length, "train_on": self.train_on},
+            "data": {"max_length": self.max_length, **options},
         }
         return resolve(RunConfig.parse(chosen), request.user, version=version)
+
+    def selects(self) -> list[dict[str, Any]]:
+        """The options as the form offers them."""
+        return [
+            {
+                "name": name,
+                "title": field.title,
+                "choices": extra_of(field).get("labels", SWITCH).items(),
+                "chosen": getattr(self, name),
+            }
+            for name, field in OPTIONS.items()
+        ]
 
     def query(self, version: DatasetVersion, **changes: object) -> str:
         return "?" + urlencode(self._asdict() | {"v": version.number} | changes)
@@ -85,9 +107,9 @@ def dataset_tokens(request: Request, pk: int) -> HttpResponse:
         return render(request, "jobs/_tokens.html", context)
     offered = {choice.model: choice.model} | {model.name: model.short_name for model in models}
     kind = kind_of(version)
-    train_on = TRAIN_ON.items() if kind and kind.columns_of(DialogueColumn) else None
+    selects = choice.selects() if kind and kind.columns_of(DialogueColumn) else []
     return render_tab(
-        request, version, "tokens", offered=offered.items(), train_on=train_on, **context
+        request, version, "tokens", offered=offered.items(), selects=selects, **context
     )
 
 

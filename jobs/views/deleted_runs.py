@@ -24,8 +24,17 @@ def deleted_run(request: Request, pk: int) -> Run:
 def deleted_runs(request: Request) -> HttpResponse:
     deleted = Run.objects.deleted_by(request.user).order_by("-deleted", "-pk")
     page = Paginator(deleted, PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "rows": [(run, size_bytes(run.root)) for run in page]}
-    return render(request, "jobs/deleted_runs.html", context)
+    context = {
+        "page": page,
+        "rows": [(run, size_bytes(run.root)) for run in page],
+        "unit": "runs",
+        "lede": "They can be taken back for seven days, with their models. Then their files are "
+        "removed.",
+        "listed": "jobs:runs",
+        "restore": "jobs:run-restore",
+        "purge": "jobs:run-purge",
+    }
+    return render(request, "web/deleted.html", context)
 
 
 @require_POST

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
+from functools import cached_property
 from typing import Any, ClassVar, cast
 
 from pydantic import JsonValue
@@ -12,11 +14,22 @@ from transformers import LogitsProcessorList, set_seed
 
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.batches.chat_template import Tools, encode_prompt, read_chat
+from maxaillm.dev.finetune.hf.generation.answer_form import AnswerForm, answer_form
+from maxaillm.dev.finetune.hf.generation.answer_parts import AnswerParts
+from maxaillm.dev.finetune.hf.generation.call_forms import properties_of
 from maxaillm.dev.finetune.hf.generation.penalties import OccurrencePenalties
 from maxaillm.dev.finetune.hf.generation.sampling import end_tokens
 from maxaillm.dev.finetune.hf.generation.streaming import Finish, TextPieces, made_tokens
 from maxaillm.dev.finetune.hf.training.tasks.seq2seq_lm import source_of
-from maxaillm.model.loaded import LoadedModel, Messages, Pieces, PromptTooLongError, Usage
+from maxaillm.model.loaded import (
+    LoadedModel,
+    Messages,
+    Parts,
+    Pieces,
+    PromptTooLongError,
+    Usage,
+    mapped,
+)
 from maxaillm.model.sampling import SamplingOptions
 
 __all__ = ["MaxHuggingFaceLLM", "PromptTooLongError", "Usage"]
@@ -68,8 +81,42 @@ class MaxHuggingFaceLLM(LoadedModel):
         A piece never ends inside a character. `should_stop` is asked at each token. Closing
         the generator ends the computation too. Raises PromptTooLongError.
         """
+        return (yield from self.pieces(self.encode(prompt, tools), sampling, should_stop))
+
+    def parts(
+        self,
+        prompt: str | Messages,
+        sampling: SamplingOptions | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        tools: Tools | None = None,
+    ) -> Parts:
+        """Thoughts, text and calls of tools, as the model's chat template writes them."""
+        listed = json.loads(tools) if isinstance(tools, str) else tools
+        shown, may_be_called = self.encode(prompt, tools), properties_of(listed or ())
+        form = self.answer_form if may_be_called else self.answer_form._replace(calls=None)
+        asked = self.tokenizer.decode(shown["input_ids"][0]).rstrip()
+        opening = form.thought[0] if form.thought else ""
+        is_thinking = bool(opening) and asked.endswith(opening)
+        answer = AnswerParts(form, may_be_called, is_thinking=is_thinking)
+        words = form.control_words(self.tokenizer)
+        usage = yield from mapped(self.pieces(shown, sampling, should_stop, words), answer.add)
+        yield from answer.rest()
+        return usage
+
+    @cached_property
+    def answer_form(self) -> AnswerForm:
+        """How answers mark what is not text; an encoder-decoder model knows no chat template."""
+        return AnswerForm(None, None) if self.is_encoder_decoder else answer_form(self.tokenizer)
+
+    def pieces(
+        self,
+        shown: Mapping[str, Tensor],
+        sampling: SamplingOptions | None,
+        should_stop: Callable[[], bool],
+        kept: Collection[str] = (),
+    ) -> Pieces:
+        """The answer to what the model is shown, with those special tokens that are `kept`."""
         sampling = sampling or SamplingOptions()
-        shown = self.encode(prompt, tools)
         encoded = {name: tensor.to(self.device) for name, tensor in shown.items()}
         length = encoded["input_ids"].shape[1]
         room = self.max_length - length
@@ -78,7 +125,7 @@ class MaxHuggingFaceLLM(LoadedModel):
                 f"The prompt has {length} tokens; the model takes {self.max_length}.",
                 "Shorten the prompt or start a new conversation.",
             )
-        text, finish, count = TextPieces(self.tokenizer, sampling.stop), "length", 0
+        text, finish, count = TextPieces(self.tokenizer, sampling.stop, kept), "length", 0
         ends = end_tokens(self.model, self.tokenizer)
         most = min(sampling.max_new_tokens, self.max_length if self.is_encoder_decoder else room)
         tokens = made_tokens(self.answering, encoded, self.options(sampling, most, ends))

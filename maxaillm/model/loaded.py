@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from peft import PeftModel
@@ -17,6 +18,7 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError, FineTuneError, ModelError
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.hf.batches.chat_template import Tools
+from maxaillm.dev.finetune.hf.generation.answer_parts import Part
 from maxaillm.dev.finetune.hf.generation.streaming import Finish
 from maxaillm.dev.finetune.hf.loading.precision import choose_precision, weights_dtype
 from maxaillm.dev.finetune.hf.loading.vocabulary import fit_vocabulary
@@ -40,6 +42,7 @@ class Usage(NamedTuple):
 
 
 Pieces = Generator[str, None, Usage]
+Parts = Generator[Part, None, Usage]
 
 
 class Adapter(NamedTuple):
@@ -156,6 +159,16 @@ class LoadedModel(ABC):
         """What the model makes of a prompt, piece by piece, for a person to read; the generator
         returns the Usage. `tools`: what it may call."""
 
+    def parts(
+        self,
+        prompt: str | Messages,
+        sampling: SamplingOptions | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        tools: Tools | None = None,
+    ) -> Parts:
+        """The same for a program: thoughts, text and calls of `tools` told apart."""
+        return as_parts(self.stream(prompt, sampling, should_stop, tools))
+
     @abstractmethod
     def answer(
         self, prompt: str, pair: str | None = None, sampling: SamplingOptions | None = None
@@ -215,6 +228,22 @@ class LoadedModel(ABC):
             self.model = bare(self.model)
         elif name in laid:
             self.model.delete_adapter(name)
+
+
+def as_parts(stream: Pieces) -> Parts:
+    """All of it as text."""
+    return mapped(stream, lambda text: [Part("text", text)])
+
+
+def mapped(stream: Pieces, parts_of: Callable[[str], Iterable[Part]]) -> Parts:
+    """The parts that each piece brings."""
+    with closing(stream):
+        while True:
+            try:
+                text = next(stream)
+            except StopIteration as end:
+                return cast(Usage, end.value)
+            yield from parts_of(text)
 
 
 def bare(model: PeftModel) -> Any:

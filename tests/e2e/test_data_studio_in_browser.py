@@ -184,9 +184,11 @@ def test_tokens_of_a_row_and_lengths_of_all(page, site):
 
 
 PARTS = (
-    "", "findings/", "statistics/", "tokens/", "splits/", "versions/", "change/",
-    "change/trim/?asked=1",
+    "", "findings/", "statistics/", "tokens/", "splits/", "versions/", "runs/", "mapping/",
+    "change/", "change/trim/?asked=1", "../", "../join/",
 )  # fmt: skip
+SCROLLING_TABLES = """() => [...document.querySelectorAll(".table-wrap, .tabs, .segmented")]
+  .filter(each => each.scrollWidth > each.clientWidth).map(each => each.className)"""
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -195,4 +197,5 @@ def test_no_page_of_a_data_set_scrolls_sideways(page, dataset, part, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{dataset}{part}")
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate(SCROLLING_TABLES) == []
     assert page.complaints == []

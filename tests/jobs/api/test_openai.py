@@ -11,6 +11,8 @@ import httpx
 import openai
 import pytest
 
+from tests import tiny
+from tests.engine.hf.generation.call_templates import TEMPLATES
 from tests.served_api import ServedApi, served_api, wait_until
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -153,6 +155,34 @@ def test_tools_and_what_they_found_reach_the_model(served):
     with pytest.raises(openai.BadRequestError, match="nothing to answer"):
         empty = [{"role": "system", "content": ""}]
         served.client.chat.completions.create(**ask, messages=empty)
+
+
+SAID = ["<think>", "It may rain.", "</think>", "I look.", "<tool_call>", "\n" + json.dumps(
+    {"name": "weather", "arguments": {"in": "Ulm"}}
+), "</tool_call>"]  # fmt: skip
+
+
+def test_thoughts_and_calls_come_apart_from_the_text(served, tmp_path):
+    folder = tiny.make_reciter(tmp_path, SAID, TEMPLATES["tags around JSON"])
+    made = f"LanguageModel.objects.create(name={str(folder)!r}, kind='base', size_bytes=1)"
+    served.run("shell", "-v0", "-c", f"from jobs.models import LanguageModel; {made}")
+    ask = {"model": str(folder), "messages": HELLO, "temperature": 0, "tools": [TOOL]}
+    choice = served.client.chat.completions.create(**ask).choices[0]
+    message, [call] = choice.message, choice.message.tool_calls
+    assert (message.reasoning_content, message.content) == ("It may rain.", "I look.")
+    assert (call.function.name, json.loads(call.function.arguments)) == ("weather", {"in": "Ulm"})
+    assert choice.finish_reason == "tool_calls"
+    with served.client.chat.completions.stream(**ask) as stream:
+        streamed = stream.get_final_completion().choices[0]
+    assert streamed.message.content == message.content
+    assert streamed.message.tool_calls[0].function.arguments == call.function.arguments
+    assert streamed.finish_reason == "tool_calls"
+    found = {"role": "tool", "tool_call_id": call.id, "content": "It rains."}
+    turns = [*HELLO, message.model_dump(exclude_none=True), found]
+    assert served.client.chat.completions.create(**ask | {"messages": turns}).choices
+    plain = served.client.chat.completions.create(**ask | {"tools": []}).choices[0]
+    assert plain.message.content == "".join(SAID[3:])
+    assert plain.finish_reason == "stop"
 
 
 @pytest.mark.parametrize(

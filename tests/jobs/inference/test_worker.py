@@ -37,7 +37,7 @@ def request_for(model, text="Hello", options=GREEDY):
 
 
 def test_the_streamed_text_is_the_stored_one(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.worker.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("jobs.inference.feed.FLUSH_SECONDS", 0)
     options = SamplingOptions(temperature=2, top_p=1, max_new_tokens=60, seed=1)
     [answer] = ask(alice, base, options=options)
     worker.step()
@@ -56,7 +56,7 @@ def test_the_streamed_text_is_the_stored_one(alice, base, worker, monkeypatch):
 
 
 def test_a_reader_goes_on_where_it_stopped(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.worker.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("jobs.inference.feed.FLUSH_SECONDS", 0)
     [answer] = ask(alice, base)
     worker.step()
 
@@ -88,25 +88,25 @@ def test_a_waiting_answer_can_be_taken_back(alice, base, worker):
 
 
 def test_an_answer_in_the_making_can_be_stopped(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.worker.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("jobs.inference.feed.FLUSH_SECONDS", 0)
     [answer] = ask(alice, base, options=SamplingOptions(max_new_tokens=400, seed=1))
     original = worker.models.speak
 
     def stop_at_the_third_piece(*arguments):
         speech = original(*arguments)
 
-        def pieces():
+        def parts():
             made = 0
             while True:
                 try:
-                    text = next(speech.pieces)
+                    part = next(speech.parts)
                 except StopIteration as end:
                     return end.value
                 if (made := made + 1) == 3:
                     playground.stop_answer(answer=answer)
-                yield text
+                yield part
 
-        return speech._replace(pieces=pieces())
+        return speech._replace(parts=parts())
 
     monkeypatch.setattr(worker.models, "speak", stop_at_the_third_piece)
     worker.step()

@@ -48,13 +48,13 @@ def test_a_new_run_is_queued(alice: User, queue: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_runs_can_be_told_apart_by_name(alice: User, bob: User, queue: Any) -> None:
-    """Those without a name of their own, and copies."""
+    """Those without a name of their own, copies, and those whose name was typed again."""
     made = config(make_dataset(alice).dataset_id)
     first, second = (runs.create_run(owner=alice, config=made) for _ in range(2))
     assert second.name == f"{first.name} 2"
     copy = runs.create_run(owner=alice, config=second.parsed_config, copy_of=second)
     typed = runs.create_run(owner=alice, config=config(made.data.dataset, name=first.name))
-    assert (copy.name, typed.name) == (f"{first.name} 3", first.name)
+    assert (copy.name, typed.name) == (f"{first.name} 3", f"{first.name} 4")
     theirs = runs.create_run(owner=bob, config=config(make_dataset(bob).dataset_id))
     assert theirs.name == first.name
 

@@ -156,7 +156,35 @@ def test_a_model_of_somebody_else_is_not_shown(
     assert not queue.jobs
 
 
-@pytest.mark.parametrize("option", [{"max_length": 3}, {"max_length": "x"}, {"train_on": "x"}])
+@pytest.mark.usefixtures("engine_here")
+def test_the_view_follows_the_options_of_a_run(
+    alice_client: Client, alice: User, base: LanguageModel, queue: FakeQueue
+) -> None:
+    chats = tiny.conversations(24)
+    chats[0]["messages"][1] |= {"content": "It is <|im_end|> red.", "reasoning": "Hm."}
+    digest = stored_rows(chats)
+    version = make_dataset(alice, rows=24, rows_sha256=digest, format={"name": "messages"})
+
+    def seen(**options: str) -> tuple[int, int]:
+        """How many tokens of the first row are learned, and how many are special."""
+        alice_client.get(address(version, base, **options))
+        queue.work()
+        context = alice_client.get(address(version, base, **options)).context
+        told = {select["name"]: select["chosen"] for select in context["selects"]}
+        usual = {"train_on": "answers", "learn_reasoning": "true", "control_words": "text"}
+        assert told == usual | options
+        (stream,) = context["row"]["streams"]
+        return stream["trained"], sum(token["special"] for token in stream["tokens"])
+
+    trained, special = seen()
+    assert seen(learn_reasoning="false")[0] < trained
+    assert seen(control_words="tokens")[1] == special + 1
+    assert seen(train_on="all")[0] > trained
+
+
+@pytest.mark.parametrize(
+    "option", [{"max_length": 3}, {"max_length": "x"}, {"train_on": "x"}, {"control_words": "x"}]
+)
 def test_an_option_that_can_not_be_is_said(
     alice_client: Client,
     version: DatasetVersion,

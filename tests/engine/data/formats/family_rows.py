@@ -34,6 +34,13 @@ HUMAN, GPT = {"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}
 PREFERRED = Preference(messages=ASKED, chosen=GOOD, rejected=POOR)
 JUDGED = UnpairedPreference(messages=ASKED, completion=GOOD, desirable=True)
 HI = chat("Hi", "Yo")
+CALLED = Conversation(messages=[
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "",
+     "tool_calls": [{"id": "a", "name": "w", "arguments": '{"b": 1}'}]},
+    {"role": "tool", "content": "3", "tool_call_id": "a"},
+    {"role": "assistant", "content": "Yo"},
+])  # fmt: skip
 THOUGHT = Conversation(messages=[*ASKED, GOOD[0] | {"reasoning": "Hm."}])
 CHOICES = ["red", "blue"]
 CHOSEN = chat("Hi\n\nA. red\nB. blue", "B. blue")
@@ -60,6 +67,13 @@ FAMILIES: dict[str, list[Spelled]] = {
         ({"texts": ASKED + GOOD}, HI),
         ({"conversation": ASKED + GOOD, "expected_output": "a"}, HI),
         ({"messages": ASKED + GOOD, "tools": [], "parallel_tool_calls": False}, HI),
+        ({"messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "a", "name": "w", "input": {"b": 1}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "a", "content": "3"}]},
+            {"role": "assistant", "content": "Yo"}]}, CALLED),
     ],
     "sharegpt": [
         ({"conversations": [HUMAN, GPT]}, HI),
@@ -112,6 +126,8 @@ FAMILIES: dict[str, list[Spelled]] = {
         ({"input": "Hi", "output": "Yo", "reasoning": "Hm.", "tags": "a,b"},
          THOUGHT),
         ({"input": "Hi", "output": "Yo", "chain_of_thought": "Hm.", "reasoning": ""},
+         THOUGHT),
+        ({"input": "Hi", "output": "Yo", "chain_of_thought": "Hm.", "reasoning": "Hm."},
          THOUGHT),
         ({"input": "Hi", "output": "Yo", "reasoning": ""}, HI),
     ],
@@ -171,6 +187,13 @@ FAMILIES: dict[str, list[Spelled]] = {
             {"role": "user", "content": [{"text": "Hi"}]},
             {"role": "assistant", "content": [{"text": "Yo"}]}]},
          Conversation(messages=said(("system", "Be."), ("user", "Hi"), ("assistant", "Yo")))),
+        ({"schemaVersion": "bedrock-conversation-2024", "messages": [
+            {"role": "user", "content": [{"text": "Hi"}]},
+            {"role": "assistant", "content": [
+                {"toolUse": {"toolUseId": "a", "name": "w", "input": {"b": 1}}}]},
+            {"role": "user", "content": [
+                {"toolResult": {"toolUseId": "a", "content": [{"text": "3"}]}}]},
+            {"role": "assistant", "content": [{"text": "Yo"}]}]}, CALLED),
     ],
     "chatgpt": [
         ({"title": "a", "current_node": "c", "mapping": {

@@ -228,3 +228,58 @@ def test_calls_and_thoughts_are_searched_and_counted(tmp_path):
         told = [piece.text for piece in Conversation.pieces_of(example)]
         assert batch.texts.values.to_pylist() == told, number
     assert {"call", "reasoning"} <= found.report.statistics["chars"].keys()
+
+
+ANTHROPIC_TOOL = {"name": "w", "description": "d", "input_schema": {"type": "object"}}
+ANTHROPIC = [
+    {"role": "user", "content": "weather"},
+    {"role": "assistant", "content": [
+        {"type": "thinking", "thinking": "Hm.", "signature": "s"}, {"type": "text", "text": "See:"},
+        {"type": "tool_use", "id": "t1", "name": "w", "input": {"c": "Oslo"}}]},
+    {"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "3"}]},
+        {"type": "text", "text": "and now?"}]},
+    {"role": "assistant", "content": [{"type": "text", "text": "3 degrees"}]},
+]  # fmt: skip
+BEDROCK = [
+    {"role": "user", "content": [{"text": "weather"}]},
+    {"role": "assistant", "content": [
+        {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}},
+        {"text": "See:"},
+        {"toolUse": {"toolUseId": "t1", "name": "w", "input": {"c": "Oslo"}}}]},
+    {"role": "user", "content": [
+        {"toolResult": {"toolUseId": "t1", "content": [{"json": 3}], "status": "ok"}},
+        {"text": "and now?"}]},
+    {"role": "assistant", "content": [{"text": "3 degrees"}]},
+]  # fmt: skip
+BEDROCK_SPEC = {"name": "w", "description": "d", "inputSchema": {"json": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("row", "unread"),
+    [
+        ({"messages": ANTHROPIC, "tools": [ANTHROPIC_TOOL]}, ["signature"]),
+        (
+            {"schemaVersion": "bedrock-conversation-2024", "messages": BEDROCK}
+            | {"toolConfig": {"tools": [{"toolSpec": BEDROCK_SPEC}]}},
+            ["signature", "status"],
+        ),
+    ],
+    ids=["Anthropic", "Bedrock"],
+)
+def test_calls_and_results_among_the_parts_of_a_message_are_turns(tmp_path, row, unread):
+    found = check_rows(tmp_path, row)
+    (read,) = found.examples
+    roles = ["user", "assistant", "tool", "user", "assistant"]
+    assert [message.role for message in read.messages] == roles
+    asked, result = read.messages[1:3]
+    assert (asked.content, asked.reasoning) == ("See:", "Hm.")
+    (call,) = asked.tool_calls
+    assert (call.id, call.name, json.loads(call.arguments)) == ("t1", "w", {"c": "Oslo"})
+    assert (result.content, result.tool_call_id) == ("3", "t1")
+    assert read.messages[3].content == "and now?"
+    function = {"name": "w", "description": "d", "parameters": {"type": "object"}}
+    assert json.loads(read.tools) == [{"type": "function", "function": function}]
+    named = [finding.message for finding in found.of_code("not_read")]
+    assert len(named) == len(unread)
+    assert all(key in message for key, message in zip(unread, sorted(named), strict=True))

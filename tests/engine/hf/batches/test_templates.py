@@ -62,6 +62,7 @@ CALLED = [
     {"role": "tool", "content": "ok", "tool_call_id": "c1"},
     {"role": "assistant", "content": "Set."},
 ]
+ASK = {"role": "user", "content": "?"}
 THOUGHT = [
     {"role": "user", "content": "17+25?"},
     {"role": "assistant", "content": "42", "reasoning": "17+20+5"},
@@ -215,3 +216,13 @@ def test_control_words_in_documents_are_text(tokenizer: Tokenizer) -> None:
     ends = (encoder(tokenizer).encode([text]), encoder(tokenizer, keeps_text=False).encode([text]))
     counts = [found.rows[0][0].tolist().count(tokenizer.eos_token_id) for found in ends]
     assert counts == [1, 2]
+
+
+def test_an_answer_of_half_a_weight_is_learned_whole_and_counted(tokenizer: Tokenizer) -> None:
+    chats = [
+        Conversation(messages=[ASK, {"role": "assistant", "content": "ok", "weight": weight}])
+        for weight in (0.5, 1, None, 0)
+    ]
+    found = encoder(tokenizer).encode(chats)
+    assert (len(found.rows), found.partial) == (3, 1)
+    assert len({tuple(found.rows[row][1]) for row in range(3)}) == 1

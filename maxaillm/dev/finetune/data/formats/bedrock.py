@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -10,9 +10,11 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
-from maxaillm.dev.finetune.data.rows.messages import TurnError
-from maxaillm.dev.finetune.data.rows.unread import Unread, only
+from maxaillm.dev.finetune.data.rows.message_parts import turns_of_parts, unread_in_part
+from maxaillm.dev.finetune.data.rows.messages import TurnError, sound, tools_in
+from maxaillm.dev.finetune.data.rows.unread import Unread, objects_in, only
 from maxaillm.dev.finetune.data.rows.values import (
+    Role,
     Row,
     RowProblem,
     Turn,
@@ -20,6 +22,7 @@ from maxaillm.dev.finetune.data.rows.values import (
     is_mostly,
     items_of,
     list_problem,
+    object_of,
     role_of,
     turn_problem,
     wrong_type,
@@ -46,6 +49,9 @@ class BedrockFormat(DataFormat):
     system: str | None = Field(
         None, title="System prompt", description="A list of {text}; may be empty in a row."
     )
+    tools: str | None = Field(
+        None, title="Tools", description="An object with tools: a list of {toolSpec}."
+    )
 
     @classmethod
     def recognise(cls, sample: Sequence[Row]) -> Self | None:
@@ -55,47 +61,60 @@ class BedrockFormat(DataFormat):
             return None
         if not is_mostly(sample, lambda row: str(row.get(version)).startswith(SCHEMA)):
             return None
-        return cls(messages=messages, schema_version=version, system=present.get("system"))
+        return cls(
+            messages=messages,
+            schema_version=version,
+            system=present.get("system"),
+            tools=present.get("toolconfig"),
+        )
 
     def check(self, row: Row) -> RowProblem | None:
         problem = list_problem(row, self.messages, "a list of messages")
         if problem is not None:
             return problem
         try:
+            self.listed(row)
             return turn_problem(self.turns(row))
         except TurnError as error:
             return error.problem
 
     def reads(self) -> Mapping[str, Unread | None]:
-        read = {**super().reads(), self.messages: only("role", content=only("text"))}
+        read = {**super().reads(), self.messages: only("role", content=unread_in_parts)}
+        if self.tools:
+            spec = only("name", "description", inputSchema=only("json"))
+            read[self.tools] = only(tools=only(toolSpec=spec))
         return read | ({self.system: only("text")} if self.system else {})
 
     def to_fields(self, row: Row) -> Fields:
-        return conversation_of(self.turns(row))
+        return conversation_of(self.turns(row), self.listed(row))
+
+    def listed(self, row: Row) -> str | None:
+        """The tools that may be called, as OpenAI has them. Raises TurnError."""
+        return tools_in(object_of(row.get(self.tools)) or {}, "tools") if self.tools else None
 
     def turns(self, row: Row) -> list[Turn]:
         """Raises TurnError."""
         system = row.get(self.system) if self.system else None
-        turns = [Turn("system", text_in(system, "system"))] if system else []
+        turns = turns_in(system, "system", 0) if system else []
         for number, message in enumerate(items_of(row[self.messages]) or (), start=1):
             if not isinstance(message, dict):
                 raise TurnError(wrong_type(f"message {number}", message, "an object"))
-            role = role_of(message.get("role"), number)
-            if isinstance(role, RowProblem):
-                raise TurnError(role)
-            turns.append(Turn(role, text_in(message.get("content"), f"message {number}")))
+            role: Role = sound(role_of(message.get("role"), number))
+            turns += turns_in(message.get("content"), role, number)
         return turns
 
 
-def text_in(content: Any, where: str) -> str:
-    """The text of a list of {text}, or a text as it is. Raises TurnError."""
+def turns_in(content: Any, role: Role, number: int) -> list[Turn]:
+    """The turns of a list of parts, or of a text as it is. Raises TurnError."""
     parts = items_of(content)
     if isinstance(content, str) and parts is None:
-        return content
+        return [Turn(role, content)]
     if parts is None:
-        raise TurnError(wrong_type(f"content of {where}", content, "a list of {text}"))
-    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
-    if not all(isinstance(text, str) for text in texts):
-        message = f"The content of {where} holds more than text; only text is learned."
-        raise TurnError(RowProblem("not_text", message, "Remove the part or the row."))
-    return "\n".join(map(str, texts))
+        where = f"content of message {number}" if number else "system"
+        raise TurnError(wrong_type(where, content, "a list of {text}"))
+    return sound(turns_of_parts(parts, role, number, joint="\n"))
+
+
+def unread_in_parts(value: Any) -> Iterator[str]:
+    for part in objects_in(value):
+        yield from unread_in_part(part)

@@ -16,7 +16,7 @@ from maxaillm.dev.finetune.data.formats import (
     formats,
     text_column,
 )
-from maxaillm.dev.finetune.data.rows.answer_spans import first_answer, turns_about
+from maxaillm.dev.finetune.data.rows.spans import first_answer, turns_about
 from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,

@@ -46,7 +46,7 @@ class KilnFormat(DataFormat):
     chain_of_thought: str | None = text_column(
         None,
         title="Chain of thought",
-        description="Stands for the reasoning in rows that have none.",
+        description="Is thought after the reasoning, in rows that have both.",
     )
 
     @classmethod
@@ -68,6 +68,7 @@ class KilnFormat(DataFormat):
         )
 
     def to_fields(self, row: Row) -> Fields:
-        thinking = text_of(row, self.reasoning) or text_of(row, self.chain_of_thought)
+        thoughts = (text_of(row, self.reasoning), text_of(row, self.chain_of_thought))
+        thinking = "\n\n".join(dict.fromkeys(filter(None, thoughts)))
         answer = Turn("assistant", cell_of(row, self.output), reasoning=thinking)
         return conversation_of([Turn("user", cell_of(row, self.input)), answer])

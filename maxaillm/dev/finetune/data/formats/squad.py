@@ -10,7 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
-from maxaillm.dev.finetune.data.rows.answer_spans import first_answer, turns_about
+from maxaillm.dev.finetune.data.rows.spans import first_answer, turns_about
 from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,

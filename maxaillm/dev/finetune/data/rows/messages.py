@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from maxaillm.dev.finetune.data.rows.exchanges import role_in
+from maxaillm.dev.finetune.data.rows.message_parts import turns_of_parts
 from maxaillm.dev.finetune.data.rows.tool_calls import (
     ToolCall,
     calls_of,
@@ -45,6 +46,7 @@ REASONING = ("reasoning_content", "reasoning", "thinking")
 """DeepSeek's and Qwen's; OpenRouter's and vLLM's; Ollama's and gpt-oss's."""
 CALLS = ("tool_calls", "function_call")
 PLAIN = {"role", "content"}
+T = TypeVar("T")
 
 
 class Message(BaseModel):
@@ -71,6 +73,13 @@ class TurnError(ValueError):
         self.problem = problem
 
 
+def sound(found: T | RowProblem) -> T:
+    """What was found. Raises TurnError where that is a problem."""
+    if isinstance(found, RowProblem):
+        raise TurnError(found)
+    return found
+
+
 def turns_in(row: Row, column: str, speaker: Role) -> list[Turn]:
     """The turns in a cell: a list of messages, a single one, or a text that `speaker` says.
 
@@ -93,40 +102,48 @@ def turns_of(items: object, where: str) -> list[Turn]:
         raise TurnError(wrong_type(where, items, "a list of messages"))
     if not items:
         raise TurnError(RowProblem("empty", f"{where!r} is empty.", "Fill it in."))
-    return [turn_of(item, number) for number, item in enumerate(items, start=1)]
+    numbered = enumerate(items, start=1)
+    return [turn for number, item in numbered for turn in turns_of_message(item, number)]
 
 
-def turn_of(item: Any, number: int) -> Turn:
-    """Turn `number`. Raises TurnError."""
+def turns_of_message(item: Any, number: int) -> list[Turn]:
+    """Message `number`: mostly one turn; what tools found, where it lies in parts, are turns of
+    their own. Raises TurnError."""
     if not isinstance(item, dict):
         raise TurnError(wrong_type(f"message {number}", item, "an object"))
     said_by = item["role"] if "role" in item else item.get("from")
-    role = role_of(said_by, number)
-    if isinstance(role, RowProblem):
-        raise TurnError(role)
+    role: Role = sound(role_of(said_by, number))
     content = item.get(content_key(item))
     if item.keys() <= PLAIN and isinstance(content, str):
-        return Turn(role, content)
+        return [Turn(role, content)]
     calls = calls_in(item, number)
     if said_by == "function_call" and not calls and (asked := calls_in_text(content, number)):
         calls, content = asked, None
     reasoning = reasoning_in(item, number)
-    if isinstance(content, list):
-        content, thought = joined_parts(content, number)
-        reasoning = "\n\n".join(filter(None, (reasoning, thought)))
     if content is None and (calls or reasoning):
         content = ""
+    names = (word_in(item, "name", number), word_in(item, "tool_call_id", number))
+    told = Turn(role, "", weight_in(item, number), reasoning, calls, *names)
+    if isinstance(content, list):
+        return list(joined(told, sound(turns_of_parts(content, role, number))))
     if not isinstance(content, str):
         raise TurnError(wrong_type(f"{content_key(item)} of message {number}", content))
-    return Turn(
-        role,
-        content,
-        weight_in(item, number),
-        reasoning,
-        calls,
-        word_in(item, "name", number),
-        word_in(item, "tool_call_id", number),
-    )
+    return [told._replace(content=content)]
+
+
+def joined(told: Turn, turns: Sequence[Turn]) -> Iterator[Turn]:
+    """A message's turns by its parts, with what the message tells beside them."""
+    if not turns or ((told.calls or told.reasoning) and turns[0].role != told.role):
+        yield told
+        told = told._replace(calls=(), reasoning="")
+    for turn in turns:
+        if turn.role != told.role:
+            yield turn
+            continue
+        thoughts = "\n\n".join(filter(None, (told.reasoning, turn.reasoning)))
+        calls = (*told.calls, *turn.calls)
+        yield told._replace(content=turn.content, reasoning=thoughts, calls=calls)
+        told = told._replace(calls=(), reasoning="")
 
 
 def content_key(item: Mapping[str, Any]) -> str:
@@ -163,10 +180,7 @@ def calls_in(item: Mapping[str, Any], number: int) -> tuple[Mapping[str, str], .
     """The calls of tools in a message, OpenAI's older single one among them."""
     found: list[Mapping[str, str]] = []
     for key in CALLS:
-        calls = calls_of(item[key], number) if holds(item.get(key)) else ()
-        if isinstance(calls, RowProblem):
-            raise TurnError(calls)
-        found += calls
+        found += sound(calls_of(item[key], number)) if holds(item.get(key)) else ()
     return tuple(found)
 
 
@@ -203,32 +217,9 @@ def message_of(turn: Turn) -> dict[str, Any]:
     return message | {key: value for key, value in more.items() if value}
 
 
-def text_key(part: Mapping[str, Any]) -> str:
-    """Where a part of a message has its text: `value` is a variant."""
-    if part.get("type") == "thinking":
-        return "thinking"
-    return "value" if "text" not in part and "value" in part else "text"
-
-
 def tools_in(row: Row, column: str | None) -> str | None:
     """The tools that a row says may be called, as JSON. Raises TurnError."""
-    tools = tools_of(row.get(column)) if column is not None else None
-    if isinstance(tools, RowProblem):
-        raise TurnError(tools)
-    return tools
-
-
-def joined_parts(parts: list[Any], number: int) -> tuple[str, str]:
-    """The text of typed parts, [{"type": "text", "text": ...}], and the thoughts among them."""
-    texts: dict[str, list[str]] = {"text": [], "thinking": []}
-    for part in parts:
-        kind = part.get("type", "text") if isinstance(part, dict) else part
-        text = part.get(text_key(part)) if isinstance(part, dict) else None
-        if kind not in ("text", "thinking") or not isinstance(text, str):
-            message = f"Message {number} has a part of the type {kind!r:.60}; only text is learned."
-            raise TurnError(RowProblem("not_text", message, "Remove the part or the row."))
-        texts[kind].append(text)
-    return "".join(texts["text"]), "\n\n".join(texts["thinking"])
+    return sound(tools_of(row.get(column))) if column is not None else None
 
 
 def spoken_turns(text: str) -> list[Turn]:

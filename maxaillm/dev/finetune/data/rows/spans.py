@@ -1,4 +1,5 @@
-"""Spans: what stands from one character of a text to another, as words with a tag each (BIO)."""
+"""Spans: what stands from one character of a text to another, as words with a tag each (BIO), or
+as the answer to a question about the text."""
 
 from __future__ import annotations
 
@@ -7,7 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from maxaillm.dev.finetune.data.rows.unread import objects_in, others
-from maxaillm.dev.finetune.data.rows.values import RowProblem, is_blank
+from maxaillm.dev.finetune.data.rows.values import (
+    RowProblem,
+    Turn,
+    is_blank,
+    items_of,
+    object_of,
+    wrong_type,
+)
 
 STARTS = ("start", "start_offset", "begin", "startOffset")
 ENDS = ("end", "end_offset", "endOffset")
@@ -130,3 +138,31 @@ def goes_on(text: str, at: int) -> bool:
 def is_letter(char: str) -> bool:
     is_single = not char.isascii() and any(first <= ord(char) <= last for first, last in SINGLE)
     return (char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M") and not is_single
+
+
+NO_ANSWER = RowProblem(
+    "no_answer",
+    "The context does not answer this question.",
+    "Remove the row, or write what the model is to say then.",
+)
+"""SQuAD 2.0 has such questions. What to say to them nobody but the owner of the data knows."""
+
+
+def first_answer(answers: Any) -> str | RowProblem:
+    """The text of the first answer: of {text: [...], answer_start: [...]} or [{text}, ...]."""
+    spans = object_of(answers)
+    texts = items_of(spans.get("text")) if spans is not None else items_of(answers)
+    if spans is not None and isinstance(spans.get("text"), str):
+        texts = [spans["text"]]
+    if texts is None:
+        return wrong_type("answers", answers, "a list of answers or an object with the list text")
+    if not texts:
+        return NO_ANSWER
+    first = texts[0].get("text") if isinstance(texts[0], dict) else texts[0]
+    if not isinstance(first, str):
+        return wrong_type("the first answer", first)
+    return NO_ANSWER if is_blank(first) else first
+
+
+def turns_about(context: str, question: str, answer: str) -> list[Turn]:
+    return [Turn("user", f"{context}\n\n{question}"), Turn("assistant", answer)]

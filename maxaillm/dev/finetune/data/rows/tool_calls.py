@@ -118,8 +118,21 @@ def tools_of(value: object) -> str | RowProblem | None:
 
 
 def tool_of(tool: dict[str, Any]) -> dict[str, Any]:
-    is_bare = "function" not in tool and "name" in tool and "type" not in tool
-    return {"type": "function", "function": tool} if is_bare else tool
+    """A tool as OpenAI has it: also one that stands bare, as Anthropic's with `input_schema`, or
+    within Bedrock's `toolSpec`."""
+    if isinstance(spec := tool.get("toolSpec"), dict):
+        schema = object_of(spec.get("inputSchema")) or {}
+        function = {key: value for key, value in spec.items() if key != "inputSchema"}
+        return {
+            "type": "function",
+            "function": function | {"parameters": schema.get("json", schema)},
+        }
+    if "function" in tool or "name" not in tool or tool.get("type", "custom") != "custom":
+        return tool
+    function = {
+        "parameters" if key == "input_schema" else key: tool[key] for key in tool if key != "type"
+    }
+    return {"type": "function", "function": function}
 
 
 def is_json(text: str) -> bool:

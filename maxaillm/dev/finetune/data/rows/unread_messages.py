@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from maxaillm.dev.finetune.data.rows.message_parts import unread_in_part
 from maxaillm.dev.finetune.data.rows.messages import (
     CALLS,
     PLAIN,
@@ -12,7 +13,6 @@ from maxaillm.dev.finetune.data.rows.messages import (
     WEIGHTS,
     content_key,
     is_turn,
-    text_key,
 )
 from maxaillm.dev.finetune.data.rows.tool_calls import unread_in_calls
 from maxaillm.dev.finetune.data.rows.unread import objects_in, others
@@ -44,4 +44,4 @@ def unread_in_message(item: dict[str, Any]) -> Iterator[str]:
         yield from (f"{key}.{inner}" for inner in unread_in_calls(item.get(key)))
     for part in item[text] if isinstance(item.get(text), list) else ():
         if isinstance(part, dict):
-            yield from (f"{text}.{key}" for key in others({"type", text_key(part)}, part))
+            yield from (f"{text}.{key}" for key in unread_in_part(part))

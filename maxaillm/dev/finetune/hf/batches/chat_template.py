@@ -57,6 +57,8 @@ class Rendered(NamedTuple):
     answers: list[Span]
     in_texts: tuple[str, ...] = ()
     """What the template has no place for, so that it stands in a text."""
+    partial: int = 0
+    """Answers of a weight that is neither 0 nor 1: here it counts as 1."""
 
 
 class PromptRefusedError(FineTuneError):
@@ -160,7 +162,8 @@ class Template:
             for span, answer in zip(spans, answers, strict=True)
             if answer.weight != 0
         ]
-        return Rendered(text, kept, in_texts)
+        partial = sum(answer.weight not in (None, 0, 1) for answer in answers)
+        return Rendered(text, kept, in_texts, partial)
 
     def written(
         self, messages: Sequence[Message], tools: str | None

@@ -38,6 +38,8 @@ class Tokenised(NamedTuple):
     """The tokens of rows that were cut, as far as they lay behind the cut."""
     in_texts: Mapping[str, int] = {}
     """What the chat template has no place for, and in how many rows it stands in a text."""
+    partial: int = 0
+    """Answers of a weight that is neither 0 nor 1; it counts as 1."""
 
     @property
     def counts(self) -> TokenCounts:
@@ -66,7 +68,7 @@ class Encoder(ABC):
     def __init__(self, tokenizer: Tokenizer, width: int) -> None:
         self.tokenizer, self.width = tokenizer, width
         self.keeps_text, self.learns_reasoning = True, True
-        self.seen, self.cut, self.lost = 0, 0, 0
+        self.seen, self.cut, self.lost, self.partial = 0, 0, 0, 0
         self.dropped: Counter[str] = Counter()
         self.hints: dict[str, str] = {}
         self.in_texts: Counter[str] = Counter()
@@ -83,9 +85,8 @@ class Encoder(ABC):
 
     def told(self, rows: Rows) -> Tokenised:
         """The rows that were made, with the counts."""
-        return Tokenised(
-            rows, self.seen, self.cut, self.dropped, self.hints, self.lost, self.in_texts
-        )
+        counts = (self.seen, self.cut, self.dropped, self.hints, self.lost)
+        return Tokenised(rows, *counts, self.in_texts, self.partial)
 
     def encode(
         self, examples: Iterable[Example], after_batch: Callable[[], None] = lambda: None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, Literal, Self
@@ -76,11 +76,24 @@ def made_tokens(
             cancelled.set()
 
 
-class TextPieces:
-    """Turns tokens into text of whole characters and watches for strings that end the answer."""
+def special_tokens(tokenizer: Tokenizer) -> dict[int, str]:
+    """Those that a tokenizer names, and those that it was given as special: id -> word."""
+    added = tokenizer.added_tokens_decoder.items()
+    named = zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True)
+    return {**dict(named), **{id: str(token) for id, token in added if token.special}}
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = ()) -> None:
+
+class TextPieces:
+    """Turns tokens into text of whole characters and watches for strings that end the answer.
+    Special tokens are left out, but for those in `kept`."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, stop: Sequence[str] = (), kept: Collection[str] = ()
+    ) -> None:
         self.tokenizer, self.stop = tokenizer, [text for text in stop if text]
+        self.keeps_some = bool(kept)
+        special = special_tokens(tokenizer).items()
+        self.dropped = {id for id, word in special if word not in kept}
         self.ids: list[int] = []
         self.shown, self.context = 0, 0
         self.held, self.is_stopped = "", False
@@ -122,5 +135,7 @@ class TextPieces:
         return max(lengths, default=0)
 
     def decode(self, ids: list[int]) -> str:
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        if self.keeps_some:
+            ids = [id for id in ids if id not in self.dropped]
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=not self.keeps_some)
         return text

@@ -119,6 +119,12 @@ class RunData:
                 f"{words} they stand in a text.",
                 "Choose a model whose template writes them; prompts are written in the same way.",
             )
+        if found.partial:
+            self.attempt.warn(
+                f"{found.partial:,} answers in the {words} have a weight that is neither 0 nor 1: "
+                "it counts as 1.",
+                "Write 0 or 1; repeat a row that is to count more.",
+            )
         return found
 
     def encode(self, path: Path, splits: Container[Split | None]) -> Tokenised:

@@ -70,10 +70,11 @@ class CausalEncoder(Encoder):
         if not rendered:
             return
         encoded = encode(self.tokenizer, [chat.text for _, chat in rendered])
-        for (number, (text, answers, in_texts)), (ids, starts) in zip(
+        for (number, (text, answers, in_texts, partial)), (ids, starts) in zip(
             rendered, encoded, strict=True
         ):
             self.in_texts.update(in_texts)
+            self.partial += partial
             spans = answers if self.train_on == "answers" else [(0, len(text))]
             labels = learned_of(ids, starts, spans)
             labels[:1] = [IGNORED]  # nothing comes before it
