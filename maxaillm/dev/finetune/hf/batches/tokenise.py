@@ -38,6 +38,8 @@ class Tokenised(NamedTuple):
     """The tokens of rows that were cut, as far as they lay behind the cut."""
     in_texts: Mapping[str, int] = {}
     """What the chat template has no place for, and in how many rows it stands in a text."""
+    beside: Mapping[str, str] = {}
+    """What the file held beside the examples, in sentences, and what helps."""
 
     @property
     def counts(self) -> TokenCounts:
@@ -70,6 +72,7 @@ class Encoder(ABC):
         self.dropped: Counter[str] = Counter()
         self.hints: dict[str, str] = {}
         self.in_texts: Counter[str] = Counter()
+        self.beside: dict[str, str] = {}
 
     def under(self, data: DataSection) -> Self:
         """The encoder, told how a run means its texts."""
@@ -84,7 +87,14 @@ class Encoder(ABC):
     def told(self, rows: Rows) -> Tokenised:
         """The rows that were made, with the counts."""
         return Tokenised(
-            rows, self.seen, self.cut, self.dropped, self.hints, self.lost, self.in_texts
+            rows,
+            self.seen,
+            self.cut,
+            self.dropped,
+            self.hints,
+            self.lost,
+            self.in_texts,
+            self.beside,
         )
 
     def encode(
