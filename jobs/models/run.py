@@ -91,6 +91,8 @@ class Run(models.Model):
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="runs")
     name = NameField(max_length=200)
+    notes = models.TextField(blank=True)
+    """What its owner wrote down about it."""
     config = models.JSONField()
     """A dumped RunConfig, as the user gave it: datasets and models by name, no paths."""
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -178,6 +180,13 @@ class Run(models.Model):
         """How often it logs, evaluates and saves, as far as its length is known."""
         training = TrainingSection.model_validate(self.config.get("training", {}))
         return training.intervals(self.total_steps)
+
+    @property
+    def epochs(self) -> float | None:
+        """Those asked for, else what the newest attempt took for so many rows; None: not begun."""
+        asked = self.parsed_config.training.num_train_epochs
+        told = [phase["epochs"] for phase in self.phases if phase.get("epochs")]
+        return asked or next(iter(told), None)
 
     @property
     def has_ended(self) -> bool:

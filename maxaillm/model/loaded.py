@@ -100,6 +100,7 @@ class LoadedModel(ABC):
             **self.task.model_options(),
         )
         require_weights(source, opened.fresh)
+        opened.tell_unused(lambda said, hint: warnings.warn(f"{said} {hint}", stacklevel=2))
         fit_vocabulary(opened.model, self.tokenizer)
         self.model: Any = opened.model.to(self.device).eval()
         self.task.prepare_model(self.model, self.tokenizer)

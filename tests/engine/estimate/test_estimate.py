@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -39,6 +40,32 @@ def test_parameters_and_steps_are_those_of_the_run(
     assert expected.total_parameters == total - adapter
     assert expected.steps == pytest.approx(int(str(facts["total_steps"])), abs=3)
     assert expected.tokens == pytest.approx(int(str(log["tokens"])), rel=0.35)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_refused"),
+    [
+        ("num_hidden_layers", 0, True), ("num_hidden_layers", -1, True),
+        ("num_hidden_layers", True, True), ("hidden_size", None, True),
+        ("vocab_size", 10**400, True), ("num_attention_heads", "8", True),
+        ("intermediate_size", [64, 64], False), ("max_position_embeddings", "many", False),
+        ("pad_token_id", [1], False),
+    ],
+)  # fmt: skip
+def test_sizes_that_no_model_has_are_named(
+    llama: Path, chats: Path, tmp_path: Path, name: str, value: Any, is_refused: bool
+) -> None:
+    base = tmp_path / "base"
+    copytree(llama, base)
+    settings = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(settings | {name: value}))
+    config = RunConfig.parse(tiny.run_config(base, chats))
+    if not is_refused:
+        assert estimate(config).steps > 0
+        return
+    with pytest.raises(ModelError, match=name) as refused:
+        estimate(config)
+    assert refused.value.hint
 
 
 def test_memory_has_its_parts_and_a_smaller_batch_needs_less(

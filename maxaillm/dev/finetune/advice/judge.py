@@ -27,7 +27,7 @@ def unmeasured(history: RunHistory) -> Verdict | None:
     if history.comparison is not None:
         return None
     words = "No rows were held out, so nothing says how it does on rows that it was not trained on."
-    steps = [NextStep(label="Hold rows out", changes={SHARE: 0.05})]
+    steps = [NextStep(label="Hold rows out", changes={SHARE: 0.1})]
     if history.end is not None:
         words = "The base model was not measured on the held-out rows, so there is no comparison."
         steps = []

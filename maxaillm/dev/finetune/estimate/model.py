@@ -50,11 +50,11 @@ class Sizes(NamedTuple):
         """Raises ModelError where `config.json` does not say them."""
         settings = base.settings
         width, layers = base.number(*WIDTH), base.number(*LAYERS)
-        decoders = int(first_of(settings, DECODER_LAYERS) or layers)
+        decoders = base.number(*DECODER_LAYERS, default=layers)
         operations = 5 if first_of(settings, ACTIVATION) in COMPOSED else 2
         return cls(
             width=width,
-            inner=int(first_of(settings, INNER) or 4 * width),
+            inner=base.number(*INNER, default=4 * width),
             heads=base.number(*HEADS),
             layers=layers,
             decoder_layers=decoders if is_encoder_decoder(settings) else 0,
@@ -71,12 +71,11 @@ def first_of(settings: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 def context_of(base: ModelShapes) -> int | None:
     """How many tokens the model can see, where its configuration says so."""
-    found = first_of(base.settings, POSITIONS)
-    if not found:
+    if not isinstance(found := first_of(base.settings, POSITIONS), int) or found <= 0:
         return None
     has_offset = "roberta" in base.model_type  # positions are counted from after the padding's
     padding = base.settings.get("pad_token_id")
-    return int(found) - (int(padding or 0) + 1) * has_offset
+    return found - ((padding if isinstance(padding, int) else 0) + 1) * has_offset
 
 
 def opened_for(task: str, base: ModelShapes) -> ModelShapes:

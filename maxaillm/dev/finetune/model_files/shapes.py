@@ -31,6 +31,8 @@ WIDTH = ("hidden_size", "n_embd", "d_model", "dim")
 HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads", "n_heads")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "encoder_layers", "num_layers")
 """What families of models call their sizes in `config.json`."""
+LARGEST = 2**31
+"""No size of a model is larger."""
 
 NOT_ADAPTED = re.compile(
     r"(^|\.)(\w*embed\w*|wte|wpe|shared|relative_attention_bias|\w*norm\w*|gate|router|lm_head|cls"
@@ -168,15 +170,24 @@ class ModelShapes(NamedTuple):
             return self.having([*QUERY, *KEY, *VALUE])
         return found
 
-    def number(self, *names: str) -> int:
-        """The first of these settings that there is. Raises ModelError without one."""
-        for name in names:
-            if isinstance(self.settings.get(name), int):
-                return int(self.settings[name])
-        raise ModelError(
-            f"The model's config.json does not say its {names[0]}.",
-            "Choose another tuning method, such as lora.",
-        )
+    def number(self, *names: str, default: int | None = None) -> int:
+        """The first of these settings that is a whole number; `default` where none is, or it is 0.
+
+        Raises ModelError without either, and where no model can be of that size.
+        """
+        name = next((name for name in names if type(self.settings.get(name)) is int), None)
+        found = default if name is None else self.settings[name] or default
+        if found is None and name is None:
+            raise ModelError(
+                f"The model's config.json does not say its {names[0]}.",
+                "Choose another tuning method, such as lora.",
+            )
+        if found is None or not 0 < found <= LARGEST:
+            raise ModelError(
+                f"The model's config.json says {found or 0!r:.40} for its {name}.",
+                "Download the model again, or choose another one.",
+            )
+        return int(found)
 
 
 def is_token_table(name: str) -> bool:

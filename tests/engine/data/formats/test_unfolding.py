@@ -192,8 +192,23 @@ def test_each_annotation_of_a_task_is_a_row():
     annotations = [chosen("a"), chosen("b", was_cancelled=True), chosen("c")]
     record = {"id": 1, "data": {"text": "Hi"}, "annotations": annotations}
     read = format_of([record] * 4)
-    rows = read.unfolder()(record)
-    assert [read.to_example(row).label for row in rows] == ["a", "c"]
+    first, skipped, last = read.unfolder()(record)
+    assert [read.to_example(row).label for row in (first, last)] == ["a", "c"]
+    assert read.check(skipped).code == "skipped"
+
+
+def test_a_task_that_was_skipped_is_not_learned_as_one_without_entities(tmp_path):
+    span = {"type": "labels", "value": {"start": 0, "end": 2, "labels": ["X"]}}
+    tasks = [
+        {"data": {"text": "Hi you"}, "annotations": [{"result": [span]}]},
+        {"data": {"text": "Hi there"}, "annotations": [{"result": [], "was_cancelled": True}]},
+        {"data": {"text": "Nothing"}, "annotations": [{"result": []}]},
+    ]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(tasks))
+    found = check(path)
+    assert [example.tags for example in found.examples] == [["B-X", "O"], ["O"]]
+    assert [finding.row for finding in found.of_code("skipped")] == [2]
 
 
 def test_one_cell_of_another_type_is_no_other_shape(tmp_path):

@@ -88,6 +88,16 @@ def test_each_file_is_a_split(tmp_path, write, names):
     assert "'README.md', 'dataset_info.json'" in checked.of_code("left_aside")[0].message
 
 
+def test_no_file_of_an_archive_is_passed_over_without_a_word(tmp_path):
+    """A folder above is a place like any other; what is hidden is left aside, and named."""
+    rows = as_json_lines(rows_of("a", 3))
+    hidden = {".git/train.jsonl": rows, ".train.jsonl": rows}
+    read = {"../../train.jsonl": rows, "./test.jsonl": rows}
+    checked = check(zipped(tmp_path / "set.zip", hidden | read))
+    assert checked.report.splits == {"train": 3, "test": 3}
+    assert all(name in checked.of_code("left_aside")[0].message for name in hidden)
+
+
 @pytest.mark.parametrize(
     ("path", "split"),
     [

@@ -155,6 +155,27 @@ def test_cells_without_names_are_numbered(tmp_path):
     assert read(path).rows[0] == {"column_1": "one sentence.", "column_2": "x"}
 
 
+def test_columns_may_list_their_rows_in_any_order(tmp_path):
+    table = {"text": {"0": "one", "1": "two"}, "label": {"1": "y", "0": "x"}}
+    rows = [{"text": "one", "label": "x"}, {"text": "two", "label": "y"}]
+    assert read(write(tmp_path, table)).rows == rows
+    assert [row | {"split": "test"} for row in rows] == read(write(tmp_path, {"test": table})).rows
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"data": [["one", "x"], ["two", "y"]], "columns": ["text", "label"]},
+        {name: VIEWER[name] for name in ("rows", "features")},
+    ],
+)
+def test_names_that_stand_behind_the_rows_are_not_passed_over(tmp_path, document):
+    error = error_of(write(tmp_path, document, indent=1))
+    assert error.code == "late_names"
+    assert repr(list(document)[-1]) in error.message
+    assert error.hint
+
+
 def test_names_of_rows_go_along(tmp_path):
     assert read(write(tmp_path, {"a1": A, "b2": B})).rows == [{"id": "a1", **A}, {"id": "b2", **B}]
 

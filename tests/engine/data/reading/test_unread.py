@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from maxaillm.dev.finetune.data.formats import DataFormat, formats
+from maxaillm.dev.finetune.data.readers import lines
 from maxaillm.dev.finetune.data.reading.recognition import format_of
+from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
+from maxaillm.dev.finetune.errors import DataError
 from tests.engine.data.files import Checked, check, json_lines
 from tests.engine.data.formats.family_rows import FAMILIES
 
@@ -108,6 +112,33 @@ def test_each_key_is_one_finding_with_its_share(tmp_path):
         "The column “entities” is not read: 2 of 6 records (33.3 %) hold something there.",
     ]
     assert found.report.codes["not_read"] == 2
+
+
+def test_who_reads_the_examples_is_told_too(tmp_path):
+    """What `validate` finds beside the examples is said where a run reads the file itself."""
+    told: list[str] = []
+    rows = [{"prompt": "a\0", "completion": "b", **dict.fromkeys("cdefghijklmno", 1)}]
+    path = tmp_path / "set.zip"
+    with ZipFile(path, "w") as archive:
+        archive.writestr("rows.json", json.dumps({"by": "me", "data": rows * 2}))
+        archive.writestr("README.md", "-")
+    examples = read_documents(path, lambda message, _hint: told.append(message))
+    assert len(list(examples)) == 2
+    names = ", ".join(f"the column “{name}”" for name in "cdefghijklmn")
+    assert told == [
+        "Of the archive, 'rows.json' is read; left aside: 'README.md'.",
+        "Beside the rows the file has 'by'.",
+        "In 2 rows: A NUL character was taken out.",
+        f"Not read: {names} and 1 more.",
+    ]
+
+
+def test_a_wrapped_text_is_read_whole_or_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "RECORD_CHARS", 1_000)
+    path = tmp_path / "book.txt"
+    path.write_text("A line of some words,\nand one more.\n\n" * 600 + "x" * 2_000 + "\nAn end.\n")
+    with pytest.raises(DataError, match=r"Row 1201, line 1801 .*longer than"):
+        list(read_documents(path))
 
 
 def test_a_verdict_beside_an_answer_is_said_to_be_one(tmp_path):

@@ -34,6 +34,7 @@ def test_words_and_tags(text, spans, words, tags):
         ([0, 99, "P"], "bad_span"),
         ([3, 3, "P"], "bad_span"),
         ([4, 5, "P"], "bad_span"),
+        ([23, 24, "P"], "bad_span"),
         (["0", "4", "P"], "bad_span"),
         ({"start": 0, "end": 4}, "bad_span"),
         ({"start": 0, "end": 4, "label": "P", "text": "Bert"}, "bad_span"),
@@ -41,7 +42,7 @@ def test_words_and_tags(text, spans, words, tags):
     ],
 )
 def test_a_span_that_can_not_be_is_named(span, code):
-    problem = spans_problem(TEXT, [[5, 10, "V"], span])
+    problem = spans_problem(f"{TEXT}\u200b", [[5, 10, "V"], span])
     assert problem.code == code
     assert problem.fix
 

@@ -146,14 +146,20 @@ def test_what_decides_the_rows_is_in_the_name(
 def test_a_run_from_the_cache_is_the_same_run(
     llama: Path, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = train(llama, "plain")
+    """Also in what it says of its file."""
+    rows = [row | {"mood": "odd"} for row in tiny.conversations(24)]
+    data = {"train_file": str(tiny.write_lines(tmp_path / "more.jsonl", rows))}
+    plain = train(llama, "plain", data=data)
     monkeypatch.setattr(token_cache, "WORTHWHILE_BYTES", 0)
     monkeypatch.setenv("MAXAILLM_CACHE", str(tmp_path / "cache"))
-    first, second = train(llama, "first"), train(llama, "second")
+    first, second = (train(llama, name, data=data) for name in ("first", "second"))
     assert losses(first) == losses(second) == losses(plain)
     stages = [
         next(e.data for e in run if e.data.get("name") == "tokenise")
         for run in (plain, first, second)
     ]
     assert stages[0] == stages[1] == stages[2]
+    for run in (plain, first, second):
+        warnings = [str(event.data["message"]) for event in run if event.kind == "warning"]
+        assert warnings.count("Not read: the column “mood”.") == 1
     assert len(list((tmp_path / "cache" / "tokens").iterdir())) == 1

@@ -13,6 +13,7 @@ from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats
 from maxaillm.dev.finetune.data.rows.annotated_tasks import (
     NOT_ANNOTATED,
     a_row_each,
+    annotation_problem,
     columns_of_tasks,
     results_in,
     task_text,
@@ -53,6 +54,8 @@ class LabelStudioChoicesFormat(DataFormat):
         text, chosen = task_text(row, self.data), self.choices(row)
         if isinstance(text, RowProblem):
             return text
+        if problem := annotation_problem(row, self.annotations):
+            return problem
         if not chosen:
             return NOT_ANNOTATED
         if len(chosen) > 1 or not chosen[0]:

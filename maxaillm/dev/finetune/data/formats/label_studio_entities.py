@@ -11,8 +11,8 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats
 from maxaillm.dev.finetune.data.rows.annotated_tasks import (
-    NOT_ANNOTATED,
     a_row_each,
+    annotation_problem,
     columns_of_tasks,
     results_in,
     task_text,
@@ -22,7 +22,7 @@ from maxaillm.dev.finetune.data.rows.annotated_tasks import (
 )
 from maxaillm.dev.finetune.data.rows.spans import spans_problem, tagged_words, unread_in_spans
 from maxaillm.dev.finetune.data.rows.unread import Unread
-from maxaillm.dev.finetune.data.rows.values import Row, RowProblem, items_of
+from maxaillm.dev.finetune.data.rows.values import Row, RowProblem
 
 KINDS = ("labels", "hypertextlabels")
 
@@ -53,9 +53,8 @@ class LabelStudioEntitiesFormat(DataFormat):
         text = task_text(row, self.data)
         if isinstance(text, RowProblem):
             return text
-        if not items_of(row.get(self.annotations)):
-            return NOT_ANNOTATED
-        return spans_problem(text, self.spans(row))
+        problem = annotation_problem(row, self.annotations)
+        return problem or spans_problem(text, self.spans(row))
 
     def reads(self) -> Mapping[str, Unread | None]:
         inner = unread_in_annotations(KINDS, unread_in_spans)

@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from maxaillm.dev.finetune.data.readers.records import MAX_COLUMNS, MAX_DEPTH, RECORD_CHARS
+from maxaillm.dev.finetune.data.readers.records import MAX_COLUMNS, RECORD_CHARS
 from maxaillm.dev.finetune.data.readers.sources import Source
+from maxaillm.dev.finetune.data.rows.written_values import MAX_DEPTH
 
 BLOCK_BYTES = 2**17
 FLAT = {str, int, bool, type(None)}

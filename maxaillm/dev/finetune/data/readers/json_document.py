@@ -7,7 +7,7 @@ from json import JSONDecodeError
 from typing import Any
 
 from maxaillm.dev.finetune.data.readers.encoding import Encoding
-from maxaillm.dev.finetune.data.readers.json_items import Items
+from maxaillm.dev.finetune.data.readers.json_items import Items, are_names, classes_in
 from maxaillm.dev.finetune.data.readers.json_records import Decoder
 from maxaillm.dev.finetune.data.readers.json_shapes import (
     Shape,
@@ -63,6 +63,8 @@ class Wrapper:
         """What describes the columns, as far as it was read."""
         self.unnamed_list = ""
         """The key of the rows that no split's name stands over."""
+        self.unnamed: set[str] = set()
+        """See `Items.unnamed`."""
 
     def rows(self, within: str | None) -> Read:
         """Those of the object that comes next; of the one under the key `within`, if any."""
@@ -99,10 +101,18 @@ class Wrapper:
             self.unnamed_list = key
         items = Items(self.text, columns=self.about.get("columns"), about=self.about)
         yield from in_split(items.records(), split)
+        self.unnamed |= items.unnamed
 
     def note_beside(self, key: str) -> None:
+        line = self.text.line_here()
         value = self.text.value(TABLE_CHARS).value
         self.text.decoder.take_notes()
+        if key in self.unnamed and (classes_in(value) or (key == "columns" and are_names(value))):
+            raise DataError(
+                f"What the names are, {key!r} at line {line}, stands behind the rows.",
+                "Put it before them, or write each row as an object with the names in it.",
+                code="late_names",
+            )
         if key in ("columns", "features", "schema"):
             self.about[key] = value
         elif key != "index" or "columns" not in self.about:
@@ -145,8 +155,11 @@ def rows_of_table(table: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def rows_of_columns(table: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """A row's cells go together by its name: columns need not list the rows in the same order."""
+    first = next(iter(table.values()))
     columns = [
-        list(column.values()) if isinstance(column, dict) else column for column in table.values()
+        [column[name] for name in first] if isinstance(column, dict) else column
+        for column in table.values()
     ]
     return (dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True))
 

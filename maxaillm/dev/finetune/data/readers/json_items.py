@@ -23,6 +23,8 @@ class Items:
         self.columns = columns if are_names(columns) else None
         self.is_first = self.columns is None
         self.classes = classes_in((about or {}).get("features"))
+        self.unnamed: set[str] = set()
+        """What the rows lacked that may stand behind them: names of columns, or of classes."""
 
     def records(self) -> Iterator[Record | BadRecord]:
         self.text.take("[")
@@ -49,6 +51,8 @@ class Items:
             if cut := value.get("truncated_cells"):
                 self.text.decoder.take_notes()
                 return cut_by_the_viewer(cut, found.line)
+            if not self.classes:
+                self.unnamed.add("features")
             return self.made(self.with_class_names(value["row"]), found)
         return self.made(value, found)
 
@@ -66,6 +70,8 @@ class Items:
 
     def row_of_cells(self, cells: list[Any]) -> Any:
         """A row for as many cells as there are columns; else `cells` as they are."""
+        if self.columns is None:
+            self.unnamed.add("columns")
         if self.columns is None or len(cells) != len(self.columns):
             return cells
         return dict(zip(self.columns, cells, strict=True))

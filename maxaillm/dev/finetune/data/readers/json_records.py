@@ -8,13 +8,8 @@ from typing import Any
 
 from maxaillm.dev.finetune.data.readers.cleaning import DIRTY_ESCAPE, clean, is_dirty
 from maxaillm.dev.finetune.data.readers.lines import SNIPPET_CHARS
-from maxaillm.dev.finetune.data.readers.records import (
-    MAX_COLUMNS,
-    MAX_DEPTH,
-    BadRecord,
-    Note,
-    Record,
-)
+from maxaillm.dev.finetune.data.readers.records import MAX_COLUMNS, BadRecord, Note, Record
+from maxaillm.dev.finetune.data.rows.written_values import MAX_DEPTH
 
 REPEATED_KEY = Note("duplicate_key", "A key occurs twice in this row; the last one counts.")
 NOT_A_NUMBER = Note("not_finite", "NaN and Infinity are not numbers in JSON.")

@@ -12,8 +12,6 @@ from maxaillm.dev.finetune.data.readers.options import NOTHING_SAID, ReadOptions
 RECORD_CHARS = 16 * 2**20
 """A longer record is refused: nobody trains on it, and it would have to lie in memory whole."""
 MAX_COLUMNS = 1_000
-MAX_DEPTH = 64
-"""Lists and objects within each other; chats with tool calls have about ten."""
 
 Kind = Literal["csv", "tsv", "json", "jsonl", "text", "spreadsheet", "parquet", "arrow", "conll"]
 

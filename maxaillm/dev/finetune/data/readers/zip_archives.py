@@ -26,6 +26,7 @@ PAPERS = {"readme", "license", "licence", "copying", "notice", "changelog", "cit
 LIBRARY_FILES = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
 """What the library `datasets` writes beside the data."""
 LITTER = {"thumbs.db", "desktop.ini"}
+SYSTEM_NAMES = {"__MACOSX", ".DS_Store"}
 SHOWN_NAMES = 5
 MAX_MEMBERS = 1_000
 HEADER_BYTES = 30
@@ -93,15 +94,17 @@ def refuse_document(names: set[str]) -> None:
 
 
 def is_shown(member: ZipInfo) -> bool:
-    """Whether people see it: no folder, nothing that a system leaves behind, and with a name."""
+    """Whether a person put it there: no folder, nothing that a system leaves behind."""
     parts = PurePosixPath(member.filename).parts
-    is_hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not (not parts or is_hidden or member.is_dir() or parts[-1].lower() in LITTER)
+    is_litter = any(part.startswith("._") or part in SYSTEM_NAMES for part in parts)
+    return not (not parts or is_litter or member.is_dir() or parts[-1].lower() in LITTER)
 
 
 def is_paper(member: ZipInfo) -> bool:
+    """Whether it lies beside the data: also what is hidden, such as `.git/` has it."""
     path = PurePosixPath(member.filename)
-    return path.stem.lower() in PAPERS or path.name in LIBRARY_FILES
+    is_hidden = any(part.startswith(".") and part != ".." for part in path.parts)
+    return is_hidden or path.stem.lower() in PAPERS or path.name in LIBRARY_FILES
 
 
 def refuse_unclear(data: list[ZipInfo], splits: list[Split | None]) -> None:

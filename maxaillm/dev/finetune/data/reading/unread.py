@@ -43,7 +43,7 @@ class Place(NamedTuple):
     def in_words(self) -> str:
         column = f"“{shown(self.column, NAME_CHARS)}”"
         key = f"“{shown(self.key, NAME_CHARS)}”"
-        return f"The key {key} in {column}" if self.key else f"The column {column}"
+        return f"the key {key} in {column}" if self.key else f"the column {column}"
 
 
 class UnreadKeys:
@@ -78,13 +78,20 @@ class UnreadKeys:
 
     def findings(self) -> Iterator[Finding]:
         """One for each, those that most rows have first."""
-        for place, rows in sorted(self.rows.items(), key=lambda item: (-item[1], item[0])):
+        for place, rows in self.ordered():
             share = 100 * rows / self.records
-            message = f"{place.in_words} is not read: {rows:,} of {self.records:,} records "
+            message = f"T{place.in_words[1:]} is not read: {rows:,} of {self.records:,} records "
             message += f"({share:.3g} %) hold something there."
             yield finding(message, shown(self.firsts[place]), self.fix_of(place))
         if self.uncounted:
             yield finding(f"{self.uncounted:,} more values under other names are not read.")
+
+    def names(self) -> list[str]:
+        """What is not read, in words, those that most rows have first."""
+        return [place.in_words for place, _ in self.ordered()]
+
+    def ordered(self) -> list[tuple[Place, int]]:
+        return sorted(self.rows.items(), key=lambda item: (-item[1], item[0]))
 
     def fix_of(self, place: Place) -> str:
         is_verdict = not place.key and place.column.strip().lower() in VERDICTS

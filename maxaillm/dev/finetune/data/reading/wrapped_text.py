@@ -8,8 +8,9 @@ from pathlib import Path
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.text import Text
-from maxaillm.dev.finetune.data.readers import BadRecord, Record, open_records
-from maxaillm.dev.finetune.data.reading.examples import read_examples
+from maxaillm.dev.finetune.data.readers import BadRecord, Record, Records, open_records
+from maxaillm.dev.finetune.data.reading.examples import Beside, Tell, read_examples, refused
+from maxaillm.dev.finetune.data.reading.recognition import refuse_doubt
 from maxaillm.dev.finetune.data.rows.splits import Split, split_of
 from maxaillm.dev.finetune.data.store.store import holds_rows
 
@@ -20,19 +21,32 @@ DOCUMENT_CHARS = 20_000
 """About so much makes one document; it ends at an empty line."""
 
 
-def read_documents(path: str | Path) -> Iterator[Example]:
+def read_documents(
+    path: str | Path, tell: Tell = lambda _message, _hint: None
+) -> Iterator[Example]:
     """The examples of a file; of a wrapped text, documents of many lines instead of lines.
 
-    A line alone would be learned without what it goes on from. Raises DataError.
+    A line alone would be learned without what it goes on from. `tell` as for `read_examples`.
+    Raises DataError.
     """
-    if holds_rows(Path(path)):
-        yield from read_examples(path)
+    records = None if holds_rows(Path(path)) else open_records(path)
+    sample = list(islice(records, SAMPLED_LINES)) if records and records.kind == "text" else []
+    if records is None or not is_wrapped(sample):
+        yield from read_examples(path, tell=tell)
         return
-    records = open_records(path)
-    if records.kind == "text" and is_wrapped(list(islice(records, SAMPLED_LINES))):
-        yield from joined(record for record in records if isinstance(record, Record))
-    else:
-        yield from read_examples(path)
+    refuse_doubt(records, [record.row for record in sample if isinstance(record, Record)], None)
+    beside = Beside(records)
+    yield from joined(lines_of(records, beside))
+    beside.tell(tell)
+
+
+def lines_of(records: Records, beside: Beside) -> Iterator[Record]:
+    """Raises DataError for a line that can't be read."""
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, BadRecord):
+            raise refused(record, number)
+        beside.see(record)
+        yield record
 
 
 def is_wrapped(sample: Sequence[Record | BadRecord]) -> bool:

@@ -21,6 +21,10 @@ ANNOTATIONS = ("annotations", "completions")
 NOT_ANNOTATED = RowProblem(
     "no_label", "This task has no annotation.", "Annotate it, or leave it out of the export."
 )
+SKIPPED = RowProblem(
+    "skipped", "Whoever annotated this task has skipped it.", "Leave it out of the export."
+)
+"""An empty result would be learned as "there is nothing in this text"."""
 
 
 def columns_of_tasks(sample: Sequence[Row], kinds: Sequence[str]) -> tuple[str, str] | None:
@@ -42,18 +46,25 @@ def has_kind(results: Sequence[Any], kinds: Sequence[str]) -> bool:
 
 def a_row_each(record: Row, annotations: str) -> list[Row]:
     """A row for each annotation of a task: several people may have seen it."""
-    kept = [
-        one
-        for one in items_of(record.get(annotations)) or ()
-        if not (isinstance(one, dict) and one.get("was_cancelled"))
-    ]
-    return [{**record, annotations: [one]} for one in kept] or [record]
+    each = items_of(record.get(annotations)) or ()
+    return [{**record, annotations: [one]} for one in each] or [record]
+
+
+def annotation_problem(row: Row, annotations: str) -> RowProblem | None:
+    """Why there is nothing to learn from the annotation of a row, or None."""
+    first = first_annotation(row, annotations)
+    if first is None:
+        return NOT_ANNOTATED
+    return SKIPPED if first.get("was_cancelled") else None
+
+
+def first_annotation(row: Row, annotations: str) -> dict[str, Any] | None:
+    return object_of((items_of(row.get(annotations)) or [None])[0])
 
 
 def results_in(row: Row, annotations: str) -> list[Any]:
     """Those of the first annotation."""
-    first = (items_of(row.get(annotations)) or [None])[0]
-    results = first.get("result") if isinstance(first, dict) else None
+    results = (first_annotation(row, annotations) or {}).get("result")
     return results if isinstance(results, list) else []
 
 

@@ -74,7 +74,7 @@ def spans_problem(text: str, items: Sequence[Any]) -> RowProblem | None:
             message = f"Span {number} is no start, end and one label: {item!r:.80}."
             return RowProblem("bad_span", message, "Write [start, end, label].")
         marked = text[span.start : span.end] if 0 <= span.start < span.end <= len(text) else ""
-        if not marked.strip():
+        if is_blank(marked):
             message = f"Span {number} goes from {span.start} to {span.end}, where no word stands."
             return RowProblem("bad_span", message, "Count characters from 0; the end is behind.")
         if span.text is not None and span.text.strip() != marked.strip():

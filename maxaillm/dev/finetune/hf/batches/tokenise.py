@@ -40,6 +40,8 @@ class Tokenised(NamedTuple):
     """What the chat template has no place for, and in how many rows it stands in a text."""
     partial: int = 0
     """Answers of a weight that is neither 0 nor 1; it counts as 1."""
+    beside: Mapping[str, str] = {}
+    """What the file held beside the examples, in sentences, and what helps."""
 
     @property
     def counts(self) -> TokenCounts:
@@ -72,6 +74,7 @@ class Encoder(ABC):
         self.dropped: Counter[str] = Counter()
         self.hints: dict[str, str] = {}
         self.in_texts: Counter[str] = Counter()
+        self.beside: dict[str, str] = {}
 
     def under(self, data: DataSection) -> Self:
         """The encoder, told how a run means its texts."""
@@ -86,7 +89,7 @@ class Encoder(ABC):
     def told(self, rows: Rows) -> Tokenised:
         """The rows that were made, with the counts."""
         counts = (self.seen, self.cut, self.dropped, self.hints, self.lost)
-        return Tokenised(rows, *counts, self.in_texts, self.partial)
+        return Tokenised(rows, *counts, self.in_texts, self.partial, self.beside)
 
     def encode(
         self, examples: Iterable[Example], after_batch: Callable[[], None] = lambda: None

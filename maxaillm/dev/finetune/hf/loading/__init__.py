@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -28,6 +30,13 @@ from maxaillm.dev.finetune.run.torchrun import process_count
 WHOLE_MODULES = ["lm_head", "score", "classifier", "pre_classifier", "classification_head"]
 TEXT_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "LICENSE*"]
 HUB_FILES = ["*.safetensors", *TEXT_FILES]
+FAULTS = (
+    OSError, ValueError, KeyError, ImportError, TypeError, AttributeError, StrictDataclassError,
+)  # fmt: skip
+"""What the libraries raise for settings that are damaged or of a wrong type."""
+HEADS_IN_BODY = re.compile(r"(^|\.)pooler\.")
+BUFFERS = re.compile(r"(^|\.)(final_logits_bias|attn\.(masked_)?bias|inv_freq|position_ids)$")
+"""Tensors that older files hold and nobody trains."""
 
 
 def fetch(name: str) -> Path:
@@ -60,10 +69,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except FAULTS as error:
         raise ModelError(
             f"The tokenizer in {folder.name} can't be loaded: {first_line(error)}",
-            "The folder needs tokenizer.json and tokenizer_config.json.",
+            "The folder needs tokenizer.json, tokenizer_config.json and a sound config.json.",
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = choose_pad_token(tokenizer)
@@ -82,10 +91,27 @@ def choose_pad_token(tokenizer: Tokenizer) -> str:
 
 
 class Opened(NamedTuple):
-    """A model, and the names of its weights that the folder does not hold: a new head's."""
+    """A model, and what of it and its folder did not fit together."""
 
     model: PreTrainedModel
     fresh: list[str]
+    """The weights that the folder does not hold, or holds in another size: a new head's."""
+    unused: list[str] = []
+    """Those of the folder that have no place in the model, other heads aside."""
+
+    def in_body(self, names: Iterable[str]) -> list[str]:
+        """The weights among `names` that no task makes anew: all that lies below the heads."""
+        prefix = f"{self.model.base_model_prefix}."
+        inner = (name for name in names if name.startswith(prefix))
+        return [name for name in inner if not HEADS_IN_BODY.search(name)]
+
+    def tell_unused(self, warn: Callable[[str, str], object]) -> None:
+        if self.unused:
+            warn(
+                "Weights of the folder have no place in the model that its config.json describes, "
+                f"and are left out: {first_and_more(self.unused)}.",
+                "Check that config.json and the weights belong together.",
+            )
 
 
 def load_model(
@@ -93,7 +119,7 @@ def load_model(
 ) -> Opened:
     """The model in `folder`, its weights held as `dtype`, with the head of `auto_class`.
 
-    A head of another size than the folder's is made anew. Raises ModelError.
+    Weights of another size than the folder's are made anew, and named. Raises ModelError.
     """
     try:
         model, report = auto_class.from_pretrained(
@@ -103,17 +129,19 @@ def load_model(
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
-            ignore_mismatched_sizes="num_labels" in options,
+            ignore_mismatched_sizes=True,
             **options,
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except FAULTS as error:
         raise ModelError(
             f"The model in {folder.name} can't be loaded: {first_line(error)}",
             "Check that the folder is whole and that transformers knows this kind of model.",
         ) from error
     take_plain_path(model)
     mismatched = {str(entry[0]) for entry in report["mismatched_keys"]}
-    return Opened(model, sorted({*report["missing_keys"], *mismatched}))
+    opened = Opened(model, sorted({*report["missing_keys"], *mismatched}))
+    unused = [name for name in report["unexpected_keys"] if not BUFFERS.search(name)]
+    return opened._replace(unused=sorted(opened.in_body(unused)))
 
 
 def quantization_options(
@@ -185,5 +213,11 @@ def context_length(model: Any) -> int | None:
     return int(length) - max(offsets, default=0)
 
 
+def first_and_more(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1:,} more" if len(names) > 1 else names[0]
+
+
 def first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """What an error says first, and what it is about where that ends with a colon."""
+    lines = list(filter(None, map(str.strip, str(error).splitlines()))) or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])

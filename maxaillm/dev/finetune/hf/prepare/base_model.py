@@ -81,13 +81,15 @@ def open_base(config: RunConfig, attempt: Attempt, surveyed: ModelTask | None = 
     task = task.under(config)
     task.check_model(config.model.name, settings)
     tokenizer = loading.load_tokenizer(folder)
-    model, fresh = open_model(config, task, folder, device, attempt)
-    task.check_weights(folder.name, fresh)
+    opened = open_model(config, task, folder, device, attempt)
+    task.check_weights(folder.name, opened)
+    opened.tell_unused(attempt.warn)
+    model = opened.model
     task.prepare_model(model, tokenizer)
     new = fit_vocabulary(model, tokenizer)
     say_grown(config, ModelShapes.of(model), new, attempt)
     width = visible_width(config, model, attempt.warn)
-    return Base(config, task, folder, device, tokenizer, model, fresh, new, width)
+    return Base(config, task, folder, device, tokenizer, model, opened.fresh, new, width)
 
 
 def say_grown(config: RunConfig, base: ModelShapes, new: list[str], attempt: Attempt) -> None:

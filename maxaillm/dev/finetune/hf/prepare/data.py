@@ -13,7 +13,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.compatibility import resolve_defaults
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
-from maxaillm.dev.finetune.data.reading.examples import has_split
+from maxaillm.dev.finetune.data.reading.examples import Tell, has_split
 from maxaillm.dev.finetune.data.reading.processor import read_raw_rows
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
 from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
@@ -68,6 +68,8 @@ class RunData:
     ) -> None:
         self.config, self.task, self.tokenizer = config, task, tokenizer
         self.attempt, self.width = attempt, width
+        self.told: set[str] = set()
+        """What was said of a file already: one that holds two splits is read twice."""
 
     def prepare(self) -> tuple[Tokenised, Rows, Rows | None]:
         """What the training file gave, the rows to train on, and those held out, if any.
@@ -80,8 +82,9 @@ class RunData:
             return found, found.rows, self.held_out(Path(data.validation_file))
         if has_split(source, "validation"):
             return found, found.rows, self.held_out(source, {"validation"})
-        if data.validation_share and len(found.rows) > 1:
-            rows, held = found.rows.hold_out(data.validation_share, self.config.training.seed)
+        share = data.share_held_out(len(found.rows))
+        if share and len(found.rows) > 1:
+            rows, held = found.rows.hold_out(share, self.config.training.seed)
             return found, rows, held
         self.attempt.warn(
             "No rows are held out: the validation loss is not measured.",
@@ -102,6 +105,10 @@ class RunData:
         found = self.encode(path, splits)
         words = words or f"rows of {path.name}"
         require_rows(found, words)
+        for message, hint in found.beside.items():
+            if message not in self.told:
+                self.told.add(message)
+                self.attempt.warn(message, hint)
         if found.cut:
             self.attempt.warn(
                 f"{found.cut:,} of {found.seen:,} {words} were cut to {self.width:,} tokens"
@@ -130,14 +137,15 @@ class RunData:
     def encode(self, path: Path, splits: Container[Split | None]) -> Tokenised:
         """Made anew, or as an earlier run has left it; what a data processor does is its own."""
         encoder, check_stop = self.encoder(), self.attempt.check_stop
-        examples = (example for example in self.read(path) if example.split in splits)
+        read = self.read(path, encoder.beside.setdefault)
+        examples = (example for example in read if example.split in splits)
         if self.config.data.processor or path.stat().st_size < token_cache.WORTHWHILE_BYTES:
             return encoder.encode(examples, check_stop)
         key = token_cache.key_of(path, splits, encoder, self.config)
         return token_cache.TokenCache().encode(key, encoder, examples, check_stop)
 
-    def read(self, path: Path) -> Iterator[Any]:
-        return read_raw_rows(path) if self.config.data.processor else read_documents(path)
+    def read(self, path: Path, tell: Tell) -> Iterator[Any]:
+        return read_raw_rows(path) if self.config.data.processor else read_documents(path, tell)
 
     def encoder(self) -> Encoder:
         return make_encoder(self.config, self.task, self.tokenizer, self.width)

@@ -38,7 +38,7 @@ STALE_SECONDS = 86_400.0
 BUFFERED_ROWS = 1024
 FACTS = "facts.json"
 STAGED = ".staged-"
-COUNTS = ("seen", "cut", "lost", "hints", "in_texts", "partial")
+COUNTS = ("seen", "cut", "lost", "hints", "in_texts", "partial", "beside")
 KINDS: dict[str, type[np.generic]] = {
     "ids": np.int32,
     "ends": np.int64,

@@ -19,6 +19,7 @@ from maxaillm.dev.finetune.errors import ConfigError, ModelError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Collator, Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder
+from maxaillm.dev.finetune.hf.loading import Opened, first_and_more
 from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
 from maxaillm.dev.finetune.losses import TargetLoss, losses
 from maxaillm.dev.finetune.metrics import Answered, TokenLoss
@@ -105,12 +106,13 @@ class ModelTask(ABC):
             "Choose another model, or leave the task out: it is then chosen by the data.",
         )
 
-    def check_weights(self, name: str, fresh: Sequence[str]) -> None:
+    def check_weights(self, name: str, opened: Opened) -> None:
         """Raises ModelError where weights are missing that the task does not make anew."""
-        if fresh and not self.new_head:
-            missing = f"{fresh[0]} and {len(fresh) - 1} more" if len(fresh) > 1 else fresh[0]
+        missing = opened.in_body(opened.fresh) if self.new_head else opened.fresh
+        if missing:
             raise ModelError(
-                f"{name} lacks weights: {missing}.",
+                f"{name} lacks weights, or has them in another size than its config.json says: "
+                f"{first_and_more(missing)}.",
                 "The folder is incomplete, or the model is for another task.",
             )
 
