@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import subprocess
@@ -15,8 +16,9 @@ import psutil
 
 from maxaillm.dev.finetune.processes.resources import processor_name, usable_cores
 
-ROWS, WIDTHS, VALUES, CALLS, TRIES = 256, (64, 128, 256, 512), 2**22, 1000, 3
-"""Of the measurement: rows and widths of matrices, values of an array, small operations."""
+ROWS, WIDTHS, VALUES, CALLS, FRESH, TRIES = 256, (64, 128, 256, 512), 2**22, 1000, 2**24, 3
+"""Of the measurement: rows and widths of matrices, values of an array, small operations, bytes of
+fresh memory."""
 
 
 class Speed(NamedTuple):
@@ -28,6 +30,8 @@ class Speed(NamedTuple):
     """Bytes a second, value by value."""
     call: float
     """Seconds to begin an operation."""
+    fresh: float
+    """Bytes a second that the system hands out to a process that touches them."""
 
     def of_products(self, width: int) -> float:
         """Operations a second in products as wide as a model: between widths by their logarithm."""
@@ -65,9 +69,22 @@ def speed() -> Speed:
         products=products,
         values=8 * VALUES / best(lambda: np.multiply(large, 2.0, out=large)),
         call=best(lambda: [small + small for _ in range(CALLS)]) / CALLS,
+        fresh=FRESH / best(touch_fresh),
     )
 
 
+def touch_fresh() -> None:
+    """Have memory from the system: it is given page by page, when each is touched."""
+    import numpy as np
+
+    with mmap.mmap(-1, FRESH, flags=PRIVATE) as memory:
+        pages = np.frombuffer(memory, np.uint8)[:: mmap.PAGESIZE]
+        pages[:] = 1
+        del pages  # or the memory could not be given back
+
+
+PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+"""As malloc asks for it."""
 Clock = Callable[[], float]
 
 

@@ -50,13 +50,14 @@ def seconds_at(speed: Speed, work: Work) -> float:
         PRODUCTS * work.products / speed.of_products(work.width)
         + VALUES * work.values / speed.values
         + CALLS * work.calls * speed.call
+        + work.fresh / speed.fresh
     )
 
 
 def seconds_of(job: Job, speed: Speed) -> Parts:
     """By the formula alone."""
     training, steps = job.config.training, job.steps
-    every, epochs = training.intervals(steps), ceil(training.num_train_epochs)
+    every, epochs = training.intervals(steps), ceil(training.num_train_epochs or 1)
     times = {"steps": steps // every.evaluation, "epoch": epochs, "no": 0}
     measured = 2 + times[training.eval_strategy]  # before, after, and in between
     saved = {"steps": steps // every.saving, "epoch": epochs, "no": 0}
