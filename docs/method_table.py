@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.generated import write_or_check
-from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config import RunConfig, recommended
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.training.tasks import model_task
 from maxaillm.dev.finetune.methods import TuneMethod, methods
@@ -47,9 +47,12 @@ layers (`pytest -m slow tests/engine/methods/test_matrix.py`: every method with 
 
 {uses}
 
-The learning rate is what a run takes where it names none. Merges: the tuned model can be made
-one of its base's own kind. Packs: rows may share a sequence and can't see each other. Few bits:
-the base may be held in so many bits while the method is trained on it.
+The learning rate is what a run takes where it names none and the base has {usual:,} parameters
+or more; a smaller base takes as many times more as it is smaller, up to {most:g} times, but not
+above {highest:g}, and for classes the root of that (`config/recommended.py`, by
+`benchmarks/defaults_sweep.py`). Merges: the tuned
+model can be made one of its base's own kind. Packs: rows may share a sequence and can't see each
+other. Few bits: the base may be held in so many bits while the method is trained on it.
 
 ## Method and task
 
@@ -79,6 +82,9 @@ def text() -> str:
     )
     return TEXT.format(
         uses=uses,
+        usual=recommended.USUAL_PARAMETERS,
+        most=recommended.MOST_FACTOR,
+        highest=recommended.MOST_RATE,
         by_method=table(["Method", *TASKS], by_method),
         exceptions=table(["Method", "Task", "Not with"], exceptions()),
         by_family=table(["Family", *TASKS], by_family),

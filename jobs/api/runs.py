@@ -111,6 +111,8 @@ class EstimateOut(Schema):
     total_parameters: int | None
     training_rows: int | None
     validation_rows: int | None = Field(description="Held out: no step sees them.")
+    learning_rate: float | None
+    epochs: float | None = Field(description="How often each row is seen.")
     steps: int | None
     tokens: int | None
     memory_bytes: dict[str, int] | None = Field(

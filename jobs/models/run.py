@@ -164,6 +164,13 @@ class Run(models.Model):
         return training.intervals(self.total_steps)
 
     @property
+    def epochs(self) -> float | None:
+        """Those asked for, else what the newest attempt took for so many rows; None: not begun."""
+        asked = self.parsed_config.training.num_train_epochs
+        told = [phase["epochs"] for phase in self.phases if phase.get("epochs")]
+        return asked or next(iter(told), None)
+
+    @property
     def has_ended(self) -> bool:
         return self.status in ENDED
 

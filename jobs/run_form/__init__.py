@@ -98,16 +98,29 @@ class RunForms:
         return kind_of(self.version) if self.version else None
 
     @cached_property
-    def settings(self) -> Settings | None:
-        """The chosen model's `config.json`; None where it is not known."""
+    def found_model(self) -> tuple[str, Settings | None]:
+        """Where the chosen model lies, or its name, and its settings where they are known."""
         choice = self.provider_choice
         named = choice.chosen if choice else DEFAULT_PROVIDER
         cls = providers[named] if named in providers else providers[DEFAULT_PROVIDER]
+        name = str(self.model_field.value() or "")
         try:
-            name = str(self.model_field.value() or "")
-            return find_model(name, self.user, cls.model_construct(name=named))[1]
+            model, settings = find_model(name, self.user, cls.model_construct(name=named))
         except ModelError:
-            return None  # what is wrong is said where the run is checked
+            return name, None  # what is wrong is said where the run is checked
+        return model.source if model else name, settings
+
+    @property
+    def settings(self) -> Settings | None:
+        """The chosen model's `config.json`; None where it is not known."""
+        return self.found_model[1]
+
+    @property
+    def recommended(self) -> fitting.Recommended:
+        """The learning rate where none is typed."""
+        source, settings = self.found_model
+        task = self.circumstances.task if self.circumstances else None
+        return fitting.recommended(self.method, None if settings is None else source, task)
 
     @cached_property
     def circumstances(self) -> Circumstances | None:

@@ -16,7 +16,6 @@ from maxft_site.web.formatting import duration, sig, size
 HIGH_RATE, LOW_RATE = 10, 0.02
 """Times the recommended learning rate: outside, runs mostly diverge or stand still."""
 FEW_STEPS = 10
-USUAL_SHARE = 0.05
 BLUR = 1.96 * sqrt(0.5)
 """Half of the 95 % confidence interval of the difference of two models' shares, times the root of
 the rows that both are measured on, where they disagree on half of the rows (Wald, paired)."""
@@ -120,7 +119,7 @@ def rate_findings(config: RunConfig) -> Iterator[Finding]:
     recommended, chosen = config.recommended_learning_rate, config.learning_rate
     use = Fix(
         f"Use {sig(recommended)}",
-        f"recommended for {config.tuning.label}",
+        f"recommended for {config.tuning.label} and this model",
         {"training.learning_rate": None},
     )
     if chosen > HIGH_RATE * recommended:
@@ -142,8 +141,8 @@ def held_out_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
     held = found.validation_rows
     if not held:
         text = "Neither a best checkpoint nor a verdict without them."
-        share: dict[str, JsonValue] = {"data.validation_share": USUAL_SHARE}
-        fix = Fix(f"Hold out {USUAL_SHARE:.0%}", "drawn from the rows to train", share)
+        share: dict[str, JsonValue] = {"data.validation_share": None}
+        fix = Fix("Hold rows out", "drawn from the rows to train", share)
         yield Finding("warn", "No rows are held out", text, (fix,))
     elif held < FEW_HELD_OUT:
         blur, enough = (100 * BLUR / sqrt(rows) for rows in (held, FEW_HELD_OUT))

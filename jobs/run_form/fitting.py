@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
+from jobs.run_form.pickers import short_count
 from jobs.services.resolve import Settings
 from maxaillm.dev.finetune.config.applicability import Circumstances
+from maxaillm.dev.finetune.config.recommended import learning_rate_for, parameters_of
 from maxaillm.dev.finetune.data.examples import Example
-from maxaillm.dev.finetune.methods import methods
+from maxaillm.dev.finetune.methods import TuneMethod, methods
 from maxaillm.dev.finetune.metrics import metrics
 from maxaillm.dev.finetune.tasks import TASKS
 from maxft_site.web.schema_forms import Option, SchemaForm
@@ -32,6 +34,21 @@ def fit(form: SchemaForm, at: Circumstances | None, *, even_if_set: bool) -> lis
         usual = at.kind.tasks[at.task]
         option.recommended = ", ".join(metrics[name].label for name in usual)
     return odd + [metrics[name].label for name in unfit]
+
+
+class Recommended(NamedTuple):
+    """A learning rate, and what it is recommended for."""
+
+    rate: float
+    words: str
+
+
+def recommended(method: type[TuneMethod], model: str | None, task: str | None) -> Recommended:
+    """The learning rate for a method and a task, with a model that may be looked into or None."""
+    parameters = None if model is None else parameters_of(model)
+    size = f" and {short_count(parameters)} parameters" if parameters else ""
+    rate = learning_rate_for(method.recommended_learning_rate, parameters, task)
+    return Recommended(rate, f"{method.label}{size}")
 
 
 def refused_methods(at: Circumstances | None, settings: Settings | None) -> Mapping[str, str]:

@@ -63,6 +63,13 @@ class Preview(NamedTuple):
         return training.per_device_train_batch_size * training.gradient_accumulation_steps
 
     @property
+    def learning_rate(self) -> float:
+        """Of a model that is not here, without its size."""
+        if self.estimate:
+            return self.estimate.learning_rate
+        return self.config.learning_rate if self.config else 0.0
+
+    @property
     def training_rows(self) -> int:
         """As far as is known: of a model that is not here, all rows that there are."""
         if self.estimate:

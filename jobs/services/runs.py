@@ -145,11 +145,12 @@ def extend_run(*, run: Run, by: User, num_train_epochs: float) -> Run:
     """
     if not run.has_ended:
         raise illegal(run, "be extended", "Wait for its end, or stop it.")
-    config = run.parsed_config
-    if num_train_epochs <= config.training.num_train_epochs and config.training.max_steps is None:
-        path, least = "num_train_epochs", config.training.num_train_epochs
+    least = 0 if run.parsed_config.training.max_steps else run.epochs or 0
+    if num_train_epochs <= least:
         message = "A run is extended to more epochs than it had."
-        raise ConfigError([Problem(path, message, num_train_epochs, f"above {least:g}")])
+        raise ConfigError(
+            [Problem("num_train_epochs", message, num_train_epochs, f"above {least:g}")]
+        )
     training = {"num_train_epochs": num_train_epochs, "max_steps": None}
     longer = {**run.config, "training": {**run.config["training"], **training}}
     return create_run(owner=by, config=RunConfig.parse(longer), copy_of=run)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.estimate import count_steps
+from maxaillm.dev.finetune.estimate import settle_length
 from maxaillm.dev.finetune.run.checkpoints import newest_verified
 from maxaillm.dev.finetune.run.events import Event, RunFolder, read_journal
 from tests import tiny
@@ -176,4 +176,4 @@ def test_all_processes_take_the_precision_that_the_first_measures(
 def test_steps_count_all_devices(devices: int) -> None:
     given = {"per_device_train_batch_size": 2, "num_train_epochs": 2, "devices": devices}
     config = RunConfig.parse({"model": {"name": "x"}, "training": given})
-    assert count_steps(config, 27) == {1: 28, 2: 14, 3: 10}[devices]
+    assert settle_length(config, 27)[1] == {1: 28, 2: 14, 3: 10}[devices]

@@ -19,7 +19,7 @@ RUN_FIELDS = {
 ESTIMATE_FIELDS = {
     "trainable_parameters", "total_parameters", "steps", "tokens", "memory_bytes",
     "available_bytes", "fits", "seconds", "disk_bytes", "findings", "training_rows",
-    "validation_rows", "cut_rows", "cut_tokens",
+    "validation_rows", "cut_rows", "epochs", "learning_rate", "cut_tokens",
 }  # fmt: skip
 
 

@@ -192,6 +192,7 @@ def test_retry_makes_a_new_run(alice: User) -> None:
 
 def test_extend_makes_a_longer_run(alice: User) -> None:
     old = make_run(alice, status=Status.SUCCEEDED)
+    old.phases = [{"name": "load"}, {"name": "train", "epochs": 3}]
     new = runs.extend_run(run=old, by=alice, num_train_epochs=7)
     assert new.parsed_config.training.num_train_epochs == 7
     assert new.copy_of == old

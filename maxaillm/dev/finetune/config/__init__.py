@@ -19,6 +19,11 @@ from maxaillm.dev.finetune.components.sections import (
     local,
     one_of,
 )
+from maxaillm.dev.finetune.config.recommended import (
+    held_out_share,
+    learning_rate_for,
+    parameters_of,
+)
 from maxaillm.dev.finetune.config.training import TrainingSection
 from maxaillm.dev.finetune.errors import ConfigError
 from maxaillm.dev.finetune.methods import TuneMethod, methods
@@ -112,12 +117,13 @@ class DataSection(Section):
     train_file: str | None = Field(None, title="Training file", json_schema_extra=DATASET)
     validation_file: str | None = Field(None, title="Validation file", json_schema_extra=DATASET)
     test_file: str | None = Field(None, title="Test file", json_schema_extra=DATASET)
-    validation_share: float = Field(
-        0.05,
+    validation_share: float | None = Field(
+        None,
         ge=0,
         le=0.5,
         title="Share held out for validation",
-        description="Drawn with the seed where the dataset has no validation split of its own.",
+        description="Drawn with the seed where the dataset has no validation split of its own. "
+        "Empty: 100 rows, but a twentieth at least and a fifth at most. 0: none.",
         json_schema_extra=ADVANCED,
     )
     max_length: int = Field(
@@ -179,6 +185,11 @@ class DataSection(Section):
         description="Of an installed package, to make the model's input. Empty: our own.",
         json_schema_extra=ADVANCED,
     )
+
+    def share_held_out(self, rows: int) -> float:
+        """Of so many rows, where the data have no validation split of their own."""
+        given = self.validation_share
+        return held_out_share(rows) if given is None else given
 
 
 class EvaluationSection(Section):
@@ -270,9 +281,13 @@ class RunConfig(Section):
 
     @property
     def recommended_learning_rate(self) -> float:
-        """For the method, and for the task where it is settled."""
-        factor = TASKS[self.task].learning_rate_factor if self.task else 1.0
-        return self.tuning.recommended_learning_rate * factor
+        """For the method, a base model of this size, and the task where it is settled."""
+        rate, parameters = self.tuning.recommended_learning_rate, parameters_of(self.model.name)
+        return learning_rate_for(rate, parameters, self.task)
+
+    def for_epochs_of(self, steps: int) -> RunConfig:
+        """With the epochs that such a file asks for, where none are given; `steps`: of one."""
+        return self.model_copy(update={"training": self.training.for_epochs_of(steps)})
 
 
 def with_default_names(data: Mapping[str, Any]) -> dict[str, Any]:

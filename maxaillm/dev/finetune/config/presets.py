@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.recommended import MOST_EPOCHS
 from maxaillm.dev.finetune.config.training import TrainingSection
 
 QUICK_STEPS = 60
 """About as many as the sample needs to show whether anything is learned."""
-LONGER = 6
-"""Twice the usual three epochs; early stopping ends those that don't help."""
+LONGER = MOST_EPOCHS
+"""As often as any file is seen by default; early stopping ends the epochs that don't help."""
 PATIENCE = 3
 DEFAULT = TrainingSection()
 EFFECTIVE_BATCH = DEFAULT.per_device_train_batch_size * DEFAULT.gradient_accumulation_steps

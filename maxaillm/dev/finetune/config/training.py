@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, local, one_of
+from maxaillm.dev.finetune.config.recommended import epochs_for
 from maxaillm.dev.finetune.losses import Loss, losses
 
 if TYPE_CHECKING:
@@ -34,8 +35,13 @@ class Intervals(NamedTuple):
 class TrainingSection(Section):
     """How the weights are moved. Names are those of Hugging Face's TrainingArguments."""
 
-    num_train_epochs: float = Field(
-        3, gt=0, le=1000, title="Epochs", description="How often each row is seen."
+    num_train_epochs: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        title="Epochs",
+        description="How often each row is seen. Empty: by the rows, 10 times at most for a small "
+        "file and once for a very large one.",
     )
     max_steps: int | None = Field(
         None,
@@ -60,7 +66,8 @@ class TrainingSection(Section):
         gt=0,
         le=1,
         title="Learning rate",
-        description="Size of a step. Empty: what is recommended for the method.",
+        description="Size of a step. Empty: what is recommended for the method and for a model of "
+        "this size.",
     )
     lr_scheduler_type: Literal[
         "cosine",
@@ -250,6 +257,12 @@ class TrainingSection(Section):
         description="Makes no difference: unused parameters need no search here.",
         json_schema_extra=HIDDEN,
     )
+
+    def for_epochs_of(self, steps: int) -> TrainingSection:
+        """With a number of epochs, which a file whose epoch has so many steps asks for where none
+        is given."""
+        epochs = self.num_train_epochs or epochs_for(steps)
+        return self.model_copy(update={"num_train_epochs": epochs})
 
     def intervals(self, steps: int) -> Intervals:
         """How often a run of so many steps logs, evaluates and saves, where that is not given."""

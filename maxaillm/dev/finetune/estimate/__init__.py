@@ -45,6 +45,9 @@ class Estimate(NamedTuple):
     training_rows: int
     validation_rows: int
     """Held out, so that no step sees them."""
+    learning_rate: float
+    epochs: float
+    """As far as the steps go, where these are given."""
     steps: int
     tokens: int
     memory_bytes: Memory
@@ -103,6 +106,8 @@ def estimate(config: RunConfig, kept: Path | None = None) -> Estimate:
         total_parameters=count.total,
         training_rows=data.number,
         validation_rows=data.held_out,
+        learning_rate=said.job.config.learning_rate,
+        epochs=steps / steps_an_epoch(config, data.sequences),
         steps=steps,
         tokens=tokens,
         memory_bytes=memory,
@@ -127,13 +132,14 @@ def foresee(config: RunConfig) -> Foreseen:
     tokens = token_rows(config, base, folder, task, held.tokens)
     count = count_parameters(config, base, new_head(task, base, held.labels), tokens)
     data = training_rows(config, base, task, held)
+    config, steps = settle_length(config, data.sequences)
     job = Job(
-        config=config,
+        config=config.model_copy(update={"task": task}),
         task=task,
         metrics=config.evaluation.metrics or held.kind.tasks.get(task, ()),
         base=base,
         data=data,
-        steps=count_steps(config, data.sequences),
+        steps=steps,
         trained=count.trained,
     )
     notes = (tokens.note,) if tokens.note else ()
@@ -157,7 +163,8 @@ def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -
     apart = task == "seq2seq_lm"
     lengths = rows_of(held, width, answers_apart=apart)
     rows = held.rows * len(lengths) / len(held.lengths)
-    drawn = 0 if held.validation_rows else round(rows * data.validation_share)
+    share = data.share_held_out(round(rows))
+    drawn = 0 if held.validation_rows else round(rows * share)
     packed = data.packing and method.packs and may_pack(task, base.settings)
     return Rows(
         max(1, round(rows) - drawn),
@@ -170,12 +177,20 @@ def training_rows(config: RunConfig, base: ModelShapes, task: str, held: Held) -
     )
 
 
-def count_steps(config: RunConfig, sequences: int) -> int:
-    """Optimizer steps of the whole run, counted as Hugging Face's Trainer does."""
+def steps_an_epoch(config: RunConfig, sequences: int) -> int:
+    """Optimizer steps of an epoch, counted as Hugging Face's Trainer does."""
     training = config.training
     batches = ceil(sequences / (training.per_device_train_batch_size * training.devices))
-    an_epoch = max(1, ceil(batches / training.gradient_accumulation_steps))
-    return training.max_steps or ceil(training.num_train_epochs * an_epoch)
+    return max(1, ceil(batches / training.gradient_accumulation_steps))
+
+
+def settle_length(config: RunConfig, sequences: int) -> tuple[RunConfig, int]:
+    """With the number of epochs that so many sequences ask for, where none is given; and the
+    optimizer steps of the whole run."""
+    an_epoch = steps_an_epoch(config, sequences)
+    config = config.for_epochs_of(an_epoch)
+    training = config.training
+    return config, training.max_steps or ceil((training.num_train_epochs or 1) * an_epoch)
 
 
 def local_folder(name: str) -> Path:

@@ -13,7 +13,7 @@ from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory
 from maxaillm.dev.finetune.advice.judge import judge
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.estimate import count_steps
+from maxaillm.dev.finetune.estimate import settle_length
 from maxaillm.dev.finetune.methods import Plan
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint, disk_full_said, size_bytes
 from maxaillm.dev.finetune.run.events.kinds import (
@@ -90,8 +90,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             sequences=len(train),
             packing_efficiency=train.efficiency,
         )
-        self.steps, self.rows = count_steps(self.config, len(train)), rows
-        self.counts = found.counts
+        self.config, self.steps = settle_length(self.config, len(train))
+        self.task, self.rows, self.counts = self.task.under(self.config), rows, found.counts
         if held is None:
             return train, None
         return train, TaskDataset(self.task, held, packed=packed, width=width)
@@ -172,6 +172,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         event = StageEvent(
             name="train",
             total_steps=self.steps,
+            epochs=self.config.training.num_train_epochs,
             total_parameters=sum(p.numel() for p in model.parameters()),
             trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
             device=str(self.base.device),

@@ -26,6 +26,10 @@ class Task(NamedTuple):
     """Whether its models answer in words of their own."""
     learning_rate_factor: float = 1.0
     """What a method's recommended learning rate is multiplied by."""
+    size_exponent: float = 1.0
+    """How far that rate rises for small models: the factor for their size is taken to this power.
+    `benchmarks/defaults_sweep.py`: where a new head gives classes, one to three times the method's
+    rate were best, and ten were too much."""
 
 
 TASKS: Mapping[str, Task] = {
@@ -50,12 +54,14 @@ TASKS: Mapping[str, Task] = {
         "Gives a text a class, several classes or a number. BERT, RoBERTa, GPT-2, Llama, ...",
         "SEQ_CLS",
         "text-classification",
+        size_exponent=0.5,
     ),
     "token_classification": Task(
         "Token classification",
         "Gives each word a class: names, parts of speech. BERT, RoBERTa, ...",
         "TOKEN_CLS",
         "token-classification",
+        size_exponent=0.5,
     ),
     "masked_lm": Task(
         "Masked language model",

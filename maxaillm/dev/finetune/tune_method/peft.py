@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, Problem
-from maxaillm.dev.finetune.estimate import count_steps
+from maxaillm.dev.finetune.estimate import settle_length
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 
@@ -40,7 +40,8 @@ class MaxPEFTFineTuning(MaxHuggingFaceFineTuning):
         """
         train = self.adopt(train_dataset, "train.jsonl")
         held_out = None if eval_dataset is None else self.adopt(eval_dataset, "validation.jsonl")
-        self.steps, self.rows = count_steps(self.config, len(train)), train.rows
+        self.config, self.steps = settle_length(self.config, len(train))
+        self.task, self.rows = self.task.under(self.config), train.rows
         model, tokenizer = self.configure_model()
         trainer = super().train(model, tokenizer, train, held_out, **given)
         tuned: PreTrainedModel = trainer.model

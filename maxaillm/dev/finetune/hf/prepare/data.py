@@ -80,8 +80,9 @@ class RunData:
             return found, found.rows, self.held_out(Path(data.validation_file))
         if has_split(source, "validation"):
             return found, found.rows, self.held_out(source, {"validation"})
-        if data.validation_share and len(found.rows) > 1:
-            rows, held = found.rows.hold_out(data.validation_share, self.config.training.seed)
+        share = data.share_held_out(len(found.rows))
+        if share and len(found.rows) > 1:
+            rows, held = found.rows.hold_out(share, self.config.training.seed)
             return found, rows, held
         self.attempt.warn(
             "No rows are held out: the validation loss is not measured.",

@@ -38,6 +38,7 @@ class StageEvent(EventPayload):
     sequences: int | None = None
     packing_efficiency: float | None = None
     total_steps: int | None = None
+    epochs: float | None = None
     total_parameters: int | None = None
     trainable_parameters: int | None = None
     device: str | None = None
