@@ -143,12 +143,13 @@ class Sweep:
 
     def run(self, case: Case) -> Outcome:
         from maxaillm.dev.finetune.config import RunConfig
+        from maxaillm.dev.finetune.estimate import estimate
         from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
         from maxaillm.dev.finetune.run.attempt import Attempt
 
         settings = self.settings(case)
         if case.multiple is not None:
-            recommended = RunConfig.parse(settings).recommended_learning_rate
+            recommended = estimate(RunConfig.parse(settings)).learning_rate
             settings["training"]["learning_rate"] = case.multiple * recommended
         began = time.process_time()
         with (

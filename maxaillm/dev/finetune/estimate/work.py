@@ -33,10 +33,13 @@ class Rows(NamedTuple):
     """What a row loses at the maximum length, in the mean."""
 
     @property
+    def read(self) -> list[int]:
+        """Tokens that the model reads of some rows; an answer apart is written, not read."""
+        return [length.tokens - length.answer * self.answers_apart for length in self.lengths]
+
+    @property
     def mean(self) -> float:
-        """Tokens that the model reads of a row; an answer apart is written, not read."""
-        read = (length.tokens - length.answer * self.answers_apart for length in self.lengths)
-        return sum(read) / len(self.lengths)
+        return sum(self.read) / len(self.lengths)
 
     @property
     def answered(self) -> float:
@@ -53,6 +56,16 @@ class Rows(NamedTuple):
     def filled(self) -> float:
         """Tokens of a sequence, in the mean."""
         return self.number * self.mean / self.sequences
+
+    def padded(self, size: int) -> float:
+        """Tokens of a sequence with what fills it up to the longest of its batch, in the mean: rows
+        of like length come together."""
+        if self.packed:
+            return self.filled
+        lengths, batches = sorted(self.read), ceil(self.number / size)
+        wide = max(1, round(len(lengths) / batches))
+        parts = [lengths[begin : begin + wide] for begin in range(0, len(lengths), wide)]
+        return sum(len(part) * part[-1] for part in parts) / len(lengths)
 
     @property
     def seen(self) -> float:
@@ -152,7 +165,8 @@ def step_of(job: Job) -> Work:
     config, data = job.config, job.data
     training, method = config.training, config.tuning
     batches = training.gradient_accumulation_steps
-    tokens = min(training.per_device_train_batch_size, data.sequences) * data.filled
+    size = min(training.per_device_train_batch_size, data.sequences)
+    tokens = size * data.padded(size)
     forward = pass_of(job, tokens)
     again = config.model.gradient_checkpointing and method.checkpoints_gradients
     backward = 1 + (not method.keeps_base) + again

@@ -28,7 +28,7 @@ class Task(NamedTuple):
     """What a method's recommended learning rate is multiplied by."""
     size_exponent: float = 1.0
     """How far that rate rises for small models: the factor for their size is taken to this power.
-    `benchmarks/defaults_sweep.py`: where a new head gives classes, two to three times the method's
+    `benchmarks/defaults_sweep.py`: where a new head gives classes, one to three times the method's
     rate were best, and ten were too much."""
 
 
