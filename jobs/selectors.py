@@ -17,7 +17,6 @@ from jobs.models.run import RunQuerySet
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, Evaluation, best_evaluation
 from maxaillm.dev.finetune.run.events import kinds
 from maxaillm.dev.finetune.run.events.run_metrics import metric_info
-from maxft_site.web.formatting import typed_number
 
 AnyUser = User | AnonymousUser
 SPARK_POINTS = 28
@@ -49,29 +48,9 @@ STATES: dict[str, tuple[str, Q]] = {
 """How the list of runs can be narrowed by state."""
 
 
-class RunFilter(NamedTuple):
-    """What a list of runs is narrowed to; empty strings narrow nothing."""
-
-    state: str = ""
-    dataset: str = ""
-    method: str = ""
-    text: str = ""
-
-    def apply(self, runs: RunQuerySet) -> RunQuerySet:
-        if self.state in STATES:
-            runs = runs.filter(STATES[self.state][1])
-        if self.dataset and (chosen := typed_number(self.dataset)) is not None:
-            runs = runs.filter(dataset__dataset=chosen)
-        if self.method:
-            runs = runs.filter(config__tuning__name=self.method)
-        if self.text:
-            runs = runs.filter(name__icontains=self.text)
-        return runs
-
-
 def runs_of(user: AnyUser) -> RunQuerySet:
     """All runs of `user`, newest first, with what lists show of them."""
-    return Run.objects.visible_to(user).select_related(*SHOWN_WITH).order_by("-pk")
+    return Run.objects.visible_to(user).select_related("owner", *SHOWN_WITH).order_by("-pk")
 
 
 def runs_within_reach_of(user: AnyUser) -> RunQuerySet:

@@ -2,135 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Body, Field, Query, Router, Schema, Status
+from ninja import Body, Query, Router, Status
 from ninja.pagination import paginate
 
 from jobs import selectors
+from jobs.api.run_schema import (
+    BulkIn,
+    BulkOut,
+    CancelIn,
+    EstimateOut,
+    EventsIn,
+    EventsOut,
+    ExtendIn,
+    LabelsIn,
+    RunOut,
+    SeriesIn,
+    SeriesOut,
+)
 from jobs.models import Run
 from jobs.run_form.preview import as_json, preview_run
 from jobs.run_page.charts import charts_of
-from jobs.run_page.series import MAX_POINTS, columns_of, read_series
-from jobs.services import deletion
+from jobs.run_page.series import columns_of, read_series
+from jobs.run_search.listing import RunFilter
+from jobs.services import bulk, deletion, labels
 from jobs.services import runs as services
 from jobs.services.resolve import resolve
-from maxaillm.dev.finetune.advice.doctor.finding import Finding
-from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.run.events.json_schema import UnionOfKinds
-from maxaillm.dev.finetune.run.events.metric_info import Better
 from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
 
 router = Router(tags=["runs"])
 RawConfig = Body[dict[str, Any]]
-
-
-class ErrorOut(Schema):
-    code: str
-    message: str
-    hint: str = ""
-
-
-class RunOut(Schema):
-    id: int
-    name: str
-    status: str
-    phase: str
-    step: int
-    total_steps: int
-    progress: float
-    eta_seconds: float | None = Field(None, alias="seconds_left")
-    attempt: int
-    metrics: dict[str, Any]
-    config: dict[str, Any]
-    model: int | None = Field(None, description="The tuned model, once there is one.")
-    copy_of: int | None = Field(None, alias="copy_of_id")
-    waiting_for: str
-    error: ErrorOut | None
-    verdict: Verdict | None = Field(
-        None, description="How good its model is, beside the base model, once it has ended."
-    )
-    advice: list[Finding] = Field(
-        [], description="What the run doctor says while it trains and at its end, the worst first."
-    )
-    created: datetime
-    started: datetime | None
-    ended: datetime | None
-
-    @staticmethod
-    def resolve_model(run: Run) -> int | None:
-        return run.model.pk if hasattr(run, "model") else None
-
-
-class EventOut(Schema):
-    seq: int
-    kind: str
-    step: int | None
-    time: float
-    data: dict[str, Any]
-
-
-class EventsOut(Schema):
-    items: list[Annotated[EventOut, UnionOfKinds()]]
-    last: int = Field(description="Number of the run's newest event.")
-
-
-class EventsIn(Schema):
-    after: int = Field(0, ge=0, le=2**62)
-    limit: int = Field(500, ge=1, le=1000)
-
-
-class SeriesIn(Schema):
-    metric: str = "loss"
-    max_points: int = Field(MAX_POINTS, ge=10, le=5000)
-
-
-class SeriesOut(Schema):
-    """A metric by step; null where it was no number. Long runs are thinned, spikes kept."""
-
-    metric: str
-    label: str
-    unit: str
-    better: Better
-    step: list[int]
-    value: list[float | None]
-    epoch: list[float | None]
-    tokens: list[float | None]
-    time: list[float]
-
-
-class EstimateOut(Schema):
-    trainable_parameters: int | None
-    total_parameters: int | None
-    training_rows: int | None
-    validation_rows: int | None = Field(description="Held out: no step sees them.")
-    steps: int | None
-    tokens: int | None
-    memory_bytes: dict[str, int] | None = Field(
-        description="weights, optimizer, gradients, activations, total"
-    )
-    available_bytes: int | None
-    fits: bool | None
-    seconds: float | None
-    disk_bytes: int | None
-    cut_rows: int | None = Field(description="Rows that the maximum length cuts, about.")
-    cut_tokens: int | None = Field(description="What these rows lose, about.")
-    findings: list[dict[str, Any]]
-
-
-class CancelIn(Schema):
-    save: bool = Field(False, description="Keep the model as it is when the run stops.")
-
-
-class ExtendIn(Schema):
-    num_train_epochs: float = Field(gt=0, le=1000)
 
 
 def owner_of(request: HttpRequest) -> User:
@@ -172,17 +80,45 @@ def estimate_run(request: HttpRequest, config: RawConfig) -> dict[str, Any]:
 def list_runs(
     request: HttpRequest,
     status: str = "",
+    query: str = "",
+    sort: str = "-run",
     deleted: bool = False,  # noqa: FBT001, FBT002 - a query parameter
 ) -> QuerySet[Run]:
-    """`deleted`: those that can still be restored."""
-    runs = selectors.runs_of(request.user)
+    """`query`, as on the page Runs: words of the name, and conditions such as
+    `lr>1e-4 method:lora -status:failed tag:best loss<2`, all of which have to hold. `sort`: run,
+    name, status, model, method, loss, eval_loss, time, created, owner; with a minus the largest
+    first. `deleted`: those that can still be restored.
+    """
+    runs = RunFilter(query=query, sort=sort).runs(request.user)
     if deleted:
         runs = Run.objects.deleted_by(request.user).order_by("-deleted")
+    runs = runs.select_related("model").prefetch_related("tags")
     return runs.filter(status=status) if status else runs
+
+
+@router.post("/bulk", response=BulkOut, summary="Stop, delete or tag several runs")
+def bulk_runs(request: HttpRequest, body: BulkIn) -> dict[str, Any]:
+    """Each for itself: what can't be done with one is told, and the others are done."""
+    reached = selectors.runs_within_reach_of(request.user).filter(pk__in=body.runs)
+    user = owner_of(request)
+    if body.action == "tag":
+        outcome = bulk.tag_runs(runs=reached, asked=body.runs, tag=body.tag)
+    else:
+        act = bulk.stop_runs if body.action == "stop" else bulk.delete_runs
+        outcome = act(runs=reached, asked=body.runs, by=user)
+    refused = [{"run": run, **error.as_json()} for run, error in outcome.refused]
+    return {"done": outcome.done, "refused": refused}
 
 
 @router.get("/{int:run_id}", response=RunOut, summary="One run")
 def show_run(request: HttpRequest, run_id: int) -> Run:
+    return run_of(request, run_id)
+
+
+@router.patch("/{int:run_id}", response=RunOut, summary="Name, notes and tags of a run")
+def label_run(request: HttpRequest, run_id: int, body: LabelsIn) -> Run:
+    """`tags` are all that it has afterwards."""
+    labels.describe_run(run=run_of(request, run_id), **body.dict())
     return run_of(request, run_id)
 
 

@@ -86,6 +86,8 @@ class Run(models.Model):
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="runs")
     name = NameField(max_length=200)
+    notes = models.TextField(blank=True)
+    """What its owner wrote down about it."""
     config = models.JSONField()
     """A dumped RunConfig, as the user gave it: datasets and models by name, no paths."""
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -1,4 +1,4 @@
-"""The list of runs, the page of one, and what can be done with it."""
+"""The page of a run, and what can be done with it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -21,63 +20,14 @@ from jobs.run_page.log import tail_of
 from jobs.run_page.states import actions_for
 from jobs.run_page.status import status_panel
 from jobs.run_page.verdict import verdict_panel
-from jobs.services import deletion
+from jobs.services import deletion, labels
 from jobs.services import runs as services
 from jobs.views.request import Request
-from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.run.events.kinds import WarningEvent
-
-PER_PAGE = 20
 
 
 def visible_run(request: Request, pk: int) -> Run:
     return get_object_or_404(selectors.runs_within_reach_of(request.user), pk=pk)
-
-
-@require_GET
-def runs(request: Request) -> HttpResponse:
-    """All runs of the user; htmx asks for the rows alone, again and again."""
-    get = request.GET
-    chosen = selectors.RunFilter(
-        state=get.get("state", ""),
-        dataset=get.get("dataset", ""),
-        method=get.get("method", ""),
-        text=get.get("text", ""),
-    )
-    found = chosen.apply(selectors.runs_of(request.user))
-    page = Paginator(found, PER_PAGE).get_page(get.get("page"))
-    context = rows_context(page) | {"query": query_without_page(get)}
-    if request.htmx:
-        return render(request, "jobs/_run_rows.html", context)
-    counts = selectors.counts_by_state(request.user)
-    states = [("", "All", counts["all"])]
-    states += [(name, word, counts[name]) for name, (word, _) in selectors.STATES.items()]
-    choices: dict[str, Any] = {
-        "chosen": chosen,
-        "states": states,
-        "counts": counts,
-        "datasets": selectors.datasets_of_runs(request.user),
-        "methods": [(name, method.label) for name, method in methods.items()],
-    }
-    deleted = get.get("deleted", "")
-    if deleted.isdecimal() and len(deleted) < 16:
-        choices["deleted"] = Run.objects.deleted_by(request.user).filter(pk=deleted).first()
-    return render(request, "jobs/runs.html", context | choices)
-
-
-def rows_context(page: Page[Run]) -> dict[str, Any]:
-    return {
-        "page": page,
-        "sparks": selectors.sparks(page.object_list),
-        "places": selectors.queue_positions(),
-    }
-
-
-def query_without_page(get: QueryDict) -> str:
-    kept = get.copy()
-    for name in ("page", "deleted"):
-        kept.pop(name, None)
-    return kept.urlencode()
 
 
 @require_GET
@@ -178,6 +128,18 @@ def resume(run: Run, request: Request) -> Any:
     return run
 
 
+def describe(run: Run, request: Request) -> Any:
+    post = request.POST
+    labels.describe_run(
+        run=run,
+        name=post.get("name"),
+        notes=post.get("notes"),
+        tags=post.get("tags", "").split(","),
+    )
+    messages.success(request, f"Saved: {run}.")
+    return run
+
+
 def retry(run: Run, request: Request) -> Any:
     again = services.retry_run(run=run, by=request.user)
     messages.success(request, f"Run {again.pk} tries again what run {run.pk} was to do.")
@@ -196,5 +158,6 @@ ACTS: dict[str, Callable[[Run, Request], Any]] = {
     "pause": pause,
     "resume": resume,
     "retry": retry,
+    "describe": describe,
     "delete": delete,
 }

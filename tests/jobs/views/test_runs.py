@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from jobs.views.runs import PER_PAGE
+from jobs.views.run_list import PER_PAGE
 from tests.jobs.pages import PAYLOADS, is_text, trained
 from tests.jobs.runs import make_run
 
@@ -36,7 +36,7 @@ def test_filters_narrow_the_list(alice_client: Client, alice: User) -> None:
     failed = make_run(alice, name="broken", status="failed", error={"message": "No memory."})
     make_run(alice, name="whole", status="succeeded")
 
-    for query in ("state=failed", f"dataset={failed.dataset.dataset_id}", "text=BROK"):
+    for query in ("state=failed", f"dataset={failed.dataset.dataset_id}", "query=BROK"):
         page = alice_client.get(f"{RUNS}?{query}").text
         assert "broken" in page
         assert "whole" not in page

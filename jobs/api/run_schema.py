@@ -1,0 +1,146 @@
+"""Shapes of the REST API of runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from ninja import Field, Schema
+
+from jobs.models import Run
+from jobs.run_page.series import MAX_POINTS
+from jobs.services.bulk import MOST_RUNS
+from maxaillm.dev.finetune.advice.doctor.finding import Finding
+from maxaillm.dev.finetune.advice.verdict import Verdict
+from maxaillm.dev.finetune.run.events.json_schema import UnionOfKinds
+from maxaillm.dev.finetune.run.events.metric_info import Better
+
+
+class ErrorOut(Schema):
+    code: str
+    message: str
+    hint: str = ""
+
+
+class RunOut(Schema):
+    id: int
+    name: str
+    status: str
+    phase: str
+    step: int
+    total_steps: int
+    progress: float
+    eta_seconds: float | None = Field(None, alias="seconds_left")
+    attempt: int
+    metrics: dict[str, Any]
+    config: dict[str, Any]
+    notes: str
+    tags: list[str]
+    model: int | None = Field(None, description="The tuned model, once there is one.")
+    copy_of: int | None = Field(None, alias="copy_of_id")
+    waiting_for: str
+    error: ErrorOut | None
+    verdict: Verdict | None = Field(
+        None, description="How good its model is, beside the base model, once it has ended."
+    )
+    advice: list[Finding] = Field(
+        [], description="What the run doctor says while it trains and at its end, the worst first."
+    )
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+
+    @staticmethod
+    def resolve_model(run: Run) -> int | None:
+        return run.model.pk if hasattr(run, "model") else None
+
+    @staticmethod
+    def resolve_tags(run: Run) -> list[str]:
+        return [tag.name for tag in run.tags.all()]
+
+
+class EventOut(Schema):
+    seq: int
+    kind: str
+    step: int | None
+    time: float
+    data: dict[str, Any]
+
+
+class EventsOut(Schema):
+    items: list[Annotated[EventOut, UnionOfKinds()]]
+    last: int = Field(description="Number of the run's newest event.")
+
+
+class EventsIn(Schema):
+    after: int = Field(0, ge=0, le=2**62)
+    limit: int = Field(500, ge=1, le=1000)
+
+
+class SeriesIn(Schema):
+    metric: str = "loss"
+    max_points: int = Field(MAX_POINTS, ge=10, le=5000)
+
+
+class SeriesOut(Schema):
+    """A metric by step; null where it was no number. Long runs are thinned, spikes kept."""
+
+    metric: str
+    label: str
+    unit: str
+    better: Better
+    step: list[int]
+    value: list[float | None]
+    epoch: list[float | None]
+    tokens: list[float | None]
+    time: list[float]
+
+
+class EstimateOut(Schema):
+    trainable_parameters: int | None
+    total_parameters: int | None
+    training_rows: int | None
+    validation_rows: int | None = Field(description="Held out: no step sees them.")
+    steps: int | None
+    tokens: int | None
+    memory_bytes: dict[str, int] | None = Field(
+        description="weights, optimizer, gradients, activations, total"
+    )
+    available_bytes: int | None
+    fits: bool | None
+    seconds: float | None
+    disk_bytes: int | None
+    cut_rows: int | None = Field(description="Rows that the maximum length cuts, about.")
+    cut_tokens: int | None = Field(description="What these rows lose, about.")
+    findings: list[dict[str, Any]]
+
+
+class CancelIn(Schema):
+    save: bool = Field(False, description="Keep the model as it is when the run stops.")
+
+
+class LabelsIn(Schema):
+    """What is left out stays as it is."""
+
+    name: str | None = None
+    notes: str | None = None
+    tags: list[str] | None = None
+
+
+class BulkIn(Schema):
+    action: Literal["stop", "delete", "tag"]
+    runs: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=MOST_RUNS)
+    tag: str = Field("", description="For `tag`.")
+
+
+class RefusalOut(ErrorOut):
+    run: int
+
+
+class BulkOut(Schema):
+    done: list[int]
+    refused: list[RefusalOut] = Field(description="The others, each with the reason.")
+
+
+class ExtendIn(Schema):
+    num_train_epochs: float = Field(gt=0, le=1000)
