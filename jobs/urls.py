@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from jobs.views import (
+    compare,
     dataset_tokens,
     deleted_runs,
     home,
@@ -40,6 +41,12 @@ urlpatterns: list[URLPattern] = [
     path("playground/answers/<uuid:pk>/again/", playground.answer_again, name="answer-again"),
     path("playground/answers/<uuid:pk>/stream/", playground.answer_stream, name="answer-stream"),
     path("runs/", run_list.runs, name="runs"),
+    path("runs/compare/", compare.compare, name="compare"),
+    path("runs/compare/metrics.csv", compare.compare_csv, name="compare-csv"),
+    path("runs/compare/charts/<slug:name>.json", compare.compare_chart, name="compare-chart"),
+    path(
+        "runs/compare/charts/<slug:name>.csv", compare.compare_chart_csv, name="compare-chart-csv"
+    ),
     path("runs/selected/", run_list.selected, name="runs-selected"),
     path("runs/new/", run_new.run_new, name="run-new"),
     path("runs/new/form/", run_new.run_new_form, name="run-new-form"),

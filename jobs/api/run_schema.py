@@ -144,3 +144,46 @@ class BulkOut(Schema):
 
 class ExtendIn(Schema):
     num_train_epochs: float = Field(gt=0, le=1000)
+
+
+class ComparedRun(Schema):
+    id: int
+    name: str
+    status: str
+
+
+class DifferenceOut(Schema):
+    """An option in which the runs are not all alike, in words."""
+
+    path: str
+    title: str
+    values: dict[int, str]
+
+
+class PairedOut(Schema):
+    value: float = Field(description="The run's figure minus the baseline's.")
+    interval: list[float] | None = Field(description="95 %; null where rows are too few.")
+    rows: int
+    meaning: Literal["better", "worse", "open", "few"]
+
+
+class MeasuredOut(Schema):
+    value: float | None
+    interval: list[float] | None
+    difference: PairedOut | None = Field(description="Paired, on the same held-out rows.")
+    why: str = Field(description="Why there is none.")
+
+
+class MetricOut(Schema):
+    name: str
+    label: str
+    better: Better
+    values: dict[int, MeasuredOut]
+
+
+class ComparisonOut(Schema):
+    runs: list[ComparedRun]
+    baseline: int | None
+    differences: list[DifferenceOut]
+    metrics: list[MetricOut]
+    problems: list[str] = Field(description="What could not be compared, a sentence each.")

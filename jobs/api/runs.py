@@ -16,6 +16,7 @@ from jobs.api.run_schema import (
     BulkIn,
     BulkOut,
     CancelIn,
+    ComparisonOut,
     EstimateOut,
     EventsIn,
     EventsOut,
@@ -25,6 +26,10 @@ from jobs.api.run_schema import (
     SeriesIn,
     SeriesOut,
 )
+from jobs.compare.choice import choose
+from jobs.compare.differences import differences
+from jobs.compare.scores import as_json as scores_json
+from jobs.compare.scores import score_table
 from jobs.models import Run
 from jobs.run_form.preview import as_json, preview_run
 from jobs.run_page.charts import charts_of
@@ -108,6 +113,27 @@ def bulk_runs(request: HttpRequest, body: BulkIn) -> dict[str, Any]:
         outcome = act(runs=reached, asked=body.runs, by=user)
     refused = [{"run": run, **error.as_json()} for run, error in outcome.refused]
     return {"done": outcome.done, "refused": refused}
+
+
+@router.get("/compare", response=ComparisonOut, summary="Two to ten runs beside each other")
+def compare_runs(request: HttpRequest, ids: str, baseline: str = "") -> dict[str, Any]:
+    """`ids`: numbers, divided by commas; `baseline` is one of them, else the first."""
+    choice = choose(request.user, [text.strip() for text in ids.split(",")], baseline)
+    found = differences(choice.runs, choice.baseline)
+    return {
+        "runs": choice.runs,
+        "baseline": choice.baseline.pk if choice.baseline else None,
+        "differences": [
+            {
+                "path": row.path,
+                "title": row.title,
+                "values": {value.run: value.text for value in row.values},
+            }
+            for row in found.rows
+        ],
+        "metrics": scores_json(score_table(choice.runs, choice.baseline)),
+        "problems": choice.problems,
+    }
 
 
 @router.get("/{int:run_id}", response=RunOut, summary="One run")

@@ -96,6 +96,12 @@ def item(mapping: dict[object, object], key: object) -> object:
 
 
 @register.filter
+def item_at(items: Sequence[object], place: int) -> object:
+    """The one at a place that only a variable knows."""
+    return items[place]
+
+
+@register.filter
 def metric_label(name: str) -> str:
     """What a metric is called."""
     return metric_info(name).label

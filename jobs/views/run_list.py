@@ -9,6 +9,7 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
@@ -132,6 +133,8 @@ def selected(request: Request) -> HttpResponse:
     if not asked:
         messages.warning(request, "No run is chosen. Check the box of one or more.")
         return redirect(back)
+    if verb == "compare":
+        return redirect(f"{reverse('jobs:compare')}?{urlencode({'run': asked}, doseq=True)}")
     reached = selectors.runs_within_reach_of(request.user).filter(pk__in=asked)
     if verb == "delete" and not post.get("sure"):
         context = {"runs": reached, "asked": asked, "back": post.get("back", "")}
@@ -151,7 +154,7 @@ def done_with(
     if verb == "tag":
         tag = request.POST.get("tag", "")
         return "tagged", bulk.tag_runs(runs=runs, asked=asked, tag=tag)
-    raise FineTuneError(f"“{verb[:40]}” can't be done with runs.", "Stop, delete or tag.")
+    raise FineTuneError(f"“{verb[:40]}” can't be done with runs.", "Compare, stop, tag or delete.")
 
 
 def tell(request: Request, word: str, outcome: bulk.Outcome) -> None:

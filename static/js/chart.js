@@ -97,7 +97,8 @@ export class Chart {
   /** The lines of one metric: as measured and, if asked for, smoothed over it. */
   lines({ look, points }) {
     const steps = [...points.keys()].sort((a, b) => a - b);
-    const x = steps.map((step) => this.place(step, points.get(step).extra));
+    const start = look.meta.start ?? this.start();
+    const x = steps.map((step) => this.place(step, points.get(step).extra, start));
     const y = steps.map((step) => points.get(step).y);
     const mode = look.mode.includes("markers") || steps.length === 1 ? "lines+markers" : "lines";
     const smooth = this.view.smoothing > 0 && !look.mode.includes("markers");
@@ -111,10 +112,10 @@ export class Chart {
   }
 
   /** Where a step stands on the chosen axis; evaluations know only step and time. */
-  place(step, extra) {
+  place(step, extra, start) {
     const { axis } = this.view;
     if (axis === "step") return step;
-    if (axis === "time") return (extra[AXES.time] - this.start()) / 60;
+    if (axis === "time") return (extra[AXES.time] - start) / 60;
     return extra[AXES[axis]] ?? interpolated(this.view.scaleOf(AXES[axis]), step);
   }
 

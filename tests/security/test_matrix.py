@@ -107,6 +107,7 @@ def things(alice: User) -> dict[str, Thing]:
         "/api/v1/datasets/rows/row": word._replace(value=1),
         "/runs/parts/part": word._replace(value="status"),
         "/runs/charts/name": word._replace(value="loss"),
+        "/runs/compare/charts/name": word._replace(value="loss"),
         "/runs/new/options/place": word._replace(value="training-loss"),
     }
 
@@ -251,13 +252,16 @@ EMPTY_HANDED: set[str] = {
     "/datasets/<int:pk>/rows/whole/",
     "/datasets/uploads/<uuid:pk>/",
     "/runs/<int:pk>/log.txt",
+    "/runs/compare/charts/<slug:name>.json",
+    "/runs/compare/charts/<slug:name>.csv",
     "/runs/<int:pk>/restore/",
     "/runs/<int:pk>/purge/",
     "/api/v1/runs/<int:run_id>/restore",
     "/api/v1/exports/<int:export_id>/download",
     "/api/v1/models/<int:model_id>/exports/<int:export_id>/download",
 }
-"""What needs more than the thing itself: a file, a deleted one, a header, a row's number."""
+"""What needs more than the thing itself: a file, a deleted one, a header, a row's number, runs in the
+address."""
 
 
 def test_the_superuser_reaches_runs(ada: User, addresses: list[Address]) -> None:

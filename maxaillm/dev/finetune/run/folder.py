@@ -30,6 +30,11 @@ class RunFolder(NamedTuple):
         return self.root / "log.txt"
 
     @property
+    def row_scores(self) -> Path:
+        """What each held-out row adds to each metric of the model that was kept."""
+        return self.root / "row_scores.npz"
+
+    @property
     def stop(self) -> Path:
         return self.root / "stop.json"
 

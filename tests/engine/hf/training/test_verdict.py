@@ -19,6 +19,7 @@ from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTunin
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint
 from maxaillm.dev.finetune.run.events import Event, RunFolder, read_journal
+from maxaillm.dev.finetune.run.row_scores import RowScores
 from tests import tiny
 
 FULL = {"name": "full"}
@@ -144,3 +145,21 @@ def test_a_run_that_goes_on_knows_what_it_measured_before(tune: Any, tmp_path: P
     assert [found.step for found in resumed.history.evaluations] == [
         found.step for found in whole.history.evaluations
     ]
+
+
+def test_two_runs_are_compared_row_by_row(tune: Any, tmp_path: Path) -> None:
+    """Each leaves what its held-out rows gave; the differences of two are paired by it."""
+    good, _ = tune("good", learning_rate=1e-2)
+    idle, _ = tune("idle", learning_rate=1e-9)
+    ours, theirs = (
+        RowScores.read(RunFolder(tmp_path / name).row_scores) for name in ("good", "idle")
+    )
+    assert ours is not None and theirs is not None
+    found = ours.beside(theirs, "eval_loss", same_data=True)
+    assert found is not None
+    assert found.tuned == pytest.approx(good.final_scores["eval_loss"])
+    assert found.base == pytest.approx(idle.final_scores["eval_loss"])
+    assert found.rows == len(ours.by_metric["eval_loss"]) == 12
+    assert found.low is not None and 0 < found.low < found.gain
+    other = theirs._replace(tokens="others", examples="others")
+    assert ours.beside(other, "eval_loss", same_data=True) is None

@@ -7,6 +7,7 @@ from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import JsonValue
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -21,12 +22,13 @@ from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
 from maxaillm.dev.finetune.errors import ConfigError, DataError
 from maxaillm.dev.finetune.hf.batches.collate import Sequences
 from maxaillm.dev.finetune.hf.batches.tokenise import require_rows
-from maxaillm.dev.finetune.hf.evaluation.judged import beside, flat, guess_loss, row_statistics
+from maxaillm.dev.finetune.hf.evaluation.judged import flat, guess_loss, row_statistics
 from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
-from maxaillm.dev.finetune.metrics import Answered, Metric, metrics, score
+from maxaillm.dev.finetune.metrics import Answered, Metric, metrics, statistics_of
 from maxaillm.dev.finetune.metrics.shared.confidence import interval
+from maxaillm.dev.finetune.run.row_scores import RowScores, beside
 
 BATCH = 8
 Scores = dict[str, JsonValue]
@@ -57,6 +59,7 @@ class HeldOutEvaluator:
         self.judged_by = judged_by
         self.task, self.tokenizer, self.held_out, self.names = task, tokenizer, held_out, names
         self.batch_size, self.intervals = batch_size, intervals
+        self.by_metric: dict[str, FloatArray] = {}
 
     def scores(self, model: PreTrainedModel) -> Scores:
         """eval_loss, the metrics that need no generation, how many rows and how many seconds."""
@@ -65,7 +68,8 @@ class HeldOutEvaluator:
             seen = self.task.observe(model, self.held_out, self.tokenizer, self.batch_size)
         learned = [row for row in seen.losses if row.tokens]
         loss = sum(row.total for row in learned) / sum(row.tokens for row in learned)
-        scores: Scores = {"eval_loss": loss}
+        self.by_metric = {EVAL_LOSS: np.array([(row.total, row.tokens) for row in learned])}
+        scores: Scores = {EVAL_LOSS: loss}
         scores |= self.figures(learned) | self.figures(seen.predictions)
         self.statistics = row_statistics(self.judged_by, learned, seen)
         self.guess_loss = guess_loss(self.task.name, model, seen.predictions)
@@ -75,6 +79,12 @@ class HeldOutEvaluator:
         """The model measured last, beside the one whose `statistics` were `base`; None where
         there are none of the same rows."""
         return beside(self.judged_by, base, self.statistics, higher_is_better=higher_is_better)
+
+    @property
+    def row_scores(self) -> RowScores:
+        """What each row added to each metric when it was measured last."""
+        rows = self.held_out.rows
+        return RowScores.of(self.by_metric, rows.examples, rows.tokens.values, rows.labels.values)
 
     def answer_scores(self, model: PreTrainedModel) -> Scores:
         """The metrics that are made of answers; empty where no row asks anything."""
@@ -89,7 +99,8 @@ class HeldOutEvaluator:
         scores: Scores = {}
         for metric in chosen(self.names):
             if metric.made_of is kind_of(rows):
-                scores[metric.name] = score(metric, rows)
+                self.by_metric[metric.name] = found = statistics_of(metric, rows)
+                scores[metric.name] = metric.figure(found.sum(axis=0))
                 if self.intervals:
                     scores[f"{metric.name}_interval"] = list(interval(metric, rows))
         return scores

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from maxaillm.dev.finetune.advice.comparison import Comparison, FloatArray, Judged, compare
+from maxaillm.dev.finetune.advice.comparison import FloatArray
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS
 from maxaillm.dev.finetune.hf.training.tasks import Observed
 from maxaillm.dev.finetune.metrics import Classified, TokenLoss, metrics, statistics_of
-from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 from maxaillm.dev.finetune.tasks.names import TOKENS
 
 
@@ -33,23 +32,6 @@ def row_statistics(name: str, learned: SequenceOf[TokenLoss], seen: Observed) ->
 def flat(rows: SequenceOf[Any]) -> list[Any]:
     """Of documents of classified words, the words."""
     return [part for row in rows for part in (row if isinstance(row, list) else [row])]
-
-
-def beside(
-    name: str, base: FloatArray | None, tuned: FloatArray | None, *, higher_is_better: bool
-) -> Comparison | None:
-    """Both models by the metric; None where one was not measured on the same rows."""
-    if base is None or tuned is None or base.shape != tuned.shape:
-        return None
-    info = metric_info(name)
-    judged = Judged(name, info.label, higher_is_better, info.format == "percent")
-    figure = mean if name == EVAL_LOSS else metrics[name](name=name).figure
-    return compare(judged, figure, base, tuned)
-
-
-def mean(sums: FloatArray) -> float:
-    """The mean loss of the rows whose total losses and tokens sum up to `sums`."""
-    return float(sums[0] / sums[1])
 
 
 def guess_loss(task: str, model: PreTrainedModel, predictions: SequenceOf[Any]) -> float | None:
