@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jobs.models import Run
-from jobs.run_page.charts import Chart, charts_of, is_measured, layout, scatter
-from jobs.run_page.series import MAX_POINTS, Point, read_series
+from jobs.run_page.charts import Chart, charts_of, hover, is_measured, layout, scatter
+from jobs.run_page.series import ALL_POINTS, WHOLE, Point, Window, read_series
 
 COLORS = 4
+MOST_POINTS, FEWEST_POINTS = 4000, 500
+"""Of all lines together, and of each: what a screen can show and a browser draws at once."""
 DASHES = ("solid", "dash", "dot")
 
 
@@ -30,31 +32,25 @@ def look(place: int) -> tuple[int, str]:
     return place % COLORS + 1, DASHES[place % len(DASHES)]
 
 
-def figure(chart: Chart, runs: Sequence[Run]) -> dict[str, Any]:
+def figure(chart: Chart, runs: Sequence[Run], window: Window = WHOLE) -> dict[str, Any]:
     """A Plotly figure as plain JSON, as the page of a run has them."""
-    import plotly.graph_objects as go
-
     (metric,) = chart.metrics
+    each = max(FEWEST_POINTS, MOST_POINTS // max(1, len(runs)))
     traces = []
     for place, run in enumerate(runs):
-        points = read_series(run, metric.name, MAX_POINTS)
         color, dash = look(place)
-        trace = scatter(metric, color, points)
-        trace.line.dash = dash
+        trace = scatter(metric, color, read_series(run, metric.name, each, window))
+        trace["line"]["dash"] = dash
         start = run.started.timestamp() if run.started else None
-        trace.meta = {"metric": f"{metric.name} {run.pk}", "series": color, "start": start}
-        trace.name = str(run.pk)
-        trace.hovertemplate = trace.hovertemplate.replace(
-            f"<extra>{metric.info.trace or metric.info.label.lower()}<", f"<extra>{run.pk}<"
-        )
-        traces.append(trace)
-    plain: dict[str, Any] = go.Figure(data=traces, layout=layout(chart.info)).to_plotly_json()
-    return plain
+        trace["meta"] = {"metric": f"{metric.name} {run.pk}", "series": color, "start": start}
+        named = {"name": str(run.pk), "hovertemplate": hover(metric.info, str(run.pk))}
+        traces.append(trace | named)
+    return {"data": traces, "layout": layout(chart.info)}
 
 
 def points_of(chart: Chart, runs: Sequence[Run]) -> Iterator[tuple[int, Point]]:
     """Every point of every run, unthinned."""
     (metric,) = chart.metrics
     for run in runs:
-        for point in read_series(run, metric.name, 10_000_000):
+        for point in read_series(run, metric.name, ALL_POINTS):
             yield run.pk, point

@@ -18,6 +18,15 @@ from maxaillm.dev.finetune.run.row_scores import RowScores
 Meaning = Literal["better", "worse", "open", "few"]
 
 
+MEANINGS: dict[Meaning, tuple[str, str]] = {
+    "better": ("up", "better"),
+    "worse": ("down", "worse"),
+    "open": ("more", "can't tell yet"),
+    "few": ("more", "too few rows"),
+}
+"""Icon and word."""
+
+
 class Beside(NamedTuple):
     """A difference to the baseline in words, and as a line with nought in the middle."""
 
@@ -29,6 +38,14 @@ class Beside(NamedTuple):
     low: str = ""
     high: str = ""
     gain: str = ""
+
+    @property
+    def icon(self) -> str:
+        return MEANINGS[self.meaning][0]
+
+    @property
+    def word(self) -> str:
+        return MEANINGS[self.meaning][1]
 
 
 class Cell(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jobs.models import Run
 from jobs.run_page.number_formats import D3_FORMATS
-from jobs.run_page.series import Point, read_series
+from jobs.run_page.series import WHOLE, Point, Window, read_series
 from maxaillm.dev.finetune.run.events.metric_info import MetricInfo
 from maxaillm.dev.finetune.run.events.run_metrics import RunMetric, declared_metrics, find_metric
 
@@ -54,40 +54,44 @@ def chart_named(run: Run, name: str) -> Chart | None:
     return next((chart for chart in charts_of(run) if chart.name == name), None)
 
 
-def read_chart(run: Run, chart: Chart, max_points: int) -> dict[str, list[Point]]:
-    return {metric.name: read_series(run, metric.name, max_points) for metric in chart.metrics}
+def read_chart(
+    run: Run, chart: Chart, max_points: int, window: Window = WHOLE
+) -> dict[str, list[Point]]:
+    return {
+        metric.name: read_series(run, metric.name, max_points, window) for metric in chart.metrics
+    }
 
 
 def figure(chart: Chart, series: Mapping[str, Sequence[Point]]) -> dict[str, Any]:
     """A Plotly figure as plain JSON: x = steps; the other axes ride along as custom data."""
-    import plotly.graph_objects as go
-
     traces = [
         scatter(metric, chart.series_number(place), series[metric.name])
         for place, metric in enumerate(chart.metrics)
     ]
-    plain: dict[str, Any] = go.Figure(data=traces, layout=layout(chart.info)).to_plotly_json()
-    return plain
+    return {"data": traces, "layout": layout(chart.info)}
 
 
-def scatter(metric: RunMetric, number: int, points: Sequence[Point]) -> Any:
+def scatter(metric: RunMetric, number: int, points: Sequence[Point]) -> dict[str, Any]:
     """One metric as a line; the colour is a token, which the browser turns into a colour."""
-    import plotly.graph_objects as go
-
     info, color = metric.info, f"var(--series-{number})"
-    label, written = info.trace or info.label.lower(), D3_FORMATS[info.format] or ".3~g"
-    return go.Scatter(
-        name=label,
-        meta={"metric": metric.name, "series": number},
-        x=[point.step for point in points],
-        y=[point.value for point in points],
-        customdata=[[point.epoch, point.tokens, point.time] for point in points],
-        mode="lines+markers" if metric.is_sparse or len(points) == 1 else "lines",
-        line={"color": color, "width": 1.8},
-        marker={"color": color, "size": 6},
-        connectgaps=False,
-        hovertemplate=f"%{{y:{written}}} {info.unit}<extra>{label}</extra>",
-    )
+    label = info.trace or info.label.lower()
+    return {
+        "type": "scatter",
+        "name": label,
+        "meta": {"metric": metric.name, "series": number},
+        "x": [point.step for point in points],
+        "y": [point.value for point in points],
+        "customdata": [[point.epoch, point.tokens, point.time] for point in points],
+        "mode": "lines+markers" if metric.is_sparse or len(points) == 1 else "lines",
+        "line": {"color": color, "width": 1.8},
+        "marker": {"color": color, "size": 6},
+        "connectgaps": False,
+        "hovertemplate": hover(info, label),
+    }
+
+
+def hover(info: MetricInfo, label: str) -> str:
+    return f"%{{y:{D3_FORMATS[info.format] or '.3~g'}}} {info.unit}<extra>{label}</extra>"
 
 
 def layout(info: MetricInfo) -> dict[str, Any]:
@@ -99,7 +103,6 @@ def layout(info: MetricInfo) -> dict[str, Any]:
         "tickfont": {"color": "var(--ink-3)", "size": 12},
     }
     return {
-        "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 48, "r": 8, "t": 8, "b": 28},

@@ -1,15 +1,19 @@
-"""Time series of a run's metric, downsampled so that spikes and gaps stay."""
+"""Time series of a run's metric, thinned so that spikes and gaps stay."""
 
 from __future__ import annotations
 
-from itertools import groupby
-from math import ceil, isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jobs.models import Event, Run
-from maxaillm.dev.finetune.run.events.run_metrics import find_metric
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.models import Run
+from jobs.run_page.columns import STORE, Columns, Numbers
+from maxaillm.dev.finetune.run.events.run_metrics import RunMetric, find_metric
 
 MAX_POINTS = 2000
+ALL_POINTS = 10_000_000
+Places = NDArray[np.int64]
 
 
 class Point(NamedTuple):
@@ -19,52 +23,82 @@ class Point(NamedTuple):
     value: float | None
     """None is a gap: the value was no number."""
     epoch: float | None
-    tokens: float | None
+    tokens: int | None
     time: float
 
 
-def read_series(run: Run | int, metric: str, max_points: int = MAX_POINTS) -> list[Point]:
+class Window(NamedTuple):
+    """The steps that are looked at, both ends included; None is as far as there are any."""
+
+    low: int | None = None
+    high: int | None = None
+
+
+WHOLE = Window()
+
+
+def read_series(
+    run: Run | int, metric: str, max_points: int = MAX_POINTS, window: Window = WHOLE
+) -> list[Point]:
     """The metric's points in order of step, at most `max_points`."""
     found = find_metric(metric)
     if found is None:
         return []
-    rows = Event.objects.filter(run=run, kind=found.kind, step__isnull=False).order_by("step")
-    if found.is_sparse:
-        rows = rows.filter(data__has_key=metric)
-    columns = ("step", f"data__{metric}", "data__epoch", "data__tokens", "time")
-    points = [
-        Point(step, number(value), number(epoch), number(tokens), time)
-        for step, value, epoch, tokens, time in rows.values_list(*columns).iterator(2000)
+    columns = STORE.columns(run, found.kind)
+    places = places_of(columns, found, window)
+    values = columns.figure(metric)
+    kept = places[thinned(values[places], max_points)]
+    shown, epochs, tokens = (
+        plain(column[kept])
+        for column in (values, columns.figure("epoch"), columns.figure("tokens"))
+    )
+    counts = (None if value is None else int(value) for value in tokens)
+    steps, times = columns.step[kept].tolist(), columns.time[kept].tolist()
+    return list(map(Point, steps, shown, epochs, counts, times))
+
+
+def places_of(columns: Columns, metric: RunMetric, window: Window) -> Places:
+    """Where a metric stands in its columns; one that is measured now and then, where it was."""
+    start = 0 if window.low is None else np.searchsorted(columns.step, window.low, "left")
+    end = len(columns.step)
+    if window.high is not None:
+        end = int(np.searchsorted(columns.step, window.high, "right"))
+    places = np.arange(start, end)
+    return places[columns.has(metric.name)[places]] if metric.is_sparse else places
+
+
+def plain(values: Numbers) -> list[Any]:
+    """NaN is None."""
+    return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124
+
+
+def thinned(values: Numbers, max_points: int) -> Places:
+    """Places of at most `max_points`: the ends, and of each bucket its lowest, its highest and a
+    gap where one was.
+
+    Libraries that thin curves (tsdownsample, lttbc) know no gaps; a diverged run is one.
+    """
+    size = len(values)
+    if size <= max_points:
+        return np.arange(size)
+    buckets = max(1, (max_points - 2) // 3)
+    width = -(-(size - 2) // buckets)
+    filled = np.full(-(-(size - 2) // width) * width, -1)
+    filled[: size - 2] = np.arange(1, size - 1)
+    places = filled.reshape(-1, width)
+    inside = np.where(places < 0, np.inf, values[places])  # what fills up is no gap
+    is_number = np.isfinite(inside)
+    low = np.where(is_number, inside, np.inf).argmin(axis=1)
+    high = np.where(is_number, inside, -np.inf).argmax(axis=1)
+    gap = np.isnan(inside)
+    rows = np.arange(len(places))
+    some, none = is_number.any(axis=1), gap.any(axis=1)
+    kept = [
+        places[rows[some], low[some]],
+        places[rows[some], high[some]],
+        places[rows[none], gap.argmax(axis=1)[none]],
     ]
-    return downsample(points, max_points)
-
-
-def number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return None
-    return value
-
-
-def downsample(points: list[Point], max_points: int) -> list[Point]:
-    """At most `max_points`: of each bucket its lowest and its highest, and a gap where one was."""
-    if len(points) <= max_points:
-        return points
-    width = ceil(len(points) / max(1, (max_points - 2) // 3))
-    inner = points[1:-1]
-    kept = [points[0]]
-    for start in range(0, len(inner), width):
-        kept += extremes(inner[start : start + width])
-    return [*kept, points[-1]]
-
-
-def extremes(bucket: list[Point]) -> list[Point]:
-    values = [point for point in bucket if point.value is not None]
-    gaps = [point for point in bucket if point.value is None][:1]
-    if not values:
-        return gaps
-    low, high = min(values, key=lambda p: p.value or 0), max(values, key=lambda p: p.value or 0)
-    ordered = sorted((low, high, *gaps), key=lambda point: point.step)
-    return [next(same) for _, same in groupby(ordered, key=lambda point: point.step)]
+    return np.unique(np.concatenate([[0], *kept, [size - 1]]))
 
 
 def columns_of(points: list[Point]) -> dict[str, list[float | None]]:

@@ -21,6 +21,7 @@ from jobs.models import Run
 from jobs.run_page.charts import Chart
 from jobs.selectors import runs_of
 from jobs.views.request import Request
+from jobs.views.run_data import window_of
 from jobs.views.run_list import link
 from maxft_site.web.formatting import typed_number
 
@@ -129,7 +130,7 @@ def chart_of(choice: Choice, name: str) -> Chart:
 def compare_chart(request: Request, name: str) -> JsonResponse:
     """The figure of one metric, a line for each run."""
     choice = choice_of(request)
-    drawn = figure(chart_of(choice, name), choice.runs)
+    drawn = figure(chart_of(choice, name), choice.runs, window_of(request))
     return JsonResponse(drawn, json_dumps_params={"allow_nan": False, "separators": (",", ":")})
 
 

@@ -15,13 +15,13 @@ from django.views.decorators.http import require_GET
 from jobs.models import Run
 from jobs.run_page.charts import Chart, chart_named, figure, read_chart
 from jobs.run_page.log import LogTail, tail_of
-from jobs.run_page.series import MAX_POINTS, Point
+from jobs.run_page.series import ALL_POINTS, MAX_POINTS, Point, Window
 from jobs.views.request import Request
 from jobs.views.runs import visible_run
 from maxaillm.dev.finetune.processes.plain_files import open_plain
+from maxft_site.web.formatting import typed_number
 
 TABLE_POINTS = 200
-ALL_POINTS = 10_000_000
 CHUNK_BYTES = 64 * 1024
 COLUMNS = ("metric", "step", "value", "epoch", "tokens", "time")
 
@@ -35,11 +35,17 @@ def chart_or_404(run: Run, name: str) -> Chart:
 
 @require_GET
 def run_chart(request: Request, pk: int, name: str) -> JsonResponse:
-    """The figure of one chart, thinned to what a screen can show."""
+    """The figure of one chart, thinned to what a screen can show; `low` and `high` are the steps
+    that are looked at closely."""
     run = visible_run(request, pk)
     chart = chart_or_404(run, name)
-    drawn = figure(chart, read_chart(run, chart, MAX_POINTS))
+    drawn = figure(chart, read_chart(run, chart, MAX_POINTS, window_of(request)))
     return JsonResponse(drawn, json_dumps_params={"allow_nan": False, "separators": (",", ":")})
+
+
+def window_of(request: Request) -> Window:
+    low, high = (typed_number(request.GET.get(name, "")) for name in ("low", "high"))
+    return Window(low, high)
 
 
 @require_GET

@@ -45,6 +45,10 @@ class Head(NamedTuple):
     order: str
     """ascending, descending, or empty."""
 
+    @property
+    def icon(self) -> str:
+        return {"ascending": "up", "descending": "down"}.get(self.order, "")
+
 
 @require_GET
 def runs(request: Request) -> HttpResponse:

@@ -1,11 +1,13 @@
 // One chart of a run: keeps its points by step, draws them with Plotly in the page's own colours.
 import { around, ema, interpolated, logarithmic, whole, written } from "./chart_values.js";
-import { toast } from "./toast.js";
+import { toast, toastError } from "./toast.js";
 
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
 const AXES = { epoch: 0, tokens: 1, time: 2 }; // places in a point's custom data
 const TITLES = { step: "steps", epoch: "epochs", tokens: "tokens", time: "min" };
 const EMPTY = "–";
+const THINNED = 250; // from so many points of a line on, the server may have left some out
+const MOST_POINTS = 8000;
 let isTipShown = false;
 
 export class Chart {
@@ -18,15 +20,39 @@ export class Chart {
     this.traces = new Map(); // metric → {look, points: step → {y, extra}}
   }
 
-  /** Fetch the whole history anew; points that came meanwhile stay. */
+  /** Fetch the whole history anew, thinned to what can be seen. */
   async load() {
-    const response = await fetch(this.box.dataset.url, { credentials: "same-origin" });
-    if (!response.ok) throw new Error(`The curve could not be loaded: ${response.status}.`);
-    const { data, layout } = await response.json();
+    const { data, layout } = await this.fetch();
     this.layout = layout;
-    for (const { x, y, customdata, ...look } of data) {
-      const points = new Map(x.map((step, i) => [step, { y: y[i], extra: customdata[i] }]));
-      this.traces.set(look.meta.metric, { look, points });
+    for (const line of data) {
+      const { x, y, customdata, ...look } = line;
+      this.traces.set(look.meta.metric, { look, points: pointsOf(line) });
+    }
+    this.draw();
+  }
+
+  async fetch(steps = {}) {
+    const url = new URL(this.box.dataset.url, location);
+    for (const [name, step] of Object.entries(steps)) url.searchParams.set(name, step);
+    const response = await fetch(url, { credentials: "same-origin" });
+    if (!response.ok) throw new Error(`The curve could not be loaded: ${response.status}.`);
+    return response.json();
+  }
+
+  /** What lies between two places of the axis, unthinned if it can be seen; the zoom stays. */
+  async refine(from, to) {
+    const shown = [...this.traces.values()].flatMap(({ look, points }) =>
+      [...points.keys()].filter((step) => {
+        const x = this.place(step, points.get(step).extra, look.meta.start ?? this.start());
+        return x >= from && x <= to;
+      }),
+    );
+    if (!shown.length || ![...this.traces.values()].some(({ points }) => isThinned(points))) return;
+    const [low, high] = [least(shown), most(shown)];
+    const { data } = await this.fetch({ low, high });
+    for (const line of data) {
+      const { points } = this.traces.get(line.meta.metric);
+      for (const [step, point] of pointsOf(line)) points.set(step, point);
     }
     this.draw();
   }
@@ -38,8 +64,17 @@ export class Chart {
       if (!(metric in data)) continue;
       points.set(step, { y: data[metric], extra: [data.epoch ?? null, data.tokens ?? null, time] });
       changed = true;
+      if (points.size > MOST_POINTS) this.thin();
     }
     return changed;
+  }
+
+  /** A page that stays open for days holds no more than can be seen. */
+  async thin() {
+    if (this.isThinning) return;
+    this.isThinning = true;
+    await this.load().catch(() => {}); // the next point tries again
+    this.isThinning = false;
   }
 
   get isEmpty() {
@@ -70,9 +105,9 @@ export class Chart {
       },
     });
     layout.xaxis.title.font.color = token("var(--ink-3)");
+    this.write(); // before the plot takes what room the words leave
     globalThis.Plotly.react(this.plot, traces, layout, CONFIG);
     if (!this.isWatched) this.watchZoom();
-    this.write();
   }
 
   /** The vertical axis of points that all have one value, within the metric's bounds. */
@@ -84,11 +119,13 @@ export class Chart {
     );
   }
 
-  /** Who zooms in for the first time is told the way out. */
+  /** Who zooms in sees more, and is told the way out the first time. */
   watchZoom() {
     this.isWatched = true;
     this.plot.on("plotly_relayout", (change) => {
-      if (isTipShown || !("xaxis.range[0]" in change)) return;
+      if (!("xaxis.range[0]" in change)) return;
+      this.refine(change["xaxis.range[0]"], change["xaxis.range[1]"]).catch(toastError);
+      if (isTipShown) return;
       isTipShown = true;
       toast("Double-click the chart to see all of it again.", { level: "info" });
     });
@@ -150,13 +187,29 @@ export class Chart {
   }
 }
 
+const pointsOf = ({ x, y, customdata }) =>
+  new Map(x.map((step, i) => [step, { y: y[i], extra: customdata[i] }]));
+const isThinned = (points) => points.size >= THINNED;
+const least = (values) => values.reduce((a, b) => Math.min(a, b));
+const most = (values) => values.reduce((a, b) => Math.max(a, b));
+
 function alone(values, bounds) {
   const range = around(values, bounds);
   return range && { range };
 }
 
+const colors = new Map(); // asking the browser for one costs a layout of the page
+const forget = () => colors.clear();
+document.addEventListener("theme-changed", forget);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", forget);
+
 const token = (value) => {
   const name = value.slice(4, -1);
+  if (!colors.has(name)) colors.set(name, colorOf(name));
+  return colors.get(name);
+};
+
+const colorOf = (name) => {
   const probe = document.createElement("i");
   probe.hidden = true;
   probe.className = "probe";

@@ -1,5 +1,6 @@
 // The page that compares runs: draws the curves, keeps axis, scale and smoothing in the address.
 import { Chart } from "./chart.js";
+import { savePng } from "./png.js";
 import { toast, toastError } from "./toast.js";
 
 const page = document.getElementById("compare");
@@ -54,13 +55,9 @@ function watchDownloads() {
     button.hidden = false;
     button.addEventListener("click", () => {
       const box = button.closest("[data-chart]");
-      const filename = `compare-${box.dataset.chart}`;
-      const size = { width: 1200, height: 700 };
-      globalThis.Plotly.downloadImage(box.querySelector("[data-plot]"), {
-        format: "png",
-        filename,
-        ...size,
-      });
+      const plot = box.querySelector("[data-plot]");
+      const title = `${box.querySelector("h3").textContent}, by run`;
+      savePng(plot, title, `compare-${box.dataset.chart}`).catch(toastError);
     });
   }
 }
@@ -84,7 +81,9 @@ async function start() {
     scaleOf: () => [],
   };
   const charts = [...page.querySelectorAll("[data-chart]")].map((box) => new Chart(box, view));
-  const draw = () => charts.forEach((chart) => chart.draw());
+  const draw = () => {
+    for (const chart of charts) chart.draw();
+  };
   for (const part of document.querySelectorAll("[data-needs-script]")) part.hidden = false;
   watchSwitch("axis", "x", view, draw);
   watchSwitch("scale", "scale", view, draw);

@@ -78,7 +78,8 @@ function take(frame) {
 async function loadAll() {
   try {
     await Promise.all(charts.map((chart) => chart.load()));
-    drawAll();
+    if (view.axis === "step") draw();
+    else drawAll(); // where a step stands is known now
   } catch (error) {
     toastError(error);
   }

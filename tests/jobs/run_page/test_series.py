@@ -3,37 +3,32 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.run_page.series import Point, columns_of, downsample, read_series
+from jobs.models import Run
+from jobs.run_page.series import Window, columns_of, read_series, thinned
 from tests.jobs.pages import add_logs, trained
 from tests.jobs.runs import make_run
-
-
-def point(step: int, value: float | None) -> Point:
-    return Point(step, value, None, None, float(step))
 
 
 @given(
     values=st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1, max_size=400),
     limit=st.integers(10, 60),
 )
-def test_downsampling_keeps_ends_extremes_and_order(values: list[float | None], limit: int) -> None:
-    points = [point(step, value) for step, value in enumerate(values)]
-    kept = downsample(points, limit)
+def test_thinning_keeps_ends_extremes_and_order(values: list[float | None], limit: int) -> None:
+    kept = thinned(np.array(values, dtype=np.float64), limit).tolist()
     assert len(kept) <= max(limit, 10)
-    assert kept[0] == points[0]
-    assert kept[-1] == points[-1]
-    steps = [p.step for p in kept]
-    assert steps == sorted(set(steps))
+    assert (kept[0], kept[-1]) == (0, len(values) - 1)
+    assert kept == sorted(set(kept))
     numbers = [value for value in values if value is not None]
-    shown = [p.value for p in kept if p.value is not None]
+    shown = [values[place] for place in kept if values[place] is not None]
     if numbers:
         assert (min(shown), max(shown)) == (min(numbers), max(numbers))
-    assert (None in values) == any(p.value is None for p in kept)
+    assert (None in values) == any(values[place] is None for place in kept)
 
 
 def test_a_short_curve_is_whole(alice: User) -> None:
@@ -64,3 +59,27 @@ def test_what_is_no_number_is_a_gap(alice: User, value: object) -> None:
     row.data["loss"] = value
     row.save()
     assert read_series(run, "loss")[0].value is None
+
+
+def test_a_closer_look_has_every_point(alice: User) -> None:
+    run = make_run(alice)
+    add_logs(run, [float(step % 17) for step in range(1, 9001)])
+    near = read_series(run, "loss", window=Window(4000, 4999))
+    assert [p.step for p in near] == list(range(4000, 5000))
+    assert len(read_series(run, "loss")) <= 2000
+    assert read_series(run, "loss", window=Window(9001, None)) == []
+
+
+def test_what_comes_later_and_what_comes_again_is_read(alice: User) -> None:
+    """Curves are kept between two looks; new events join them, repeated steps replace theirs."""
+    run = make_run(alice)
+    add_logs(run, [1.0, 2.0])
+    assert [p.value for p in read_series(run, "loss")] == [1.0, 2.0]
+    again = run.events.get(step=2)
+    again.seq, again.data = 3, {"loss": 5.0, "grad_norm": 0.5}
+    again.save()
+    assert [p.value for p in read_series(run, "loss")] == [1.0, 5.0]
+    assert [p.value for p in read_series(run, "grad_norm")] == [None, 0.5]
+    run.events.filter(step=2).delete()
+    Run.objects.filter(pk=run.pk).update(status="failed")
+    assert [p.value for p in read_series(run, "loss")] == [1.0]

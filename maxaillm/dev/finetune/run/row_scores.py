@@ -37,8 +37,8 @@ class RowScores(NamedTuple):
 
     def write(self, path: Path) -> None:
         content = BytesIO()
-        names = {f"metric_{name}": rows for name, rows in self.by_metric.items()}
-        np.savez(content, **names, **{EXAMPLES: self.examples, TOKENS: self.tokens})
+        arrays: dict[str, Any] = {f"metric_{name}": rows for name, rows in self.by_metric.items()}
+        np.savez(content, **arrays | {EXAMPLES: self.examples, TOKENS: self.tokens})
         write_atomically(path, content.getvalue())
 
     @classmethod
