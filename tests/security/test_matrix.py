@@ -260,8 +260,7 @@ EMPTY_HANDED: set[str] = {
     "/api/v1/exports/<int:export_id>/download",
     "/api/v1/models/<int:model_id>/exports/<int:export_id>/download",
 }
-"""What needs more than the thing itself: a file, a deleted one, a header, a row's number, runs
-in the address."""
+"""What needs more than the thing itself: a file, a header, a row's number, runs to compare."""
 
 
 def test_the_superuser_reaches_runs(ada: User, addresses: list[Address]) -> None:

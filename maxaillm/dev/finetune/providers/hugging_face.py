@@ -243,8 +243,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         step = self.callback.step_of_model
         self.attempt.emit(EvalEvent.of(self.final_scores), step)
         self.compare(Evaluation(step, self.final_scores), self.evaluator)
-        if not rank():
-            self.evaluator.row_scores.write(self.attempt.folder.row_scores)
+        self.evaluator.row_scores.write(self.attempt.folder.row_scores)
         return self.final_scores
 
     def compare(self, end: Evaluation, evaluator: HeldOutEvaluator) -> None:

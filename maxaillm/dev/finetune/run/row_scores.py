@@ -17,6 +17,7 @@ from maxaillm.dev.finetune.metrics import TokenLoss, metrics
 from maxaillm.dev.finetune.processes.plain_files import open_plain
 from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 from maxaillm.dev.finetune.run.folder import write_atomically
+from maxaillm.dev.finetune.run.torchrun import rank
 
 MOST_BYTES = 256_000_000
 """A larger file is not read."""
@@ -36,6 +37,9 @@ class RowScores(NamedTuple):
         return cls(dict(by_metric), digest(examples), digest(*tokens))
 
     def write(self, path: Path) -> None:
+        """By the first of several processes, which all measured the same."""
+        if rank():
+            return
         content = BytesIO()
         arrays: dict[str, Any] = {f"metric_{name}": rows for name, rows in self.by_metric.items()}
         np.savez(content, **arrays | {EXAMPLES: self.examples, TOKENS: self.tokens})
