@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils.module_loading import import_string
 from rq.exceptions import DuplicateJobError
 from rq.queue import Queue
+from xdist.scheduler import LoadScopeScheduling
 
 
 @pytest.fixture
@@ -31,6 +32,28 @@ def data_dir(tmp_path: Path, settings: Any) -> Path:
 def empty_cache() -> Iterator[None]:
     yield
     cache.clear()
+
+
+TOGETHER = (
+    tuple(f"tests/e2e/test_{name}" for name in ("data", "first_light", "run_form", "wheel")),
+    ("tests/engine/faults/",),
+    ("tests/faults/test_killed", "tests/faults/test_stops"),
+    ("tests/faults/test_outages", "tests/faults/test_site_killed"),
+)
+"""How paths begin of modules that one worker is to run, since they share costly processes."""
+
+
+class Scheduler(LoadScopeScheduling):
+    """One module a worker at a time, as `--dist loadscope`, but those of a group one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        group = next((group for group in TOGETHER if nodeid.startswith(group)), None)
+        return group[0] if group else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler | None:
+    return Scheduler(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def starts_processes(item: pytest.Item) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-START_SECONDS = 15
+START_SECONDS = 60
 
 
 class RedisServer:

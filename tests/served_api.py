@@ -16,9 +16,11 @@ import redis
 
 from jobs.inference_queue import requests
 from tests.redis_server import RedisServer, running_redis
-from tests.site_process import ROOT, free_port
+from tests.site_process import PATIENCE_SECONDS, ROOT, free_port
 
 SEED = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
 from django.contrib.auth.models import User
 from jobs.models import LanguageModel
 from maxft_site.web.models import ApiToken
@@ -39,7 +41,6 @@ class ServedApi:
         self.log = (folder / "log.txt").open("w")
         self.env = os.environ | {"MAXFT_DATA_DIR": str(folder), "REDIS_URL": server.url}
         self.env["OMP_NUM_THREADS"] = "1"
-        self.run("migrate", "-v0")
         self.key = self.run("shell", "-v0", "-c", SEED.format(model=self.model)).split()[-1]
         port = str(free_port())
         self.url = f"http://127.0.0.1:{port}"
@@ -64,7 +65,7 @@ class ServedApi:
     def stop(self) -> None:
         for process in (self.worker, self.web):
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE_SECONDS)
 
     @property
     def client(self) -> openai.OpenAI:
@@ -85,7 +86,7 @@ def served_api(folder: Path, model: Path) -> Iterator[ServedApi]:
             served.stop()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

@@ -28,6 +28,7 @@ ROWS, FINDINGS = "rows", "findings"
 """The files that it leaves in its folder; without rows there is no file of them."""
 OUT_OF_MEMORY = (MemoryError, RecursionError, SystemError)
 """The last is what is left where a library in C fails without saying why: it had no memory."""
+HINT = "Split the file into smaller ones, or free space, then check it again."
 STORED_FINDINGS = 10_000
 STORED_A_CODE = 100
 """So many findings of each code are kept, even after others have used up the limit above."""
@@ -37,15 +38,21 @@ def main() -> None:
     sys.meta_path.insert(0, NoPandas())
     import pyarrow.parquet  # noqa: F401  # before the limits: no file is to blame if it fails
 
-    task = receive_task()
+    carry_out(receive_task())
+
+
+def carry_out(task: dict[str, Any], emit: Emit = emit) -> None:
+    """Emit the report of a check, or why there is none."""
     try:
-        emit("report", check(task))
+        emit("report", check(task, emit))
     except FineTuneError as error:
         emit("error", error.as_json())
     except OUT_OF_MEMORY:
-        emit_error("too_complex", "The file needs more memory to be read than a check may take.")
+        message = "The file needs more memory to be read than a check may take."
+        emit("error", {"code": "too_complex", "message": message, "hint": HINT})
     except OSError as error:
-        emit_error("not_written", f"The rows could not be stored: {error.strerror}.")
+        message = f"The rows could not be stored: {error.strerror}."
+        emit("error", {"code": "not_written", "message": message, "hint": HINT})
 
 
 class NoPandas(MetaPathFinder):
@@ -56,7 +63,7 @@ class NoPandas(MetaPathFinder):
             raise ImportError("this process does without")
 
 
-def check(task: dict[str, Any], emit: Emit = emit) -> dict[str, Any]:
+def check(task: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Fill the task's folder with rows and findings; gives the fields of a DatasetVersion."""
     folder = Path(task["folder"])
     folder.mkdir(mode=0o700)
@@ -90,11 +97,6 @@ class FindingEmitter:
             self.emit_line("finding", finding.model_dump())
         self.codes[finding.code] += 1
         self.levels[finding.level] += 1
-
-
-def emit_error(code: str, message: str) -> None:
-    hint = "Split the file into smaller ones, or free space, then check it again."
-    emit("error", {"code": code, "message": message, "hint": hint})
 
 
 if __name__ == "__main__":

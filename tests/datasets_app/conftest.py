@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def check_file(task: dict[str, Any], on_progress: Callable[[float], bool]) -> Outcome:
         outcome = Outcome()
         receivers = {"finding": outcome.findings.append, "progress": on_progress}
-        outcome.report = child.check(task, lambda kind, content: receivers[kind](content))
+        for kind in ("report", "error"):
+            receivers[kind] = partial(setattr, outcome, kind)
+        child.carry_out(task, lambda kind, content: receivers[kind](content))
         return outcome
 
     monkeypatch.setattr("datasets_app.services.checks.check_file", check_file)

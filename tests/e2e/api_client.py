@@ -8,13 +8,17 @@ from typing import Any
 
 import httpx
 
+from tests.site_process import PATIENCE_SECONDS
+
 ENDED = {"succeeded", "failed", "cancelled"}
 
 
 class ApiClient:
     def __init__(self, url: str, token: str) -> None:
         self.http = httpx.Client(
-            base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30
+            base_url=f"{url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=PATIENCE_SECONDS,
         )
 
     def get(self, path: str, **query: Any) -> Any:
@@ -36,25 +40,25 @@ class ApiClient:
         started: dict[str, Any] = answer.json()
         return started
 
-    def run_until(self, run: int, *statuses: str, seconds: float = 120) -> dict[str, Any]:
+    def run_until(self, run: int, *statuses: str) -> dict[str, Any]:
         """The run once it has one of the statuses; an end that is not asked for fails."""
-        end = monotonic() + seconds
+        end = monotonic() + PATIENCE_SECONDS
         while monotonic() < end:
             state: dict[str, Any] = self.get(f"/runs/{run}")
             if state["status"] in statuses:
                 return state
             assert state["status"] not in ENDED, state
             sleep(0.1)
-        raise AssertionError(f"not {statuses} in {seconds} s: {state}")
+        raise AssertionError(f"not {statuses} in {PATIENCE_SECONDS} s: {state}")
 
-    def wait(self, path: str, *passing: str, seconds: float = 60) -> dict[str, Any]:
-        end = monotonic() + seconds
+    def wait(self, path: str, *passing: str) -> dict[str, Any]:
+        end = monotonic() + PATIENCE_SECONDS
         while monotonic() < end:
             state: dict[str, Any] = self.get(path)
             if state["status"] not in passing:
                 return state
             sleep(0.1)
-        raise AssertionError(f"still {state['status']} after {seconds} s")
+        raise AssertionError(f"still {state['status']} after {PATIENCE_SECONDS} s")
 
     def events(self, run: int, kind: str) -> list[dict[str, Any]]:
         """All events of a kind, read page by page as a script would."""

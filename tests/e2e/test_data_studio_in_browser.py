@@ -7,8 +7,6 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import SECONDS
-
 pytestmark = pytest.mark.browser
 
 TOWNS = [f"Where is town {n}?;In land {n % 40}.;{n}" for n in range(120)]
@@ -25,7 +23,7 @@ def dataset(page, site, tmp_path_factory):
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_role("button", name="Upload and check").click()
     page.wait_for_url(re.compile(r"/datasets/\d+/$"))
-    page.get_by_role("link", name="Choose the columns").click(timeout=60 * SECONDS)
+    page.get_by_role("link", name="Choose the columns").click()
     page.get_by_label("vraag").select_option("prompt")
     page.get_by_label("antwoord").select_option("completion")
     expect(page.get_by_text("Nothing is missing.")).to_be_visible()
@@ -38,7 +36,7 @@ def dataset(page, site, tmp_path_factory):
 def ready(page, number):
     """Wait until version `number` is checked."""
     expect(page.locator(".facts")).to_contain_text(f"v{number}")
-    expect(page.get_by_role("link", name="Train on it")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_role("link", name="Train on it")).to_be_visible()
 
 
 def make(page, number):
@@ -70,7 +68,7 @@ def test_files_sent_together_say_what_came_of_each(page, site, tmp_path):
     bad.write_text("{oops\n")
     upload(page, site, [good, asked, bad])
     for words in ("good: ready, 3 rows", "asked: say which column is which", "bad: None of"):
-        expect(page.locator("#uploads")).to_contain_text(words, timeout=60 * SECONDS)
+        expect(page.locator("#uploads")).to_contain_text(words)
 
 
 @pytest.fixture
@@ -151,13 +149,13 @@ def test_rows_are_split_and_the_test_rows_locked(page, dataset):
 def test_what_the_model_will_see_is_shown_and_trained_on(page, dataset):
     page.goto(f"{dataset}tokens/")
     token = page.locator(".tok[data-kind=trained]")
-    expect(token.nth(3)).to_be_visible(timeout=120 * SECONDS)
+    expect(token.nth(3)).to_be_visible()
     page.get_by_role("link", name="Train on it").click()
     page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     page.locator("[name=training-max_steps]").fill("3")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/runs/\d+/$"))
-    page.get_by_role("link", name="Chat with it").first.wait_for(timeout=180 * SECONDS)
+    page.get_by_role("link", name="Chat with it").first.wait_for()
     expect(page.locator("main")).to_contain_text("v5")
     assert page.complaints == []
 
@@ -168,9 +166,9 @@ def test_tokens_of_a_row_and_lengths_of_all(page, site):
     page.get_by_role("link", name="MaxFT guide").first.click()
     page.get_by_role("link", name="Tokens", exact=True).click()
     token = page.locator(".tok[data-kind=trained]").nth(5)
-    expect(token).to_be_visible(timeout=90 * SECONDS)
+    expect(token).to_be_visible()
     plot = page.locator("#tokens .js-plotly-plot .main-svg").first
-    expect(plot).to_be_visible(timeout=90 * SECONDS)
+    expect(plot).to_be_visible()
     page.get_by_text("As a table").click()
     expect(page.get_by_role("columnheader", name="Tokens")).to_be_visible()
     page.get_by_role("link", name="Row after").click()
@@ -178,8 +176,8 @@ def test_tokens_of_a_row_and_lengths_of_all(page, site):
     expect(token).to_be_visible()
     page.get_by_label("Maximum length").fill("24")
     page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.locator(".tok[data-kind=cut]").nth(1)).to_be_visible(timeout=90 * SECONDS)
-    expect(page.get_by_text("are cut")).to_be_visible(timeout=90 * SECONDS)
+    expect(page.locator(".tok[data-kind=cut]").nth(1)).to_be_visible()
+    expect(page.get_by_text("are cut")).to_be_visible()
     assert page.complaints == []
 
 

@@ -6,21 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.api_client import ApiClient
-from tests.site_process import running_site
-
 pytestmark = pytest.mark.faults
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with running_site(tmp_path_factory.mktemp("site")) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def client(site):
-    return ApiClient(site.url, site.manage("create_token", "scripts"))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +36,7 @@ def test_from_file_to_answer(client, colours):
             "tuning": {"name": "lora", "r": 4},
         }
     )
-    ended = client.run_until(run["id"], "succeeded", seconds=120)
+    ended = client.run_until(run["id"], "succeeded")
     assert (ended["step"], ended["total_steps"], ended["progress"]) == (12, 12, 1)
     assert [event["step"] for event in client.events(run["id"], "log")] == list(range(1, 13))
     assert "perplexity" in ended["metrics"]
@@ -97,5 +83,5 @@ def test_cancel_a_run(client, colours):
     )
     client.run_until(run["id"], "running")
     assert client.post(f"/runs/{run['id']}/cancel", {"save": False}).status_code == 202
-    assert client.run_until(run["id"], "cancelled", seconds=20)["status"] == "cancelled"
+    assert client.run_until(run["id"], "cancelled")["status"] == "cancelled"
     assert client.post(f"/runs/{run['id']}/pause").status_code == 409

@@ -11,8 +11,7 @@ from time import monotonic
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import SECONDS
-from tests.site_process import ROOT
+from tests.site_process import PATIENCE_SECONDS, ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +40,7 @@ def dataset(page, site, file):
     page.get_by_role("button", name="Upload and check").click()
     page.wait_for_url(re.compile(r"/datasets/\d+/$"))
     train = page.get_by_role("link", name="Train on it")
-    expect(train).to_be_visible(timeout=60 * SECONDS)
+    expect(train).to_be_visible()
     return page.url
 
 
@@ -62,7 +61,7 @@ def points(page):
 
 def wait_for_points(page, more_than):
     """The page's strict policy forbids the evaluation that Playwright's own waiting needs."""
-    end = monotonic() + 90
+    end = monotonic() + PATIENCE_SECONDS
     while points(page) <= more_than:
         assert monotonic() < end, f"only {points(page)} points"
         page.wait_for_timeout(100)
@@ -88,7 +87,7 @@ def test_a_run_moves_without_reload_and_is_cancelled(page, dataset):
 def test_a_run_ends_and_its_model_answers_beside_the_base(page, dataset):
     launch(page, dataset, training__num_train_epochs=5, training__max_steps=20)
     chat = page.get_by_role("link", name="Chat with it").first
-    chat.wait_for(timeout=180 * SECONDS)
+    chat.wait_for()
     wait_for_points(page, more_than=19)
     page.reload()
     wait_for_points(page, more_than=19)
@@ -97,8 +96,8 @@ def test_a_run_ends_and_its_model_answers_beside_the_base(page, dataset):
     page.locator("[name=question]").fill("What is Super Bowl LIX?")
     page.locator("#send").click()
     answers = page.locator(".duel .bubble[data-role=assistant]")
-    expect(answers).to_have_count(2, timeout=60 * SECONDS)
-    expect(page.locator("[data-stream]")).to_have_count(0, timeout=60 * SECONDS)
+    expect(answers).to_have_count(2)
+    expect(page.locator("[data-stream]")).to_have_count(0)
     expect(page.locator(".bubble-foot").filter(has_text="tokens")).to_have_count(2)
     page.reload()
     expect(answers).to_have_count(2)

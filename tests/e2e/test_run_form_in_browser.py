@@ -7,8 +7,6 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import SECONDS
-
 pytestmark = pytest.mark.browser
 
 
@@ -17,7 +15,7 @@ def form(page, site):
     """A new run on the sample, once that is checked."""
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(f"{site.url}/datasets/")
-    expect(page.get_by_role("cell", name="Ready")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_role("cell", name="Ready")).to_be_visible()
     page.goto(f"{site.url}/runs/new/")
     expect(page.get_by_role("button", name="Start training")).to_be_visible()
     return page

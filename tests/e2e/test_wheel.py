@@ -9,25 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.api_client import ApiClient
-from tests.fresh_environment import FreshEnvironment
-from tests.site_process import ROOT, running_site
-
 pytestmark = pytest.mark.faults
 STEPS = {"max_steps": 5, "save_steps": 5, "eval_steps": 5}
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> FreshEnvironment:
-    """An environment with the wheel in it, which is made of the sdist as in a release."""
-    folder = tmp_path_factory.mktemp("wheel")
-    environment = FreshEnvironment(folder / "venv")
-    build = ("python", "-m", "hatchling", "build", "--target", "sdist", "--directory", folder)
-    environment.run(*build, cwd=ROOT)
-    pip = ("pip", "wheel", "--no-deps", "--wheel-dir", folder)
-    environment.run(*pip, *folder.glob("*.tar.gz"), cwd=folder)
-    environment.run("pip", "install", "--no-deps", *folder.glob("*.whl"), cwd=folder)
-    return environment
 
 
 @pytest.fixture
@@ -66,18 +49,14 @@ def test_train_five_steps(installed, home):
     assert (home / "tuned/model/adapter_model.safetensors").is_file()
 
 
-def test_site_has_its_styles_and_trains(installed, home):
-    data_dir = home / "data"
-    data_dir.mkdir()
-    with running_site(data_dir, maxft=[str(installed.bin / "maxft")]) as site:
-        page = httpx.get(site.first_visit, follow_redirects=True).raise_for_status().text
-        styles = re.findall(r'<link[^>]+href="(/static/[^"]+\.css)', page)
-        assert styles
-        for style in styles:
-            assert httpx.get(site.url + style).raise_for_status().text
-        client = ApiClient(site.url, site.manage("create_token", "ann"))
-        sample = client.get("/datasets")["items"][0]
-        config = {"model": {"name": "starter/chat"}, "data": {"dataset": sample["id"]}}
-        started = client.start({**config, "training": STEPS})
-        ended = client.run_until(started["id"], "succeeded")
-        assert ended["step"] == 5, site.log_tail()
+def test_site_has_its_styles_and_trains(site, client):
+    page = httpx.get(f"{site.url}/login/").raise_for_status().text
+    styles = re.findall(r'<link[^>]+href="(/static/[^"]+\.css)', page)
+    assert styles
+    for style in styles:
+        assert httpx.get(site.url + style).raise_for_status().text
+    sample = client.get("/datasets")["items"][0]
+    config = {"model": {"name": "starter/chat"}, "data": {"dataset": sample["id"]}}
+    started = client.start({**config, "training": STEPS})
+    ended = client.run_until(started["id"], "succeeded")
+    assert ended["step"] == 5, site.log_tail()

@@ -22,13 +22,11 @@ from maxaillm.dev.finetune.config import RunConfig
 from tests import tiny
 from tests.jobs.runs import make_dataset
 from tests.redis_server import RedisServer
-from tests.site_process import ROOT
+from tests.site_process import PATIENCE_SECONDS, ROOT
 from tests.stored_rows import stored_rows
 
 STEPS = 40
 SAVED_EVERY = 5
-PATIENCE_SECONDS = 150
-"""Far more than anything takes; a busy machine may be slow, but not wrong."""
 FORK_SERVER = "maxaillm.dev.finetune.processes.fork_server"
 
 

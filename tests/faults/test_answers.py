@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from tests.faults.farm import PATIENCE_SECONDS
 from tests.served_api import ServedApi, served_api, wait_until
+from tests.site_process import PATIENCE_SECONDS
 from tests.tiny import make_llama
 
 pytestmark = pytest.mark.faults

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.models import Status
+from maxaillm.dev.finetune.hf.templates import PROGRAM
 from tests.faults.farm import (
     Farm,
     assert_nothing_left,
@@ -17,8 +18,6 @@ from tests.faults.farm import (
     wait_until,
 )
 
-TEMPLATES = "maxaillm.dev.finetune.hf.templates.child"
-
 
 @pytest.mark.slow
 def test_two_processes_die_with_the_worker_and_go_on(
@@ -28,10 +27,10 @@ def test_two_processes_die_with_the_worker_and_go_on(
     wait_for_step(run, 12)
     root = str(run.root)
     family = [process for process in farm.processes() if folder_of(process).startswith(root)]
-    renders = [process for process in family if TEMPLATES in process.cmdline()]
+    renders = [process for process in family if str(PROGRAM) in process.cmdline()]
     assert len(family) - len(renders) == 4, "who starts them, torchrun and two trainers"
     kill(farm.worker())
-    wait_until(lambda: not any(p.is_running() for p in family), "all are gone", seconds=10)
+    wait_until(lambda: not any(p.is_running() for p in family), "all are gone")
 
     farm.keep_up()
     run = wait_for(run, Status.SUCCEEDED, Status.FAILED)

@@ -49,7 +49,7 @@ def test_who_watches_the_trainer(
     wait_for_step(run, SOME_STEP)
     process = trainer(farm, run)
     kill(victim(farm))
-    wait_until(lambda: not process.is_running(), "the trainer is gone", seconds=5)
+    wait_until(lambda: not process.is_running(), "the trainer is gone")
     farm.keep_up()
     assert_whole(farm, run, reference)
     assert fresh(run).attempt == 2, story(run)

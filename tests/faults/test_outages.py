@@ -20,6 +20,7 @@ from tests.faults.farm import (
     wait_for_step,
     wait_until,
 )
+from tests.site_process import PATIENCE_SECONDS
 
 LONG = 150
 """Steps of a run that is still at work when the fault is over."""
@@ -74,14 +75,14 @@ def test_a_worker_that_stood_still_writes_nothing(farm: Farm) -> None:
     seen = run.events.filter(attempt=1).count()
     for process in zombies:
         process.resume()
-    wait_until(lambda: not any(p.is_running() for p in zombies), "the zombies leave", 30)
+    wait_until(lambda: not any(p.is_running() for p in zombies), "the zombies leave")
     assert run.events.filter(attempt=1).count() <= seen, story(run)
     assert wait_for(run, Status.SUCCEEDED, Status.FAILED).status == Status.SUCCEEDED
     assert list(losses(run)) == list(range(1, LONG + 1))
     assert fresh(run).attempt == 2
     for process in (second, worker):
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
 
 
 def test_redis_refuses_foreign_jobs(farm: Farm) -> None:

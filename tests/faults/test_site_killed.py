@@ -36,7 +36,7 @@ def folder(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     use_site(settings, monkeypatch, data_dir, f"unix://{data_dir}/redis.sock?db=0")
     yield data_dir
-    wait_until(lambda: not left_of(data_dir), "nothing is left running", 20)
+    wait_until(lambda: not left_of(data_dir), "nothing is left running")
 
 
 def left_of(folder: Path) -> list[psutil.Process]:
@@ -59,10 +59,12 @@ def process_of(site: Site, *command: str) -> psutil.Process:
     return found
 
 
-def test_everything_dies(
+def test_everything_dies_and_later_is_stopped_at_work(
     reference: dict[int, float], folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """First the web process, which is started again; then all of it, with `up` itself."""
+    """First the web process, which is started again; then all of it, with `up` itself. Started
+    anew, the site is told to stop (`running_site` sends SIGTERM) and leaves in the time promised.
+    """
     with (
         running_site(folder) as site,
         django_db_blocker.unblock(),
@@ -76,7 +78,7 @@ def test_everything_dies(
         wait_until(lambda: process_of(site, "serve").pid != web.pid, "the web is up again")
         wait_for_step(run, 10)
         os.kill(site.process.pid, signal.SIGKILL)
-        wait_until(lambda: not left_of(folder), "all of it is gone", 10)
+        wait_until(lambda: not left_of(folder), "all of it is gone")
         assert fresh(run).attempt == 1, story(run)
     with (
         running_site(folder),
@@ -85,20 +87,9 @@ def test_everything_dies(
     ):
         assert_whole(farm, run, reference)
         assert fresh(run).attempt == 2, story(run)
-
-
-def test_stopped_at_work(
-    reference: dict[int, float], folder: Path, django_db_blocker: DjangoDbBlocker
-) -> None:
-    """`running_site` sends SIGTERM and gives it the time that is promised."""
-    with (
-        running_site(folder),
-        django_db_blocker.unblock(),
-        database(folder / "db.sqlite3"),
-    ):
-        run = Farm(folder, RedisServer(folder)).create_run(max_steps=4000)
-        wait_for_step(run, 5)
+        long = farm.create_run(max_steps=4000)
+        wait_for_step(long, 5)
     with django_db_blocker.unblock(), database(folder / "db.sqlite3"):
-        assert (fresh(run).status, fresh(run).idle_attempts) == ("queued", 0), story(run)
-        assert run.attempt_folder(1).checkpoints.is_dir()
+        assert (fresh(long).status, fresh(long).idle_attempts) == ("queued", 0), story(long)
+        assert long.attempt_folder(1).checkpoints.is_dir()
         assert left_of(folder) == []

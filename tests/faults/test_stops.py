@@ -19,6 +19,7 @@ from tests.faults.farm import (
     wait_for_step,
     wait_until,
 )
+from tests.site_process import PATIENCE_SECONDS
 
 
 def ann() -> User:
@@ -112,7 +113,7 @@ def test_worker_is_stopped_for_a_new_version(farm: Farm, reference: dict[int, fl
     wait_for_step(run, STEPS // 3)
     worker = farm.worker()
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE_SECONDS) == 0
     waiting = fresh(run)
     assert (waiting.status, waiting.idle_attempts) == (Status.QUEUED, 0)
     assert "goes on from its last checkpoint" in waiting.waiting_for

@@ -12,7 +12,7 @@ from django.test import Client
 from maxft_site.asgi import application
 
 OWN_PAGE = "http://localhost"
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 class Socket:

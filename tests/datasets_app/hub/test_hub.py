@@ -31,6 +31,7 @@ from datasets_app.tasks import check_version
 from tests.conftest import FakeQueue
 from tests.hub_server import Hub, serving
 
+pytestmark = pytest.mark.usefixtures("checked_here")
 CSV = "prompt,completion\n" + "".join(f"q{i},a{i}\n" for i in range(30))
 SUBSETS = ("de", "en")
 

@@ -18,6 +18,7 @@ from maxaillm.dev.finetune.errors import ConfigError
 from tests.conftest import FakeQueue
 from tests.datasets_app.conftest import Importer
 
+pytestmark = pytest.mark.usefixtures("checked_here")
 ROWS = [{"prompt": f"question {i}", "completion": f"answer {i % 20}"} for i in range(30)]
 TWICE = "".join(json.dumps(row) + "\n" for row in ROWS + ROWS[:10])
 LABELLED = "text,label\n" + "".join(

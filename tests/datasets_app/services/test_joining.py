@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -11,6 +12,8 @@ from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.services import change_version
 from tests.conftest import FakeQueue
 from tests.datasets_app.conftest import Importer
+
+pytestmark = pytest.mark.usefixtures("checked_here")
 
 
 def rows(word: str, count: int) -> str:

@@ -13,14 +13,18 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.estimate import settle_length
+from maxaillm.dev.finetune.hf.distributed import join
+from maxaillm.dev.finetune.hf.loading.precision import agreed_precision
 from maxaillm.dev.finetune.run.checkpoints import newest_verified
 from maxaillm.dev.finetune.run.events import Event, RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
-from tests.site_process import free_port
+from tests.engine.faults.forked import Forked
+from tests.site_process import PATIENCE_SECONDS, free_port
 
 PROGRAM = [sys.executable, "-m", "maxaillm.dev.finetune", "train"]
 ROWS = 27
@@ -81,8 +85,8 @@ class Launched:
         family = psutil.Process(self.process.pid).children(recursive=True)
         for _ in self.told():
             pass
-        self.process.wait(60)
-        _, alive = psutil.wait_procs(family, 20)
+        self.process.wait(PATIENCE_SECONDS)
+        _, alive = psutil.wait_procs(family, PATIENCE_SECONDS)
         assert not alive
         return list(read_journal(self.folder.journal))
 
@@ -144,13 +148,9 @@ def test_packed_rows_are_shared_and_sigterm_leaves_a_checkpoint(
     )
 
 
-CHOOSE = """
-import torch
-from maxaillm.dev.finetune.hf.loading.precision import agreed_precision
-from maxaillm.dev.finetune.hf.distributed import join
-join(torch.device("cpu"))
-print(agreed_precision("auto", torch.device("cpu")))
-"""
+def choose() -> None:
+    join(torch.device("cpu"))
+    print(agreed_precision("auto", torch.device("cpu")))
 
 
 @pytest.mark.parametrize(("speedups", "chosen"), [(("3", "1"), "bf16"), (("1", "3"), "fp32")])
@@ -159,17 +159,11 @@ def test_all_processes_take_the_precision_that_the_first_measures(
 ) -> None:
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHOOSE],
-            env={**os.environ, **meeting, "RANK": str(rank), "MAXAILLM_BF16_SPEEDUP": speedup},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        Forked(choose, env=meeting | {"RANK": str(rank), "MAXAILLM_BF16_SPEEDUP": speedup})
         for rank, speedup in enumerate(speedups)
     ]
-    assert [process.communicate(timeout=120)[0].split()[-1] for process in processes] == [
-        chosen
-    ] * 2
+    assert [list(process.lines())[-1].strip() for process in processes] == [chosen] * 2
+    assert [process.end() for process in processes] == [0, 0]
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3])

@@ -7,16 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
+from maxaillm.dev.finetune.__main__ import main
+from maxaillm.dev.finetune.hf.training.trainers import step
+from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.checkpoints import newest_verified
 from maxaillm.dev.finetune.run.events import RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
+from tests.engine.faults.forked import Forked
 
 PROGRAM = [sys.executable, "-m", "maxaillm.dev.finetune", "train"]
 STEPS = {"max_steps": 30, "save_steps": 4, "eval_steps": 5, "gradient_accumulation_steps": 2}
@@ -67,18 +72,11 @@ def test_killed_run_goes_on_bit_for_bit(
 
 
 def kill_at_step(config: Path, folder: RunFolder, step: int) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")}
-    command = [*PROGRAM, str(config), "--folder", str(folder.root), "--json"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    ) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            event = json.loads(line)
-            if event["kind"] == "log" and event["step"] >= step:
-                child.send_signal(signal.SIGKILL)
-                break
-    assert child.returncode == -signal.SIGKILL
+    killed = Forked(main, ["train", str(config), "--folder", str(folder.root), "--json"])
+    for event in killed.told():
+        if event["kind"] == "log" and event["step"] >= step:
+            killed.process.kill()
+    assert killed.end() == -signal.SIGKILL
 
 
 def test_sigterm_saves_a_checkpoint_and_ends_in_order(
@@ -104,28 +102,24 @@ def test_sigterm_saves_a_checkpoint_and_ends_in_order(
     assert checkpoint.step == rest[-1]["step"]
 
 
-KILLED = """
-import os, signal, sys
-from maxaillm.dev.finetune.run import checkpoints
-from maxaillm.dev.finetune import __main__
-from maxaillm.dev.finetune.hf.training.trainers import step
+def killed_within(within: str, *arguments: str) -> None:
+    """Train until the second of the saves has come so far."""
+    calls = count(1)
 
-calls = 0
+    def deadly(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            if next(calls) == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
 
-def deadly(real):
-    def call(*args, **kwargs):
-        global calls
-        calls += 1
-        if calls == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
-    return call
+        return call
 
-owner, name = {"optimizer": (step.StepTrainer, "_save_optimizer_and_scheduler"),
-               "manifest": (checkpoints, "write_atomically")}[sys.argv.pop(1)]
-setattr(owner, name, deadly(getattr(owner, name)))
-sys.exit(__main__.main(sys.argv[1:]))
-"""
+    owner, name = {
+        "optimizer": (step.StepTrainer, "_save_optimizer_and_scheduler"),
+        "manifest": (checkpoints, "write_atomically"),
+    }[within]
+    setattr(owner, name, deadly(getattr(owner, name)))
+    main(["train", *arguments])
 
 
 @pytest.mark.parametrize("within", ["optimizer", "manifest"])
@@ -137,14 +131,8 @@ def test_a_kill_within_a_save_costs_the_steps_since_the_last(
     file = tmp_path / "run.json"
     file.write_text(json.dumps(tiny.run_config(llama, chats, **sections)))
     folder = RunFolder(tmp_path / "killed")
-    command = [sys.executable, "-c", KILLED, within, "train", str(file), "--folder"]
-    killed = subprocess.run(
-        [*command, str(folder.root), "--json"],
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},  # as `train` has
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    killed = Forked(killed_within, within, str(file), "--folder", str(folder.root), "--json")
+    assert killed.end() == -signal.SIGKILL
     checkpoint, damaged = newest_verified([folder.checkpoints])
     assert checkpoint is not None
     assert checkpoint.step == 5

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import resource
 from pathlib import Path
 
+import psutil
 import pytest
 
-from maxaillm.dev.finetune.run.events import read_journal
-from tests import tiny
-from tests.engine.conftest import losses
-from tests.engine.hf.training.test_out_of_memory import warnings
-
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
-REAL = """
-import resource, sys
-from pathlib import Path
-import psutil
-from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.config.files import read_config
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
+from maxaillm.dev.finetune.run.attempt import Attempt
+from maxaillm.dev.finetune.run.events import Event, read_journal
+from tests import tiny
+from tests.engine.conftest import losses
+from tests.engine.faults.forked import Forked
+from tests.engine.hf.training.test_out_of_memory import warnings
 
-def limit(event):
-    if event.kind == "stage" and event.data["name"] == "train":
-        most = psutil.Process().memory_info().vms + int(sys.argv[3]) * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
-with Attempt(Path(sys.argv[2]), limit) as attempt:
-    MaxHuggingFaceFineTuning(read_config(Path(sys.argv[1]), []), attempt).run()
-"""
+def train_within(config: Path, folder: Path, megabytes: int) -> None:
+    """Train with so much memory besides what is taken as the training begins."""
+
+    def limit(event: Event) -> None:
+        if event.kind == "stage" and event.data["name"] == "train":
+            most = psutil.Process().memory_info().vms + megabytes * 2**20
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+    with Attempt(folder, limit) as attempt:
+        MaxHuggingFaceFineTuning(read_config(config, []), attempt).run()
 
 
 def test_a_refusal_of_the_system_is_survived(llama: Path, tmp_path: Path) -> None:
@@ -45,8 +42,9 @@ def test_a_refusal_of_the_system_is_survived(llama: Path, tmp_path: Path) -> Non
     file.write_text(json.dumps(config))
     curves = {}
     for name, megabytes in {"roomy": 100_000, "cramped": 130}.items():
-        command = [sys.executable, "-c", REAL, str(file), str(tmp_path / name), str(megabytes)]
-        subprocess.run(command, check=True, env=ONE_THREAD)
+        one_thread = {"OMP_NUM_THREADS": "1"}
+        process = Forked(train_within, file, tmp_path / name, megabytes, env=one_thread)
+        assert process.end() == 0
         curves[name] = list(read_journal(tmp_path / name / "events.jsonl"))
     assert any("at once" in message for message in warnings(curves["cramped"]))
     assert curves["cramped"][-1].kind == "succeeded"

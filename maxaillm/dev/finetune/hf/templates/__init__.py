@@ -33,6 +33,7 @@ from maxaillm.dev.finetune.processes.json_lines import read_lines, send_task
 
 WALL_SECONDS = 120.0
 """By the wall's clock: on a busy machine far more than the time that it may work."""
+PROGRAM = Path(__file__).with_name("child.py")
 PACKAGES = Path(maxaillm.__file__).resolve().parent.parent
 Rendered = tuple[list[str], list[list[tuple[int, int]]]]
 
@@ -86,7 +87,7 @@ def start(seconds: int) -> subprocess.Popen[str]:
     environment = {"PYTHONPATH": str(PACKAGES), "PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1"}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process: subprocess.Popen[str] = start_child(
-        [sys.executable, "-m", "maxaillm.dev.finetune.hf.templates.child"],
+        [sys.executable, str(PROGRAM)],
         env=allowed_environment() | environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

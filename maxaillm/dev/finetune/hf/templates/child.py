@@ -1,8 +1,9 @@
-"""The process that renders chat templates: `python -m maxaillm.dev.finetune.hf.templates.child`.
+"""The process that renders chat templates: this file, run as a program.
 
 It reads requests, one a line, and answers each: `rendered`, or `refused` with the reason. A
-template that works too long ends it (RLIMIT_CPU). It has no torch, so that it starts quickly and is
-small.
+template that works too long ends it (RLIMIT_CPU). Every run starts one, so it imports as little as
+it can: this file by its path, without the package that it lies in, and of transformers the one
+module that renders.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec, module_from_spec
 from time import process_time
 from typing import Any
 
@@ -28,6 +30,8 @@ MEMORY_BYTES = 2**30
 LIMITS = Limits(memory_bytes=2**42, cpu_seconds=10**9)
 """Of the process as a whole; those of a conversation are set as it comes."""
 BLOCKED = ("torch", "PIL", "torchvision")
+LEFT_EMPTY = ("transformers", "transformers.utils")
+"""Packages on the way to the module that renders: to run them takes most of a second."""
 MISTAKES = (
     ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
     ValueError,
@@ -38,6 +42,10 @@ MISTAKES = (
 def main() -> None:
     for name in BLOCKED:
         sys.modules[name] = None  # type: ignore[assignment]
+    for name in LEFT_EMPTY:
+        spec = find_spec(name)
+        assert spec
+        sys.modules[name] = module_from_spec(spec)
     from transformers.utils.chat_template_utils import render_jinja_template
 
     seconds = receive_task()
