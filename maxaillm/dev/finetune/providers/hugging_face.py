@@ -108,7 +108,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         steps there will be."""
         from transformers import set_seed
 
-        from maxaillm.dev.finetune.hf.kernels.cpu_dropout import use_cheap_dropout
+        from maxaillm.dev.finetune.hf.kernels.lean_layers import use_lean_layers
         from maxaillm.dev.finetune.hf.prepare.untrained_tokens import tokens_to_train
 
         self.load()
@@ -117,7 +117,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         tokens = tokens_to_train(self.base, self.rows, self.attempt)
         plan = Plan(peft_name, self.steps, self.attempt.warn, self.base.fresh, tokens)
         model = self.config.tuning.prepare(self.model, plan)
-        use_cheap_dropout(model)
+        if not self.config.model.compile:  # which could not look into them
+            use_lean_layers(model)
         return model, self.tokenizer
 
     def train(

@@ -57,10 +57,11 @@ def attend(
     wants more, it is the usual one.
     """
     bias = options.get("position_bias")
-    if all(options.get(name) is None for name in NOT_SERVED):
+    served = all(options.get(name) is None for name in NOT_SERVED)
+    if served and not torch.compiler.is_compiling():  # a compiler could not look into ours
         scale = query.shape[3] ** -0.5 if scaling is None else scaling
         blocks = None if attention_mask is None else blocks_of(attention_mask)
-        if blocks is not None:
+        if blocks is not None and (bias is None or len(bias) == 1):
             return by_block(query, key, value, bias, blocks, dropout, scale), None
         if query.is_cpu and torch.is_grad_enabled() and (dropout or is_trained(bias)):
             how = as_a_whole(module, query, key, attention_mask, **options)
