@@ -49,7 +49,8 @@ layers (`pytest -m slow tests/engine/methods/test_matrix.py`: every method with 
 
 The learning rate is what a run takes where it names none and the base has {usual:,} parameters
 or more; a smaller base takes as many times more as it is smaller, up to {most:g} times, but not
-above {highest:g} (`config/recommended.py`, by `benchmarks/defaults_sweep.py`). Merges: the tuned
+above {highest:g}, and for classes the root of that (`config/recommended.py`, by
+`benchmarks/defaults_sweep.py`). Merges: the tuned
 model can be made one of its base's own kind. Packs: rows may share a sequence and can't see each
 other. Few bits: the base may be held in so many bits while the method is trained on it.
 

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 
 from jobs.models import Run
 from jobs.selectors import SHOWN_WITH
-from jobs.services.forecast import KINDS, Expected, foretell
-from jobs.services.queue_order import own_order, version_of
+from jobs.services.queue.forecast import KINDS, Expected, foretell
+from jobs.services.queue.order import own_order, version_of
 
 
 class Lane(NamedTuple):

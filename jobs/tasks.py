@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from jobs.notify import sender
-from jobs.services import claims
+from jobs.services.queue import claims
 from jobs.tokens import process
 from jobs.training import engine_jobs
 from jobs.training.runner import Runner

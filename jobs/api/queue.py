@@ -10,8 +10,8 @@ from ninja import Field, Router, Schema
 
 from jobs.api.runs import owner_of, run_of
 from jobs.queue_page import Lane, WaitingRow, queue_state, rows_of
-from jobs.services import queue_order
-from jobs.services.forecast import shares
+from jobs.services.queue import order as queue_order
+from jobs.services.queue.forecast import shares
 from jobs.training.workers import devices_up, workers_up
 
 router = Router(tags=["queue"])

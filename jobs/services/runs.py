@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
-from jobs.services.claims import enter_queue
 from jobs.services.models import register_base
 from jobs.services.names import run_name
+from jobs.services.queue.claims import enter_queue
 from jobs.services.resolve import resolve
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig

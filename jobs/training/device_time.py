@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from jobs.models import Run
-from jobs.services import accounts, claims
+from jobs.services.queue import accounts, claims
 from jobs.training.clock import Clock
 from maxaillm.dev.finetune.run.events.journal import Event
 from maxaillm.dev.finetune.run.events.kinds import LogEvent, StageEvent

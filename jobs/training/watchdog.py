@@ -13,9 +13,10 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import attempts, claims, webhooks
+from jobs.services import attempts, webhooks
 from jobs.services.deletion import purge_runs
-from jobs.services.needs import note_length
+from jobs.services.queue import claims
+from jobs.services.queue.needs import note_length
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain

@@ -13,8 +13,8 @@ from jobs import selectors
 from jobs.models import Run, Status
 from jobs.models.run import RunQuerySet
 from jobs.queue_page import queue_state, rows_of
-from jobs.services import queue_order
-from jobs.services.forecast import shares
+from jobs.services.queue import order as queue_order
+from jobs.services.queue.forecast import shares
 from jobs.training.workers import devices_up, workers_up
 from jobs.views.request import Request
 from maxft_site.web.formatting import typed_number

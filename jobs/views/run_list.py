@@ -17,7 +17,8 @@ from jobs.models import Run
 from jobs.models.run import RunQuerySet
 from jobs.run_search.language import QueryError
 from jobs.run_search.listing import RunFilter
-from jobs.services import bulk, forecast
+from jobs.services import bulk
+from jobs.services.queue import forecast
 from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.methods import methods

@@ -20,8 +20,9 @@ from jobs.run_page.log import tail_of
 from jobs.run_page.states import actions_for
 from jobs.run_page.status import status_panel
 from jobs.run_page.verdict import verdict_panel
-from jobs.services import deletion, forecast, labels
+from jobs.services import deletion, labels
 from jobs.services import runs as services
+from jobs.services.queue import forecast
 from jobs.views.request import Request
 from maxaillm.dev.finetune.run.events.kinds import WarningEvent
 

@@ -93,6 +93,7 @@ async function start() {
   document.addEventListener("theme-changed", draw);
   try {
     await Promise.all(charts.map((chart) => chart.load()));
+    dispatchEvent(new Event("resize")); // the cards have their height now that all are drawn
   } catch (error) {
     toastError(error);
   }

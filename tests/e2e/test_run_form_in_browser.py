@@ -30,14 +30,14 @@ def test_a_mistake_is_told_at_its_field_as_one_types(form):
     expect(form.locator("[name=data-validation_share]")).to_be_focused()
     expect(form.get_by_text("As it was before the mistake")).to_be_visible()
     expect(form.locator("#figures .meter")).to_be_visible()
-    form.get_by_label("Epochs").fill("2")  # what stands elsewhere stays
+    form.get_by_role("spinbutton", name="Epochs").fill("2")  # what stands elsewhere stays
     form.locator("aside a.btn").filter(has_text="Put right: Share held out").click()
     expect(share).to_be_focused()
     share.fill("0.1")
     expect(wrong).to_have_count(0)
     expect(form.get_by_role("button", name="Start training")).to_be_visible()
     expect(form.get_by_text("As it was before the mistake")).to_be_hidden()
-    expect(form.get_by_label("Epochs")).to_have_value("2")
+    expect(form.get_by_role("spinbutton", name="Epochs")).to_have_value("2")
     assert form.complaints == []
 
 

@@ -137,7 +137,7 @@ def test_every_mistake_lands_at_its_field_and_quotes_what_was_typed():
         **{
             "data-max_length": "768 tok",
             "training-learning_rate": "7",
-            "training-num_train_epochs": "",
+            "training-per_device_train_batch_size": "",
             "tuning-r": "0",
             "model-name": "",
         }
@@ -147,7 +147,7 @@ def test_every_mistake_lands_at_its_field_and_quotes_what_was_typed():
     assert errors == {
         "data-max_length": "“768 tok” is no whole number. Type 16 to 131,072.",
         "training-learning_rate": "“7” is out of range. Type above 0, at most 1.",
-        "training-num_train_epochs": "Type above 0, at most 1,000.",
+        "training-per_device_train_batch_size": "Type 1 to 4,096.",
         "tuning-r": "“0” is out of range. Type 1 to 1,024.",
         "model-name": "Type a text.",
     }

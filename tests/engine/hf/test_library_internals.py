@@ -124,7 +124,7 @@ ATTRIBUTES: dict[str, tuple[tuple[str, ...], str]] = {
 }  # fmt: skip
 """Of a class: attributes that it has, or sets in its methods; and where we use them."""
 
-OUR_OWN = {"_asdict", "_replace", "_of_classes", "_interval", "_token_id"}
+OUR_OWN = {"_asdict", "_fields", "_replace", "_of_classes", "_interval", "_token_id"}
 """Underscored names that are no library's: NamedTuples', private fields of pydantic, endings."""
 
 

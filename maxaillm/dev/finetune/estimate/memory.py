@@ -26,9 +26,9 @@ CROSS_WIDTHS = 6
 """What attention to an encoder's output adds in a decoder's block, counted likewise."""
 ENCODED_WIDTHS = 2
 """Keys and values that it makes of each of the encoder's tokens."""
-SCORES = 3
-"""Values kept of each pair of positions and head where attention is not fused: the shares, which
-of them were dropped, and what is left."""
+SCORES = 1 / 32
+"""Values kept of each pair of positions and head where a processor drops out of attention: the bit
+that says whether it was dropped (`hf/kernels/cpu_attention.py`)."""
 OUTER_WIDTHS = 3
 """Outside the blocks: embeddings and the last norm."""
 LOSS_VALUES = 256 * 50_000

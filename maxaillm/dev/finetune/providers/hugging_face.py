@@ -83,13 +83,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         found, rows, held = data.prepare()
         packed, width = self.base.can_pack(self.attempt), self.base.width
         train = TaskDataset(self.task, rows, packed=packed, width=width)
-        self.attempt.emit(
-            "stage",
-            name="tokenise",
-            **found.facts,
-            sequences=len(train),
-            packing_efficiency=train.efficiency,
-        )
+        made = {"sequences": len(train), "packing_efficiency": train.efficiency}
+        self.attempt.emit("stage", name="tokenise", **found.facts, **made)
         self.config, self.steps = settle_length(self.config, len(train))
         self.task, self.rows, self.counts = self.task.under(self.config), rows, found.counts
         if held is None:
@@ -108,7 +103,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         steps there will be."""
         from transformers import set_seed
 
-        from maxaillm.dev.finetune.hf.kernels.cpu_dropout import use_cheap_dropout
+        from maxaillm.dev.finetune.hf.kernels.lean_layers import use_lean_layers
         from maxaillm.dev.finetune.hf.prepare.untrained_tokens import tokens_to_train
 
         self.load()
@@ -117,7 +112,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         tokens = tokens_to_train(self.base, self.rows, self.attempt)
         plan = Plan(peft_name, self.steps, self.attempt.warn, self.base.fresh, tokens)
         model = self.config.tuning.prepare(self.model, plan)
-        use_cheap_dropout(model)
+        if not self.config.model.compile:  # which could not look into them
+            use_lean_layers(model)
         return model, self.tokenizer
 
     def train(

@@ -10,15 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM
 
 from maxaillm.dev.finetune.hf.kernels import packed_attention
+from maxaillm.dev.finetune.hf.kernels.cpu_attention import Attend, attention
 from maxaillm.dev.finetune.hf.kernels.packed_attention import (
     BY_DOCUMENT,
     blocks_of,
     take_documents_apart,
 )
 from maxaillm.dev.finetune.hf.loading.packing_probe import keeps_rows_apart
+from tests.families import FAMILIES
 
 
 def blocks(*lines: list[int]) -> Tensor:
@@ -113,3 +115,46 @@ def test_padded_batch_and_generation_are_as_usual(pair: tuple[Any, Any]) -> None
 def test_choice_is_not_saved(pair: tuple[Any, Any], tmp_path: Path) -> None:
     pair[1].save_pretrained(tmp_path)
     assert BY_DOCUMENT not in (tmp_path / "config.json").read_text()
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2", "t5"])
+@pytest.mark.parametrize("padded", [True, False], ids=["padded", "full"])
+def test_a_batch_in_training_gets_the_usual_gradients(
+    family: str, padded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Attend] = []
+
+    def note(how: Attend, *states: Tensor) -> Tensor:
+        calls.append(how)
+        return attention(how, *states)
+
+    monkeypatch.setattr(packed_attention, "attention", note)
+    model = AutoModel.from_pretrained(FAMILIES[family](tmp_path)).train()
+    drop_next_to_nothing(model)
+    usual = states_and_gradients(model, padded=padded)
+    assert not calls
+    take_documents_apart(model)
+    own = states_and_gradients(model, padded=padded)
+    assert calls
+    for mine, other in zip(own, usual, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4)
+
+
+def drop_next_to_nothing(model: torch.nn.Module) -> None:
+    """The way of dropout, and yet a result that can be compared."""
+    for module in model.modules():
+        for name in ("p", "dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 1e-9)
+
+
+def states_and_gradients(model: Any, *, padded: bool) -> list[Tensor | None]:
+    ids = torch.randint(5, 60, (2, 7), generator=torch.Generator().manual_seed(0))
+    used = torch.ones_like(ids)
+    if padded:
+        used[0, 4:] = 0
+    inputs = {"decoder_input_ids": ids} if model.config.is_encoder_decoder else {}
+    states = model(input_ids=ids, attention_mask=used, **inputs)[0][used == 1]
+    model.zero_grad()
+    states.square().sum().backward()
+    return [states.detach(), *(p.grad for p in model.parameters())]

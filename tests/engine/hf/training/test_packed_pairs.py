@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM
 
 from maxaillm.dev.finetune.hf.batches.collate import LabelCollator, Sequences
@@ -17,6 +18,7 @@ from maxaillm.dev.finetune.hf.batches.packing import pack_pairs
 from maxaillm.dev.finetune.hf.batches.pairs import PairCollator
 from maxaillm.dev.finetune.hf.batches.rows import Rows, Tokens
 from maxaillm.dev.finetune.hf.kernels import packed_attention
+from maxaillm.dev.finetune.hf.kernels.cpu_attention import attention
 from maxaillm.dev.finetune.hf.kernels.packed_attention import BY_DOCUMENT, take_documents_apart
 from maxaillm.dev.finetune.hf.training.packed_pairs import keeps_pairs_apart
 from maxaillm.dev.finetune.hf.training.tasks.seq2seq_lm import Seq2SeqLoss
@@ -59,25 +61,25 @@ def gradient(model: Any, rows: Rows, *, packed: bool) -> tuple[torch.Tensor, lis
 def test_packed_pairs_lose_what_they_lose_alone(
     t5: Path, rows: Rows, apart: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
-    usual = packed_attention.scaled_dot_product_attention
-    monkeypatch.setattr(
-        packed_attention,
-        "scaled_dot_product_attention",
-        lambda *args, **options: calls.append(args[0].shape[2]) or usual(*args, **options),
-    )
+    sizes: list[int] = []
+
+    def note(*inputs: Any) -> Tensor:
+        sizes.extend(part.queries.stop - part.queries.start for part in inputs[0].parts)
+        return attention(*inputs)
+
+    monkeypatch.setattr(packed_attention, "attention", note)
     model = AutoModelForSeq2SeqLM.from_pretrained(t5, dtype=torch.float32).eval()
     expected, theirs = gradient(model, rows, packed=False)
     if apart:
         take_documents_apart(model)
         assert model.config._attn_implementation == BY_DOCUMENT
-    calls.clear()
+    sizes.clear()
     total, mine = gradient(model, rows, packed=True)
     torch.testing.assert_close(total, expected, rtol=1e-5, atol=1e-4)
     for own, other in zip(mine, theirs, strict=True):
         torch.testing.assert_close(own, other, rtol=1e-3, atol=1e-4)
-    assert bool(calls) is apart
-    assert max(calls, default=0) <= max(max(pair) for pair in LENGTHS)
+    assert bool(sizes) is apart
+    assert max(sizes, default=0) <= max(max(pair) for pair in LENGTHS)
 
 
 def test_a_model_that_counts_positions_from_the_start_is_not_packed(

@@ -1,17 +1,33 @@
-"""Dropout on a CPU at a fourth of its price, in time and in memory.
+"""Dropout on a CPU at a fourth of its price in time, and a thirtieth in memory.
 
-torch draws 32 bits for each value and remembers a float; here 16 bits decide and a byte remembers.
+torch draws 32 bits for each value and remembers a float; here 16 bits decide and one remembers.
 Adapters drop out before each of their layers, so this shows in every step.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 LEVELS = 2**16
+
+
+class Mask(NamedTuple):
+    """Which values of a tensor were kept, one bit for each."""
+
+    bits: Tensor
+    shape: torch.Size
+
+    @classmethod
+    def of(cls, kept: Tensor) -> Mask:
+        return cls(torch.from_numpy(np.packbits(kept.numpy())), kept.shape)
+
+    def kept(self) -> Tensor:
+        found = np.unpackbits(self.bits.numpy(), count=self.shape.numel())
+        return torch.from_numpy(found).view(torch.bool).view(self.shape)
 
 
 class Drop(torch.autograd.Function):
@@ -19,16 +35,26 @@ class Drop(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, share: float) -> Tensor:
-        dropped = round(share * LEVELS)
-        kept = draw(values.numel()).view(values.shape) >= dropped - LEVELS // 2
-        ctx.save_for_backward(kept)
-        ctx.scale = LEVELS / (LEVELS - dropped)
+        kept = draw_kept(values.shape, share)
+        bits, ctx.shape = Mask.of(kept)
+        ctx.scale = scale_of(share)
+        ctx.save_for_backward(bits)
         return keep(values, kept, ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
-        (kept,) = ctx.saved_tensors
-        return keep(outer[0], kept, ctx.scale), None
+        (bits,) = ctx.saved_tensors
+        return keep(outer[0], Mask(bits, ctx.shape).kept(), ctx.scale), None
+
+
+def draw_kept(shape: torch.Size, share: float) -> Tensor:
+    """By chance, which values stay where a share, to the next 1/65,536, is dropped."""
+    return draw(shape.numel()).view(shape) >= round(share * LEVELS) - LEVELS // 2
+
+
+def scale_of(share: float) -> float:
+    """What the values that stay are multiplied by."""
+    return LEVELS / (LEVELS - round(share * LEVELS))
 
 
 def draw(count: int) -> Tensor:

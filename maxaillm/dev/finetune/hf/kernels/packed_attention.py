@@ -3,10 +3,15 @@
 A packed batch has a mask of blocks: causal ones where a model writes on, whole ones where it reads
 or looks from what it writes at what it read. With the mask, scaled dot product attention still
 works through whole sequences, most of them invisible; here it is called for each block, without.
+Where it would keep much for the gradient, under dropout or with a trained bias, `cpu_attention`
+takes its place.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -17,14 +22,23 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from maxaillm.dev.finetune.hf.kernels.cpu_attention import Attend, Part, attention
+
 BY_DOCUMENT = "sdpa_by_document"
 NOT_SERVED = ("softcap", "cache")
 
 
 def take_documents_apart(model: PreTrainedModel) -> None:
-    """Let a model on a CPU attend document by document, where it is free to choose."""
-    if model.device.type == "cpu" and model.config._attn_implementation == "sdpa":
+    """Let a model on a CPU attend by `attend`, where it is free to choose."""
+    is_free = model.device.type == "cpu" and model.config._attn_implementation == "sdpa"
+    if is_free and not asks_by_name(model):
         model.set_attn_implementation(BY_DOCUMENT)
+
+
+def asks_by_name(model: PreTrainedModel) -> bool:
+    """Whether the model's code asks if its attention is torch's: another would be a path of its
+    own there."""
+    return '"sdpa"' in inspect.getsource(sys.modules[type(model).__module__])
 
 
 def attend(
@@ -39,28 +53,68 @@ def attend(
 ) -> tuple[Tensor, None]:
     """Of states [batch, heads, positions, size], attention [batch, positions, heads, size].
 
-    Where the mask is no chain of blocks, or a model wants more, it is the usual one.
+    Where the mask is no chain of blocks, and torch's own keeps little for the gradient, or a model
+    wants more, it is the usual one.
     """
+    bias = options.get("position_bias")
     served = all(options.get(name) is None for name in NOT_SERVED)
-    blocks = blocks_of(attention_mask) if attention_mask is not None and served else None
-    if blocks is None:
-        usual: tuple[Tensor, None] = sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout, scaling, **options
-        )
-        return usual
-    biases = blocks.biases(options.get("position_bias"))
-    options = {"dropout_p": dropout, "scale": scaling}
-    options["enable_gqa"] = key.shape[1] != query.shape[1]
-    queries = torch.split(in_a_row(query), blocks.queries, dim=2)
-    keys, values = (blocks.of_keys(in_a_row(states)) for states in (key, value))
-    attended = [
-        scaled_dot_product_attention(
-            q, k, v, attn_mask=bias, is_causal=blocks.causal and bias is None, **options
-        ).transpose(1, 2)
-        for q, k, v, bias in zip(queries, keys, values, biases, strict=True)
-    ]
-    rows = torch.cat(attended, 1)
-    return rows.view(len(query), -1, *rows.shape[2:]), None
+    if served and not torch.compiler.is_compiling():  # a compiler could not look into ours
+        scale = query.shape[3] ** -0.5 if scaling is None else scaling
+        blocks = None if attention_mask is None else blocks_of(attention_mask)
+        if blocks is not None and (bias is None or len(bias) == 1):
+            return by_block(query, key, value, bias, blocks, dropout, scale), None
+        if query.is_cpu and torch.is_grad_enabled() and (dropout or is_trained(bias)):
+            how = as_a_whole(module, query, key, attention_mask, **options)
+            if how is not None:
+                how = how._replace(scale=scale, dropout=dropout)
+                return attention(how, query, key, value, bias), None
+    usual: tuple[Tensor, None] = sdpa_attention_forward(
+        module, query, key, value, attention_mask, dropout, scaling, **options
+    )
+    return usual
+
+
+def is_trained(bias: Tensor | None) -> bool:
+    return bias is not None and bias.requires_grad
+
+
+def as_a_whole(
+    module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, **options: Any
+) -> Attend | None:
+    """How all is attended in one part, as transformers would have it; None where not at all."""
+    if mask is not None:
+        return Attend(seen=mask) if mask.dtype == torch.bool else None
+    causal = options.get("is_causal")
+    if causal is None:
+        causal = bool(getattr(module, "is_causal", True))
+    return None if causal and query.shape[2] != key.shape[2] else Attend(causal=causal)
+
+
+def by_block(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    blocks: Blocks,
+    dropout: float,
+    scale: float,
+) -> Tensor:
+    """Attention of each block by itself."""
+    lines, query = len(query), in_a_row(query)
+    key, value = in_a_row(key), in_a_row(value)
+    if dropout or bias is not None:
+        how = Attend(scale, dropout, blocks.causal, blocks.parts)
+        rows = attention(how, query, key, value, bias)
+    else:
+        options: dict[str, Any] = {"scale": scale, "enable_gqa": key.shape[1] != query.shape[1]}
+        queries = torch.split(query, blocks.queries, dim=2)
+        states = zip(queries, blocks.of_keys(key), blocks.of_keys(value), strict=True)
+        attended = [
+            scaled_dot_product_attention(q, k, v, is_causal=blocks.causal, **options)
+            for q, k, v in states
+        ]
+        rows = torch.cat([part.transpose(1, 2) for part in attended], 1)
+    return rows.view(lines, -1, *rows.shape[2:])
 
 
 def in_a_row(states: Tensor) -> Tensor:
@@ -78,8 +132,8 @@ class Blocks:
     def __init__(
         self, lines: list[int], queries: list[int], begins: list[int], ends: list[int], width: int
     ) -> None:
-        self.lines, self.queries, self.width = lines, queries, width
-        self.causal = False
+        self.queries, self.causal = queries, False
+        self.height = sum(queries) // (lines[-1] + 1)  # the queries of a line
         self.pieces: list[int] = []
         self.places: list[int] = []
         at = 0
@@ -90,42 +144,20 @@ class Blocks:
             at += gap + end - begin
         rest = (lines[-1] + 1) * width - at
         self.pieces += [rest] if rest else []
-        self.ends = ends
-        self.known: dict[int, list[Tensor]] = {}
+        sides = zip(queries, lines, begins, ends, accumulate([0, *queries]), strict=False)
+        self.parts = [
+            Part(
+                slice(start, start + count),
+                slice(line * width + begin, line * width + end),
+                slice(start - line * self.height, start - line * self.height + count),
+                slice(begin, end),
+            )
+            for count, line, begin, end, start in sides
+        ]
 
     def of_keys(self, states: Tensor) -> list[Tensor]:
         pieces = torch.split(states, self.pieces, dim=2)
         return [pieces[place] for place in self.places]
-
-    def biases(self, bias: Tensor | None) -> list[Any]:
-        """The part of a position bias [1, heads, queries, keys] that each block has. All layers
-        share a bias, and so what is cut out of it."""
-        if bias is None:
-            return [None] * len(self.queries)
-        if id(bias) not in self.known:
-            self.known[id(bias)] = [*self.cut(bias)]
-        return self.known[id(bias)]
-
-    def cut(self, bias: Tensor) -> list[Tensor]:
-        """Split along both sides: the gradient is then put together once, not once a block."""
-        found, start = [], 0
-        while start < len(self.lines):
-            stop = start + self.lines[start:].count(self.lines[start])
-            lengths = self.queries[start:stop]
-            for number, rows in enumerate(torch.split(bias, lengths, dim=2), start):
-                size = self.pieces[self.places[number]]
-                begin = self.ends[number] - size
-                sides = [begin, size, bias.shape[3] - begin - size]
-                _, own, _ = torch.split(rows, sides, dim=3)
-                found.append(self.masked(own))
-            start = stop
-        return found
-
-    def masked(self, bias: Tensor) -> Tensor:
-        if not self.causal:
-            return bias
-        later = torch.ones(bias.shape[2:], dtype=torch.bool, device=bias.device).triu(1)
-        return bias.masked_fill(later, torch.finfo(bias.dtype).min)
 
 
 known: WeakIdKeyDictionary = WeakIdKeyDictionary()

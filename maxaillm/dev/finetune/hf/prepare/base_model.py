@@ -51,7 +51,6 @@ class Base(NamedTuple):
         wanted = self.config.data.packing and self.config.tuning.packs
         if not (wanted and may_pack(self.task.name, settings)):
             return False
-        take_documents_apart(self.model)
         if self.task.keeps_rows_apart(self.model):
             return True
         attempt.warn(
@@ -116,6 +115,7 @@ def open_model(
         opened = hardware.with_attention(config.model.attention, load, attempt.warn)
         if not held:  # else it lies there already
             opened.model.to(device)
+    take_documents_apart(opened.model)
     return opened
 
 

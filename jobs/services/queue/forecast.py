@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from jobs.models import DeviceAccount, Run
 from jobs.scheduling.simulation import Job, Simulation, Slot
-from jobs.services.accounts import active_users, weight_of
-from jobs.services.claims import is_full, working
+from jobs.services.queue.accounts import active_users, weight_of
+from jobs.services.queue.claims import is_full, working
 from maxaillm.dev.finetune.provider_options import providers
 from maxft_site.web.formatting import duration
 

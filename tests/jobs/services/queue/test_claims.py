@@ -9,8 +9,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs.models import DeviceAccount, Run, Status
-from jobs.services import accounts, attempts, claims, runs
+from jobs.services import attempts, runs
 from jobs.services.ingest import MADE_ROOM, record_events
+from jobs.services.queue import accounts, claims
 from tests.jobs.runs import begin, event, fresh, logs, make_run, status_of
 
 

@@ -16,7 +16,7 @@ from django.db.models import Count, QuerySet
 from jobs.models import ACTIVE, DeviceAccount, Run, Status
 from jobs.scheduling.policy import Candidate, fair, must_make_room
 from jobs.services import attempts
-from jobs.services.accounts import lift, weight_of
+from jobs.services.queue.accounts import lift, weight_of
 from maxaillm.dev.finetune.provider_options import providers
 from maxft_site.web.enqueue import enqueue, enqueue_on_commit
 

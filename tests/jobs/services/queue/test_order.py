@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import DeviceAccount, Run
-from jobs.services import accounts, claims, forecast, queue_order
-from jobs.services.queue_order import own_order
+from jobs.services.queue import accounts, claims, forecast
+from jobs.services.queue import order as queue_order
+from jobs.services.queue.order import own_order
 from jobs.views import queue as view
 from tests.conftest import signed_in
 from tests.jobs.runs import claimed, fresh, make_run
@@ -135,7 +136,7 @@ def test_each_waiting_run_says_why_and_when(
     seconds = [(found[run.pk].start - now).total_seconds() for run in [*theirs, first, second]]  # type: ignore[operator]
     assert seconds == pytest.approx([600, 900, 1200, 1260], abs=5)
     page = alice_client.get("/queue/").text
-    assert "2 runs of other people wait too." in page
+    assert "2 runs of other people wait too." in " ".join(page.split())
     assert "secret name" not in page
     assert [share["user"] for share in state["shares"]] == ["alice"]
     assert state["shares"][0]["received"] == 7200

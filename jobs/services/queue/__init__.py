@@ -1,0 +1,1 @@
+"""The queue: accounts of device time, claims, order, forecast."""
