@@ -52,9 +52,9 @@ ASKS_FOR_ANOTHER = """
         os.setsid()
         if os.fork():
             os._exit(0)
-        child = fork_server.request_fork(Path(argv[1]), request)
-        child.connection.setblocking(True)
-        try:
+        try:  # it may hang up before the request is sent
+            child = fork_server.request_fork(Path(argv[1]), request)
+            child.connection.setblocking(True)
             answer = child.poll() or child.pid
         except ConnectionError:
             answer = 'refused'

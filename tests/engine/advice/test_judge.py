@@ -127,7 +127,7 @@ def test_without_held_out_rows_the_training_loss_alone_is_told() -> None:
     verdict = judge(history([3.0, 2.0, 1.0, 0.9, 0.8]))
     assert (verdict.code, verdict.level) == ("unmeasured", "note")
     assert "from 3 to 0.9" in verdict.explanation
-    assert verdict.next_steps[0].changes == {"data.validation_share": 0.05}
+    assert verdict.next_steps[0].changes == {"data.validation_share": 0.1}
     assert judge(history([3.0] + [30.0] * 9)).code == "diverged"
 
 

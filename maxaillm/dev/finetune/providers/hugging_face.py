@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from maxaillm.dev.finetune.advice.doctor.finding import Finding
-from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory
+from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory, TokenCounts
 from maxaillm.dev.finetune.advice.judge import judge
 from maxaillm.dev.finetune.base import MaxFineTuningBase
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -53,6 +53,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     evaluator: HeldOutEvaluator | None
     final_scores: dict[str, JsonValue]
     surveyed: ModelTask | None = None
+    counts: TokenCounts | None = None
     trainer: StepTrainer | None = None
     record: RunRecord | None = None
     callback: RunCallback

@@ -50,19 +50,22 @@ class DroppedProduct(torch.autograd.Function):
 
 
 class DroppingLinear(nn.Linear):
-    """A linear layer without bias, behind dropout. It takes values of any precision."""
+    """A linear layer without bias, behind dropout. It takes values of any precision.
 
-    def __init__(self, matrix: nn.Linear, share: float) -> None:
+    `dropout` stays a module of the model, so that who turns dropout off there does so here.
+    """
+
+    def __init__(self, matrix: nn.Linear, dropout: nn.Dropout) -> None:
         super().__init__(matrix.in_features, matrix.out_features, bias=False, device="meta")
-        self.weight, self.share = matrix.weight, share
+        self.weight, self.dropout = matrix.weight, dropout
         self.train(matrix.training)
 
     def forward(self, input: Tensor) -> Tensor:
         mixed = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if mixed else self.weight.dtype
-        if not self.training:
-            return super().forward(input.to(dtype))
-        made: Tensor = DroppedProduct.apply(input, self.weight, self.share, dtype)  # type: ignore[no-untyped-call]
+        if not (self.training and 0 < self.dropout.p < 1):
+            return super().forward(self.dropout(input).to(dtype))
+        made: Tensor = DroppedProduct.apply(input, self.weight, self.dropout.p, dtype)  # type: ignore[no-untyped-call]
         return made
 
 
@@ -72,7 +75,7 @@ def use_lean_lora(model: nn.Module) -> None:
     for layer in layers:
         if not layer.lora_variant and is_plain(layer):
             for name, dropout in list(layer.lora_dropout.items()):
-                layer.lora_A[name] = DroppingLinear(layer.lora_A[name], dropout.p)
+                layer.lora_A[name] = DroppingLinear(layer.lora_A[name], dropout)
                 layer.lora_dropout[name] = nn.Identity()
             layer.cast_input_dtype_enabled = False  # else there would be a copy for each layer
 
