@@ -133,3 +133,17 @@ def test_lora_is_the_usual_one(llama: Path, dtype: torch.dtype) -> None:
         torch.testing.assert_close(own, other, rtol=tolerance, atol=tolerance * largest)
     merged = model.merge_and_unload()(input_ids=ids).logits
     torch.testing.assert_close(merged, found[0][1], rtol=tolerance, atol=10 * tolerance)
+
+
+def test_dropout_that_is_turned_off_in_the_model_is_off(llama: Path) -> None:
+    """As TRL does it, by the model's modules."""
+    plain = AutoModelForCausalLM.from_pretrained(llama)
+    model = get_peft_model(plain, LoraConfig(target_modules="all-linear", lora_dropout=0.5))
+    use_cheap_dropout(model)
+    use_lean_lora(model)
+    layers = [module for module in model.modules() if isinstance(module, DroppingLinear)]
+    for dropout in [module for module in model.modules() if isinstance(module, nn.Dropout)]:
+        dropout.p = 0
+    values = torch.randn(4, layers[0].in_features)
+    assert layers[0].training
+    torch.testing.assert_close(layers[0](values), values @ layers[0].weight.T)
