@@ -50,20 +50,21 @@ def carry_out(kind: str, pk: int) -> None:
     job = engine_jobs.begin(kind, pk)
     if job is None:
         return
+    found: dict[str, Any] | None = None
+    error = UNEXPECTED  # a fault of ours goes on to the queue, which keeps its traceback
     try:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir(mode=0o700, parents=True)
         found = export(job) if isinstance(job, Export) else evaluate(job)
-    except FineTuneError as error:
-        engine_jobs.fail(job, error.as_json())
-        return
-    except OSError as error:
-        engine_jobs.fail(job, FilesFailedError(error).as_json())
-        return
-    except Exception:  # a fault of ours: the queue keeps its traceback
-        engine_jobs.fail(job, UNEXPECTED.as_json())
-        raise
-    engine_jobs.end(job, **found)
+    except FineTuneError as refused:
+        error = refused
+    except OSError as refused:
+        error = FilesFailedError(refused)
+    finally:
+        if found is None:
+            engine_jobs.fail(job, error.as_json())
+        else:
+            engine_jobs.end(job, **found)
 
 
 def export(job: Export) -> dict[str, Any]:
