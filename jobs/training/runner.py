@@ -193,6 +193,7 @@ class Runner:
 
     def check_heartbeat(self) -> None:
         """End a trainer that is stuck, after it has written where."""
+        self.take(self.journal.read())  # the database may have held this process up
         heartbeat = read_plain(self.folder.heartbeat)
         if heartbeat != self.last_heartbeat or not self.trainer.pid:
             self.last_heartbeat = heartbeat
