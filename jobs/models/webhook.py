@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from uuid import uuid4
 
@@ -12,7 +13,8 @@ from jobs.models.engine_job import OwnedQuerySet
 
 
 def new_secret() -> str:
-    return f"whsec_{secrets.token_urlsafe(24)}"
+    """24 bytes in plain base64, which receivers decode (Standard Webhooks)."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
 
 
 class Webhook(models.Model):

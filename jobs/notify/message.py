@@ -53,7 +53,6 @@ def headers(delivery: Delivery, body: bytes) -> dict[str, str]:
 
 def signature(secret: str, number: str, seconds: str, body: bytes) -> str:
     """`v1,` and HMAC-SHA256 of `id.timestamp.body` by the secret behind `whsec_`, in base64."""
-    encoded = secret.removeprefix("whsec_")
-    key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     digest = hmac.new(key, b".".join([number.encode(), seconds.encode(), body]), hashlib.sha256)
     return f"v1,{base64.b64encode(digest.digest()).decode()}"

@@ -56,8 +56,16 @@ async def public_address(host: str, port: int) -> str:
     return addresses[0]
 
 
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""RFC 6052: the last 32 bits are an IPv4 address."""
+
+
+def behind_nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else None
+
+
 def is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found.sixtofour or found
+        found = found.ipv4_mapped or found.sixtofour or behind_nat64(found) or found
     return found.is_global and not found.is_multicast

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from jobs.models import Delivery, Run, Status, Webhook
 from jobs.notify import sender
+from jobs.notify.message import signature
 from jobs.notify.public_address import is_public
 from jobs.services import webhooks
 from jobs.services.ingest import record_events
@@ -88,8 +89,8 @@ def test_the_end_of_a_run_is_told_and_signed(
     assert (told["type"], told["data"]["id"], told["data"]["status"]) == (
         "run.ended", run.pk, Status.SUCCEEDED,
     )  # fmt: skip
-    encoded = webhook.secret.removeprefix("whsec_")
-    key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    key = base64.b64decode(webhook.secret.removeprefix("whsec_"), validate=True)
+    assert len(key) == 24
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
@@ -169,6 +170,7 @@ def test_nothing_is_sent_to_this_machine(
     [
         "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
         "224.0.0.1", "::1", "fe80::1%eth0", "fc00::1", "::ffff:10.0.0.1", "2002:a00:1::",
+        "64:ff9b::7f00:1", "64:ff9b::a00:1",
     ],
 )  # fmt: skip
 def test_private_addresses_are_known(address: str) -> None:
@@ -201,3 +203,12 @@ def test_there_are_not_more_than_one_person_may_have(alice_client: Client, alice
     refused = alice_client.post(PAGE, {"url": "https://example.com/more"})
     assert refused.status_code == 409
     assert "as many as one person may have" in refused.text
+
+
+def test_signatures_are_those_of_the_standard() -> None:
+    """Computed as its reference libraries do, with a secret that holds plain base64's + and /."""
+    secret, body = "whsec_+/MMlZy+/f2XJfIS5hR7gbDYKlvfhlq4", b'{"test": 2432232314}'
+    key = base64.b64decode(secret[6:])
+    signed = hmac.new(key, b"msg_1.1614265330." + body, hashlib.sha256).digest()
+    expected = f"v1,{base64.b64encode(signed).decode()}"
+    assert signature(secret, "msg_1", "1614265330", body) == expected
