@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +16,8 @@ from pydantic import JsonValue
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events.kinds import CheckpointEvent
+
+LOWEST_PRIORITY = 19
 
 
 class Staged(NamedTuple):
@@ -38,7 +43,7 @@ class CheckpointWriter:
     def __init__(self, attempt: Attempt, facts: Mapping[str, JsonValue], keep: int) -> None:
         self.attempt, self.facts, self.keep = attempt, facts, keep
         self.folder = attempt.folder.checkpoints
-        self.thread = ThreadPoolExecutor(1, "checkpoint")
+        self.thread = ThreadPoolExecutor(1, "checkpoint", initializer=give_way)
         self.pending: tuple[Staged, Future[CheckpointEvent]] | None = None
 
     def commit(self, staged: Staged) -> None:
@@ -84,3 +89,10 @@ class CheckpointWriter:
         elif self.pending:
             step = self.pending[0].step
             self.attempt.warn(f"The checkpoint of step {step:,} could not be written: {hindered}")
+
+
+def give_way() -> None:
+    """Leave the processor to the training: its threads wait for each other, so that one which is
+    held up holds up all. Only Linux knows a priority of a thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
