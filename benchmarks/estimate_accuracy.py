@@ -69,6 +69,7 @@ CASES = (
     Case("llama", "small", CAUSAL, "lora", 8, 256, answers=True),
     Case("llama", "medium", CAUSAL, "full", 4, 256),
     Case("llama", "small", PREFERENCE, "lora", 4, 128),
+    Case("llama", "medium", PREFERENCE, "full", 4, 128),
     Case("llama", "small", CLASSES, "ia3", 4, 256),
     Case("gpt2", "small", CAUSAL, "full", 16, 128),
     Case("gpt2", "medium", CAUSAL, "lora", 8, 128, recompute=True),
@@ -161,16 +162,16 @@ class Workshop:
         command = [sys.executable, "-m", "benchmarks.estimate_accuracy", RUN, str(file), str(run)]
         with output.open("w") as told_by:
             child = subprocess.Popen(command, cwd=FOLDER, stdout=told_by, stderr=subprocess.STDOUT)
-            _, status, used = os.wait4(child.pid, 0)
+            status = child.wait()
         if status:
             raise SystemExit(f"{case}: {output.read_text()[-2000:]}")
-        taken = Taken(*json.loads(output.read_text().splitlines()[-1]))
-        said = foresee(config)
-        return Outcome(said, told.memory_bytes.total, peak_rss_bytes(used), taken)
+        peak, *seconds = json.loads(output.read_text().splitlines()[-1])
+        return Outcome(foresee(config), told.memory_bytes.total, peak, Taken(*seconds))
 
 
 def run_once(file: str, folder: str) -> None:
-    """Train, and print the processor's seconds of a step and of all that is measured."""
+    """Train, and print the most memory that was held, by the process itself, for its parent may
+    have held more, and the processor's seconds of a step and of all that is measured."""
     from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
     from maxaillm.dev.finetune.run.attempt import Attempt
     from maxaillm.dev.finetune.run.events.journal import Event
@@ -189,7 +190,8 @@ def run_once(file: str, folder: str) -> None:
         MaxHuggingFaceFineTuning(json.loads(Path(file).read_text()), attempt).run()
     step = (steps[-1] - steps[0]) / (len(steps) - 1)
     begun = steps[0] - step  # the first step warms up
-    print(json.dumps([step, begun - marks["train"] + marks["save"] - steps[-1]]))
+    rest = begun - marks["train"] + marks["save"] - steps[-1]
+    print(json.dumps([peak_rss_bytes(), step, rest]))
 
 
 def main(wanted: str = "") -> None:

@@ -26,6 +26,8 @@ class Work(NamedTuple):
     tuning: dict[str, Any]
     width: int
     batch: int
+    target: float
+    """How many times the padded Trainer's tokens a second."""
     flops_per_weight: int | None = None
     """Per useful token: 2 forward, 2 for gradients by states, 2 for those by weights; None where
     the weights do not all meet each token."""
@@ -33,8 +35,10 @@ class Work(NamedTuple):
 
 LLAMA = "Llama 17.3 M (hidden 256, 6 layers, vocabulary 50,257, tied)"
 WORKS = {
-    "lora": Work(f"{LLAMA}, LoRA r 8 on all linear layers", "causal_lm", ALPACA, LORA, 512, 8, 4),
-    "full": Work(f"{LLAMA}, all weights", "causal_lm", ALPACA, {"name": "full"}, 512, 8, 6),
+    "lora": Work(
+        f"{LLAMA}, LoRA r 8 on all linear layers", "causal_lm", ALPACA, LORA, 512, 8, 4.7, 4
+    ),
+    "full": Work(f"{LLAMA}, all weights", "causal_lm", ALPACA, {"name": "full"}, 512, 8, 4.5, 6),
     "classification": Work(
         "BERT (hidden 256, 6 layers), 77 classes, all weights",
         "sequence_classification",
@@ -42,6 +46,7 @@ WORKS = {
         {"name": "full"},
         128,
         32,
+        5.5,
     ),
     "seq2seq": Work(
         "T5 (hidden 256, 4 + 4 layers), all weights",
@@ -50,6 +55,7 @@ WORKS = {
         {"name": "full"},
         256,
         8,
+        4.0,
     ),
 }
 LEARNING_RATE = 2e-4

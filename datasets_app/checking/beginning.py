@@ -85,8 +85,8 @@ def made_of(rows: Sequence[Row], chosen: dict[str, Any] | None) -> list[dict[str
         return []
     reader: DataFormat = formats[chosen["name"]].model_validate(chosen)
     unfold = reader.unfolder()
-    made = [each for row in rows for each in unfold(row)][:SHOWN_ROWS]
-    return [outcome(reader, row) for row in made]
+    made = (each for row in rows for each in unfold(row))
+    return [outcome(reader, row) for row in islice(made, SHOWN_ROWS)]
 
 
 def outcome(reader: DataFormat, row: Row) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from maxaillm.dev.finetune.cli.arguments import (
     reading_of,
 )
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
-from maxaillm.dev.finetune.cli.validation import validation_facts
+from maxaillm.dev.finetune.cli.validation import config_asked, validation_facts
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.rows.splits import Split
@@ -70,7 +70,7 @@ def add_commands(commands: Any) -> None:
 
     add_config(add(commands, "estimate", run_estimate, "what a run will need"))
     validate = add(commands, "validate", run_validation, "check configuration and data file")
-    add_config(validate)
+    add_config(validate, or_else=", or a data file alone")
     add_reading(validate)
 
     tokens = add(commands, "tokens", run_token_view, "what the model will see of a data file")
@@ -156,7 +156,7 @@ def run_token_view(args: argparse.Namespace) -> None:
 
 def run_validation(args: argparse.Namespace) -> None:
     """Raises ConfigError, or DataError where the file is not ready to be trained on."""
-    config = config_of(args)
+    config = config_asked(args.config, overrides_of(args)).of_this_machine(print_note)
     stay_off_the_network(config.model.name)
     facts = validation_facts(config, reading_of(args))
     print_facts(facts, args)

@@ -39,3 +39,28 @@ def test_what_can_not_be_said_is_refused_by_its_name(config, capsys):
     assert "klingon" in json.dumps(told)
     assert main(["validate", str(config), "--header-rows", "9"]) != 0
     assert "header_rows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.csv"])
+def test_a_data_file_alone_will_do(tmp_path, capsys, name):
+    file = tmp_path / name
+    rows = [{"prompt": f"Say {n}.", "completion": f"It is {n}."} for n in range(5)]
+    if name.endswith("csv"):
+        file.write_text(
+            "prompt,completion\n" + "".join("{prompt},{completion}\n".format(**r) for r in rows)
+        )
+    else:
+        lines = [json.dumps(row) for row in rows]
+        file.write_text("\n".join(lines) if name.endswith("l") else f"[{','.join(lines)}]")
+    assert main(["validate", str(file), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["status"], facts["rows"], facts["in_the_model"]) == ("ready", 5, None)
+
+
+def test_a_configuration_without_a_file_says_what_to_type(tmp_path, capsys):
+    config = tmp_path / "run.yaml"
+    config.write_text("model: {name: starter/chat}")
+    assert main(["validate", str(config)]) != 0
+    assert "validate data.jsonl" in capsys.readouterr().err
+    assert main(["validate", str(tmp_path / "nothing.yaml")]) != 0
+    assert "can't be read" in capsys.readouterr().err

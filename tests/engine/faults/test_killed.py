@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -139,3 +140,39 @@ def test_a_kill_within_a_save_costs_the_steps_since_the_last(
     assert not damaged
     resumed = train(llama, "resumed", checkpoint, **sections)
     assert losses(resumed) == {step: losses(unbroken)[step] for step in range(6, 11)}
+
+
+def with_a_save_that_never_ends(*arguments: str) -> None:
+    """Train; from the second checkpoint on, the thread that makes them whole does not get on."""
+    real = checkpoints.sha256
+
+    def stuck(path: Path) -> str:
+        if path.parent.name == "checkpoint-6":
+            threading.Event().wait()
+        return real(path)
+
+    checkpoints.sha256 = stuck
+    main(["train", *arguments])
+
+
+def test_a_kill_beside_a_save_that_is_under_way_leaves_whole_checkpoints_only(
+    llama: Path, chats: Path, tmp_path: Path, train: Train
+) -> None:
+    sections: dict[str, Any] = {"training": {**TEN_STEPS, "save_steps": 3}}
+    unbroken = train(llama, "unbroken", **sections)
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(tiny.run_config(llama, chats, **sections)))
+    folder = RunFolder(tmp_path / "killed")
+    killed = Forked(with_a_save_that_never_ends, str(file), "--folder", str(folder.root), "--json")
+    for event in killed.told():
+        if event["kind"] == "log" and event["step"] == 8:
+            killed.process.kill()
+    assert killed.end() == -signal.SIGKILL
+    told = [event.step for event in read_journal(folder.journal) if event.kind == "checkpoint"]
+    assert told == [3]
+    checkpoint, damaged = newest_verified([folder.checkpoints])
+    assert checkpoint is not None
+    assert checkpoint.step == 3
+    assert not damaged
+    resumed = train(llama, "resumed", checkpoint, **sections)
+    assert losses(resumed) == {step: losses(unbroken)[step] for step in range(4, 11)}

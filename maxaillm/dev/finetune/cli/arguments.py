@@ -22,8 +22,8 @@ def add(commands: Any, name: str, command: Any, help_text: str) -> argparse.Argu
     return made
 
 
-def add_config(command: argparse.ArgumentParser) -> None:
-    command.add_argument("config", type=Path, help="RunConfig as YAML or JSON")
+def add_config(command: argparse.ArgumentParser, or_else: str = "") -> None:
+    command.add_argument("config", type=Path, help=f"RunConfig as YAML or JSON{or_else}")
     command.add_argument("overrides", nargs="*", metavar="section.option=value")
     labels = "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items())
     command.add_argument("--preset", choices=PRESETS, help=labels)

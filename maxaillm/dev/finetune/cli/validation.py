@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.files import apply_override, holds_config, read_config
 from maxaillm.dev.finetune.data.readers.options import ReadOptions
 from maxaillm.dev.finetune.errors import DataError, FineTuneError
 from maxaillm.dev.finetune.model_files.folder import find_folder
 
+NO_MODEL = "no-model-given"
+"""Of a data file that is looked at without a configuration."""
 SHOWN_ROWS = 1_000
 """So many rows are shown to the model."""
+
+
+def config_asked(path: Path, overrides: Sequence[str]) -> RunConfig:
+    """The configuration at `path`; where that is a data file, a run of it. Raises ConfigError."""
+    if holds_config(path):
+        return read_config(path, overrides)
+    data: dict[str, Any] = {"data": {"train_file": str(path)}, "model": {"name": NO_MODEL}}
+    for override in overrides:
+        apply_override(data, override)
+    return RunConfig.parse(data)
 
 
 def validation_facts(config: RunConfig, options: ReadOptions) -> dict[str, Any]:
@@ -23,7 +38,8 @@ def validation_facts(config: RunConfig, options: ReadOptions) -> dict[str, Any]:
 
     file = config.data.train_file
     if not file:
-        raise DataError("No training file is given.", "Set data.train_file.")
+        hint = "Type validate data.jsonl, or data.train_file=data.jsonl after the configuration."
+        raise DataError("The configuration names no training file.", hint)
     findings: list[dict[str, Any]] = []
     report = validate(
         file,
@@ -39,6 +55,8 @@ def validation_facts(config: RunConfig, options: ReadOptions) -> dict[str, Any]:
 
 def what_the_model_sees(config: RunConfig) -> dict[str, Any] | None:
     """What a run would cut or leave out of some rows, and why; None of a model that is not here."""
+    if config.model.name == NO_MODEL:
+        return None
     if find_folder(config.model.name) is None or not config.provider.local_models:
         return None
     from maxaillm.dev.finetune.hf.token_view import TokenView

@@ -13,6 +13,8 @@ from maxaillm.dev.finetune.errors import ConfigError, Problem
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
+SECTIONS = ("model", "training", "tuning", "evaluation")
+"""Of a configuration, objects that no data file has by the same names."""
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -39,6 +41,20 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     for override in overrides:
         apply_override(data, override)
     return RunConfig.parse(data)
+
+
+def holds_config(path: Path) -> bool:
+    """Whether a file is meant as a configuration: by its name, or as JSON with our sections. What
+    is not there is, too: then that is said."""
+    if path.suffix.lower() in {".yaml", ".yml"} or not path.is_file():
+        return True
+    if path.suffix.lower() != ".json" or path.stat().st_size > MAX_BYTES:
+        return False
+    try:
+        data = parse_yaml(path.read_bytes(), path.name)
+    except ConfigError:
+        return False
+    return isinstance(data, dict) and any(isinstance(data.get(name), dict) for name in SECTIONS)
 
 
 def parse_yaml(content: bytes | str, name: str) -> Any:

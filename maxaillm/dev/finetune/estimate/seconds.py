@@ -66,11 +66,18 @@ def seconds_of(job: Job, speed: Speed) -> Parts:
     saves = max(1, saved[training.save_strategy])  # the last step is always saved
     written = sampled * (1 + saves) * seconds_at(speed, token_of(job, 1))
     return Parts(
-        start=START_SECONDS,
+        start=START_SECONDS + reference_seconds(job, speed),
         steps=steps * seconds_at(speed, step_of(job)),
         evaluations=measured * EVALUATION * evaluation_seconds(job, speed),
         answers=2 * answer_seconds(job, speed) + written,
     )
+
+
+def reference_seconds(job: Job, speed: Speed) -> float:
+    """What the base model makes of preferences, once for each row, before the first step."""
+    if job.task != "preference":
+        return 0.0
+    return evaluation_seconds(job._replace(data=job.data._replace(held_out=job.data.number)), speed)
 
 
 def evaluation_seconds(job: Job, speed: Speed) -> float:

@@ -23,6 +23,11 @@ IMPLEMENTATION = re.compile(r"_?(\w+_)?implementation")
 """Keys that choose between implementations of a part, such as attention: a repository of the Hub,
 `owner/name` or `owner/name@revision:function`, is code that would be fetched and run."""
 PLAIN_CHOICE = re.compile(r"[a-z0-9_]*")
+REPEATED = re.compile(r"(layers?|experts|blocks|labels)$")
+"""Settings by which parts are made one after the other, or names of classes."""
+USUAL_COUNT, MOST_LABELS = 1_000, 1_000_000
+"""So many are made in seconds, whatever the weights are."""
+NOT_ITS_OWN = "The config.json is not that of these weights: download the model again."
 MAX_JSON_BYTES = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 100 * 1024 * 1024
 
@@ -95,7 +100,22 @@ def check_folder(folder: Path) -> dict[str, Any]:
             "Convert it: model.save_pretrained(folder) of transformers writes safetensors.",
         )
     check_index(folder)
+    check_counts(folder, config)
     return config
+
+
+def check_counts(folder: Path, config: dict[str, Any]) -> None:
+    """Raises ModelError where more parts are asked for than there can be weights of: a library
+    would make one after the other, for hours."""
+    tensors = sum(len(read_header(path)) for path in folder.glob("*.safetensors"))
+    for name, value in entries_in(config):
+        if type(value) is not int or not REPEATED.search(name):
+            continue
+        if value > (MOST_LABELS if name.endswith("labels") else max(USUAL_COUNT, tensors)):
+            raise ModelError(
+                f"config.json says {value!r:.40} for {name}; the files hold {tensors:,} weights.",
+                NOT_ITS_OWN,
+            )
 
 
 def no_model(folder: Path) -> ModelError:

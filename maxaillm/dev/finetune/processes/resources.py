@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 import sys
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+STATUS = Path("/proc/self/status")
 NAMING = {"model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part"}
 
 
@@ -31,7 +33,14 @@ def memory_limit_bytes() -> int:
 
 
 def peak_rss_bytes(usage: resource.struct_rusage | None = None) -> int:
-    """The most physical memory this process ever held, or what `usage` is of."""
+    """The most physical memory this process ever held, or what `usage` is of.
+
+    Linux hands the peak of a parent down to the `ru_maxrss` of a program that it starts; the peak
+    of the program's own memory is in its status.
+    """
+    status = STATUS.read_text() if usage is None and STATUS.is_file() else ""
+    if own := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
+        return int(own[1]) * 1024
     usage = usage or resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # bytes there, else KiB
 

@@ -159,7 +159,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.record.history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
-        with disk_full_said(), out_of_memory_said(self.config):
+        with disk_full_said(), out_of_memory_said(self.config), self.callback.writer:
             trainer.train_or_resume(resume.folder if resume else None, self.steps)
         self.callback.restore_best()
         self.trainer = trainer

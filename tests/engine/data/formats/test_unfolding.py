@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from maxaillm.dev.finetune.data.formats import conversation_tree, formats
+from maxaillm.dev.finetune.data.formats import chatgpt, conversation_tree, formats
+from maxaillm.dev.finetune.data.reading import amplification
 from maxaillm.dev.finetune.data.reading.examples import read_examples
 from maxaillm.dev.finetune.data.reading.recognition import format_of
 from maxaillm.dev.finetune.errors import DataError
@@ -21,9 +22,9 @@ NOT_ROWS = [None, 3, "text", [], ["a"], [3], [None], {}, {"text": []}, [{}], [{"
 def test_no_record_is_lost_whatever_it_holds(name, value):
     read = formats[name].model_validate({"classes": ["a", "b"]} if name == "label_columns" else {})
     record = dict.fromkeys(read.columns, value)
-    rows = read.unfolder()(record)
+    rows = list(read.unfolder()(record))
     assert len(rows) >= 1
-    assert read.unfolder()({})
+    assert list(read.unfolder()({}))
     assert all(read.check(row) or isinstance(read.to_example(row), read.gives) for row in rows)
 
 
@@ -171,7 +172,7 @@ def test_an_answer_that_was_made_anew_is_a_row_and_nothing_is_learned_twice():
     }
     record = {"mapping": tree, "current_node": "f"}
     read = format_of([record] * 4)
-    rows = read.unfolder()(record)
+    rows = list(read.unfolder()(record))
     learned = [
         [
             (turn.content, turn.weight)
@@ -216,3 +217,76 @@ def test_one_cell_of_another_type_is_no_other_shape(tmp_path):
     pair = PAIR | {"context": "c"}
     path.write_text(json_lines([pair] * 8 + [PAIR | {"completion": 3}] * 7))
     assert not check(path).of_code("mixed_shapes")
+
+
+def a_paragraph_and_questions(size, questions):
+    asked = [{"question": f"Q{n}?", "answers": [{"text": "A"}]} for n in range(questions)]
+    return {"paragraphs": [{"context": "word " * (size // 5), "qas": asked}]}
+
+
+def a_task_and_annotations(size, number):
+    one = {"result": [{"type": "choices", "value": {"choices": ["good"]}}]}
+    return {"data": {"text": "word " * (size // 5)}, "annotations": [one] * number}
+
+
+def a_talk_and_branches(size, number):
+    answers = {f"c{n}": node("assistant", "Yes", "a") for n in range(number)}
+    return {"mapping": {
+        "r": {"message": None, "parent": None, "children": ["a"]},
+        "a": node("user", "word " * (size // 5), "r", *answers),
+        **answers,
+    }}  # fmt: skip
+
+
+def instances_of_one(size, number):
+    given = [{"input": "", "output": "A"}] * number
+    return {"instruction": "word " * (size // 5), "instances": given}
+
+
+REPEATING = [
+    a_paragraph_and_questions, a_task_and_annotations, a_talk_and_branches, instances_of_one
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("made", REPEATING)
+def test_a_small_record_does_not_become_very_much_text(made, tmp_path, monkeypatch):
+    """What is beyond so many times the record is said, not made."""
+    monkeypatch.setattr(amplification, "ROOM", 2**12)
+    monkeypatch.setattr(amplification, "TIMES", 10)
+    path = tmp_path / "a.jsonl"
+    path.write_text(json_lines([made(2_000, 3), made(20_000, 50), made(2_000, 3)]))
+    report, examples, findings = check(path)
+    bad = [finding for finding in findings if finding.level == "bad"]
+    assert [finding.code for finding in bad] == ["too_many_rows"]
+    assert bad[0].line == 2
+    assert report.bad_rows == 1
+    assert 10 <= report.rows - 6 <= 20
+    assert sum(len(str(example)) for example in examples) < 12 * path.stat().st_size
+    with pytest.raises(DataError, match="again and again"):
+        list(read_examples(path))
+
+
+@pytest.mark.parametrize("made", REPEATING)
+def test_many_rows_of_a_record_that_repeat_little_are_all_read(made, tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json_lines([made(200, 3_000)]))
+    report, _, _ = check(path)
+    assert (report.rows, report.bad_rows) == (3_000, 0)
+
+
+@pytest.mark.parametrize("text", ["x", ""])
+def test_a_tree_of_very_many_long_branches_is_not_walked_to_its_end(tmp_path, monkeypatch, text):
+    """A chain of messages with an answer beside each: so many steps as the square of them."""
+    monkeypatch.setattr(chatgpt, "TIMES_WALKED", 10)
+    monkeypatch.setattr(chatgpt, "FEW_STEPS", 1_000)
+    monkeypatch.setattr(amplification, "ROOM", 2**16)
+    tree = {"n0": {"message": None, "parent": None, "children": ["n1", "m1"]}}
+    for n in range(1, 600):
+        role = "assistant" if n % 2 else "user"
+        tree[f"n{n}"] = node(role, text, f"n{n - 1}", f"n{n + 1}", f"m{n + 1}")
+        tree[f"m{n}"] = node("assistant", "Yes", f"n{n - 1}")
+    path = tmp_path / "a.jsonl"
+    path.write_text(json_lines([{"mapping": tree, "current_node": "m1"}]))
+    report, _, findings = check(path)
+    assert "too_many_rows" in {finding.code for finding in findings}
+    assert report.rows + report.bad_rows < 300

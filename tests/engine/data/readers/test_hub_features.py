@@ -31,6 +31,18 @@ def test_classes_have_their_names(tmp_path, write):
     assert found.report.bad_rows == 1  # no class
 
 
+@pytest.mark.parametrize("write", [pq.write_table, feather.write_feather])
+def test_a_number_beyond_the_names_is_no_class_of_its_own(tmp_path, write):
+    path = tmp_path / "rows"
+    rows = [{"text": "good", "label": 1}, {"text": "?", "label": 7}, {"text": "bad", "label": 0}]
+    write(table(rows, text=TEXT, label=LABEL), str(path))
+    found = check(path)
+    assert [example.label for example in found.examples] == ["positive", "negative"]
+    [bad] = [finding for finding in found.findings if finding.level == "bad"]
+    assert (bad.row, bad.code) == (2, "bad_value")
+    assert "class 7 has no name" in bad.message
+
+
 def test_tags_of_words_have_their_names(tmp_path):
     path = tmp_path / "rows.parquet"
     rows = [{"tokens": ["Ada", "runs"], "ner_tags": [1, 0]}]

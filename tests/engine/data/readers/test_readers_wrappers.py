@@ -227,3 +227,14 @@ def test_nothing_of_a_wrapper_is_skipped_uncounted(tmp_path, document, indent):
 
 def is_rows(value):
     return isinstance(value, list) and bool(value)
+
+
+@pytest.mark.parametrize("number", [-1, 2, 10**30])
+def test_a_class_of_the_viewer_without_a_name_is_not_learned(tmp_path, number):
+    """-1 means that nobody has said which; a number beyond the names is a fault of the file."""
+    labels = [0, 1, number]
+    rows = [{"row_idx": n, "row": {"text": f"t{n}", "label": label}, "truncated_cells": []}
+            for n, label in enumerate(labels)]  # fmt: skip
+    report, examples, _ = check(write(tmp_path, {**VIEWER, "rows": rows}))
+    assert [example.label for example in examples] == ["x", "y"]
+    assert (report.rows, report.bad_rows) == (2, 1)

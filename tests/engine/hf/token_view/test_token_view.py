@@ -15,8 +15,9 @@ from maxaillm.dev.finetune.__main__ import main
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.hf.batches.rows import Rows, Tokens
+from maxaillm.dev.finetune.hf.loading.shell import shell_of
 from maxaillm.dev.finetune.hf.prepare.base_model import visible_width
-from maxaillm.dev.finetune.hf.token_view import TokenView, shell_of
+from maxaillm.dev.finetune.hf.token_view import TokenView
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events import read_journal
@@ -201,7 +202,7 @@ def test_a_model_sees_as_far_without_its_weights(family: str, base: Made, tmp_pa
         tuning = MaxHuggingFaceFineTuning(config, attempt)
         tuning.load()
         wanted = tuning.base.width
-        shell = shell_of(Path(base(family)), tuning.task)
+        shell = shell_of(Path(base(family)), tuning.task.auto_class)
         assert visible_width(config, shell, attempt.warn) == wanted
     view = TokenView(config)
     assert view.width == wanted

@@ -7,7 +7,7 @@ fields *is* mapping the columns of a file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationError
@@ -126,11 +126,12 @@ class DataFormat(Component, ABC):
     def to_example(self, row: Row) -> Example:
         return self.gives.model_validate(self.to_fields(row))
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         """What makes rows of a file's records: one of each, where a format says nothing else.
 
         Each reading of a file asks for a new one, as it may remember records. It gives a row at
         least, if only one that `check` refuses: what gave none would be missing in every count.
+        One after the other: a record may have more rows than memory holds.
         """
         return one_row
 

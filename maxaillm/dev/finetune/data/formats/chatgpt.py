@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.messages import TurnError
+from maxaillm.dev.finetune.data.rows.unfolding import rows_or_record
 from maxaillm.dev.finetune.data.rows.unread import Unread, holds, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -28,6 +30,15 @@ from maxaillm.dev.finetune.data.rows.values import (
 READ = ("text", "multimodal_text", "code", "execution_output")
 """Kinds of content that were said; others are settings, thoughts and notes of the program."""
 
+FEW_STEPS, TIMES_WALKED = 100_000, 100
+"""Messages that all branches of a tree may have together: so many, and so many times the tree's."""
+TOO_MANY_BRANCHES = RowProblem(
+    "too_many_rows",
+    "The conversation has so many branches that they repeat its messages more than "
+    f"{TIMES_WALKED} times. The rest of them is left out.",
+    "Remove the conversation, or all branches but the one that counts.",
+)
+
 
 class Branch(dict[str, Any]):
     """A record with one way through its tree."""
@@ -36,6 +47,7 @@ class Branch(dict[str, Any]):
     """The last message of the way."""
     learned_in: Mapping[str, str] = {}
     """By message the leaf of the first branch that has it: others don't learn it again."""
+    is_one_too_many: bool = False
 
 
 @formats.register
@@ -63,25 +75,32 @@ class ChatGPTFormat(DataFormat):
             return None
         return cls(mapping=mapping, current=present.get("current_node", "current_node"))
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
-        return self.branches
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
+        return lambda record: rows_or_record(self.branches(record), record)
 
-    def branches(self, record: Row) -> Sequence[Row]:
+    def branches(self, record: Row) -> Iterator[Row]:
         nodes = object_of(record.get(self.mapping)) or {}
         learned_in: dict[str, str] = {}
-        found: list[Row] = []
+        depths: dict[Any, int] = {}
+        steps = 0
         for leaf in leaves(nodes, record.get(self.current)):
             branch = Branch(record)
             branch.leaf, branch.learned_in = leaf, learned_in
             for name in path_to(nodes, leaf, learned_in):
                 learned_in[name] = leaf
-            found.append(branch)
-        return found or [record]
+                depths[name] = depths.get(nodes[name].get("parent"), 0) + 1
+            steps += depths[leaf]
+            branch.is_one_too_many = steps > FEW_STEPS + TIMES_WALKED * len(nodes)
+            yield branch
+            if branch.is_one_too_many:
+                return
 
     def check(self, row: Row) -> RowProblem | None:
         nodes = object_of(row.get(self.mapping))
         if nodes is None:
             return wrong_type(self.mapping, row.get(self.mapping), "a tree of messages")
+        if isinstance(row, Branch) and row.is_one_too_many:
+            return TOO_MANY_BRANCHES
         try:
             turns = self.turns(row)
         except TurnError as error:
@@ -99,20 +118,20 @@ class ChatGPTFormat(DataFormat):
     def turns(self, row: Row) -> list[Turn]:
         """What was said on the way; what one side says in several messages is one turn."""
         nodes = object_of(row.get(self.mapping)) or {}
-        shown = leaves(nodes, row.get(self.current))[:1]
+        shown = () if isinstance(row, Branch) else leaves(nodes, row.get(self.current))[:1]
         leaf = row.leaf if isinstance(row, Branch) else "".join(shown)
-        turns: list[Turn] = []
+        said: list[Turn] = []
         for name in path_to(nodes, leaf):
-            turn = turn_in(nodes[name], len(turns) + 1)
+            turn = turn_in(nodes[name], len(said) + 1)
             if turn is None:
                 continue
-            if turn.role == "assistant" and learned_elsewhere(row, name):
-                turn = turn._replace(weight=0.0)
-            if turns and turns[-1].role == turn.role:
-                turn = turn._replace(content=f"{turns[-1].content}\n\n{turn.content}")
-                turns.pop()
-            turns.append(turn)
-        return turns
+            is_known = turn.role == "assistant" and learned_elsewhere(row, name)
+            said.append(turn._replace(weight=0.0) if is_known else turn)
+        sides = (list(turns) for _, turns in groupby(said, key=lambda turn: turn.role))
+        return [
+            turns[-1]._replace(content="\n\n".join(str(turn.content) for turn in turns))
+            for turns in sides
+        ]
 
 
 def learned_elsewhere(row: Row, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -72,7 +72,7 @@ class ExchangesFormat(DataFormat):
         is_asked = is_long(sample, self.conversations, each_apart)
         return [self.model_copy(update={"unit": "exchange"})] if is_asked else []
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         return unfolded(self.conversations, self.unit, each_apart)
 
     def check(self, row: Row) -> RowProblem | None:

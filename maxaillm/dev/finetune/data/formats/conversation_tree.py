@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
@@ -103,7 +103,7 @@ class ConversationTreeFormat(DataFormat):
             system=present.get("system"),
         )
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         return Chain(self).row_after
 
     def check(self, row: Row) -> RowProblem | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field
@@ -12,7 +12,6 @@ from maxaillm.dev.finetune.data.examples.classification import Classification
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats
 from maxaillm.dev.finetune.data.rows.annotated_tasks import (
     NOT_ANNOTATED,
-    a_row_each,
     annotation_problem,
     columns_of_tasks,
     results_in,
@@ -22,6 +21,7 @@ from maxaillm.dev.finetune.data.rows.annotated_tasks import (
     values_of,
 )
 from maxaillm.dev.finetune.data.rows.labelled_texts import label_of
+from maxaillm.dev.finetune.data.rows.unfolding import a_row_each
 from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import Row, RowProblem
 
@@ -47,7 +47,7 @@ class LabelStudioChoicesFormat(DataFormat):
         found = columns_of_tasks(sample, KINDS)
         return cls(data=found[0], annotations=found[1]) if found else None
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         return lambda record: a_row_each(record, self.annotations)
 
     def check(self, row: Row) -> RowProblem | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,7 +11,6 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats
 from maxaillm.dev.finetune.data.rows.annotated_tasks import (
-    a_row_each,
     annotation_problem,
     columns_of_tasks,
     results_in,
@@ -21,6 +20,7 @@ from maxaillm.dev.finetune.data.rows.annotated_tasks import (
     values_of,
 )
 from maxaillm.dev.finetune.data.rows.spans import spans_problem, tagged_words, unread_in_spans
+from maxaillm.dev.finetune.data.rows.unfolding import a_row_each
 from maxaillm.dev.finetune.data.rows.unread import Unread
 from maxaillm.dev.finetune.data.rows.values import Row, RowProblem
 
@@ -46,7 +46,7 @@ class LabelStudioEntitiesFormat(DataFormat):
         found = columns_of_tasks(sample, KINDS)
         return cls(data=found[0], annotations=found[1]) if found else None
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         return lambda record: a_row_each(record, self.annotations)
 
     def check(self, row: Row) -> RowProblem | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -91,7 +91,7 @@ class MessagesFormat(DataFormat):
         is_asked = is_long(sample, self.messages, exchanges_in)
         return [self.model_copy(update={"unit": "exchange"})] if is_asked else []
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         return unfolded(self.messages, self.unit, exchanges_in)
 
     def reads(self) -> Mapping[str, Unread | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -16,6 +16,7 @@ from maxaillm.dev.finetune.data.formats import (
     formats,
     text_column,
 )
+from maxaillm.dev.finetune.data.rows.unfolding import a_row_each
 from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -61,12 +62,11 @@ class SelfInstructFormat(DataFormat):
             return None
         return cls(instruction=present["instruction"], instances=instances)
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         return self.rows_in
 
-    def rows_in(self, record: Row) -> Sequence[Row]:
-        instances = items_of(record.get(self.instances)) or ()
-        return [{**record, self.instances: [each]} for each in instances] or [record]
+    def rows_in(self, record: Row) -> Iterable[Row]:
+        return a_row_each(record, self.instances)
 
     def check(self, row: Row) -> RowProblem | None:
         """Of a row with one instance."""

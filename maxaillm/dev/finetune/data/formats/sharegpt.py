@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -78,7 +78,7 @@ class ShareGPTFormat(DataFormat):
         is_asked = is_long(sample, self.conversations, exchanges_in)
         return [self.model_copy(update={"unit": "exchange"})] if is_asked else []
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
         return unfolded(self.conversations, self.unit, exchanges_in)
 
     def reads(self) -> Mapping[str, Unread | None]:

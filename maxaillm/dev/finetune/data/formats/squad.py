@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.conversation import Conversation
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, conversation_of, formats
 from maxaillm.dev.finetune.data.rows.spans import first_answer, turns_about
+from maxaillm.dev.finetune.data.rows.unfolding import rows_or_record
 from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
@@ -46,8 +47,8 @@ class SquadFormat(DataFormat):
             return None
         return cls(paragraphs=column)
 
-    def unfolder(self) -> Callable[[Row], Sequence[Row]]:
-        return lambda record: list(self.rows_in(record)) or [record]
+    def unfolder(self) -> Callable[[Row], Iterable[Row]]:
+        return lambda record: rows_or_record(self.rows_in(record), record)
 
     def rows_in(self, record: Row) -> Iterator[Row]:
         """A row for each question; what the record says of all of them goes along."""

@@ -55,14 +55,17 @@ def of_items(naming: Named | None) -> Named | None:
 
 
 def name_of(value: Any, names: Sequence[Any]) -> Any:
-    """-1 stands for no class: test sets without answers have it."""
+    """-1 stands for no class: test sets without answers have it. Raises ValueError for a number
+    that is no class, which would be learned as one of its own."""
     if isinstance(value, list):
         return [name_of(item, names) for item in value]
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     if value == -1:
         return None
-    return str(names[value]) if 0 <= value < len(names) else value
+    if not 0 <= value < len(names):
+        raise ValueError(f"class {value} has no name, the last of {len(names)} is {len(names) - 1}")
+    return str(names[value])
 
 
 def in_object(value: Any, inner: Mapping[str, Named]) -> Any:

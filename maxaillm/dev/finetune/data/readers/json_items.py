@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from maxaillm.dev.finetune.data.readers.hub_features import name_of
 from maxaillm.dev.finetune.data.readers.json_text import JsonText, Value
 from maxaillm.dev.finetune.data.readers.layout import names_columns
 from maxaillm.dev.finetune.data.readers.records import BadRecord, Record
@@ -53,7 +54,11 @@ class Items:
                 return cut_by_the_viewer(cut, found.line)
             if not self.classes:
                 self.unnamed.add("features")
-            return self.made(self.with_class_names(value["row"]), found)
+            try:
+                return self.made(self.with_class_names(value["row"]), found)
+            except ValueError as error:
+                self.text.decoder.take_notes()
+                return BadRecord(found.line, "bad_value", f"A value can't be read: {error}.", "")
         return self.made(value, found)
 
     def made(self, value: Any, found: Value) -> Record | BadRecord:
@@ -81,7 +86,9 @@ class Items:
         if not isinstance(row, dict):
             return row
         return row | {
-            name: named(row.get(name), names) for name, names in self.classes.items() if name in row
+            name: name_of(row.get(name), names)
+            for name, names in self.classes.items()
+            if name in row
         }
 
 
@@ -109,13 +116,6 @@ def class_names(kind: Any) -> Sequence[Any] | None:
         return list(kind["names"])
     inner = kind.get("feature") if isinstance(kind, dict) else None
     return class_names(inner) if inner is not None else None
-
-
-def named(value: Any, names: Sequence[Any]) -> Any:
-    if isinstance(value, list):
-        return [named(item, names) for item in value]
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return names[value] if is_number and 0 <= value < len(names) else value
 
 
 def cut_by_the_viewer(cells: Any, line: int) -> BadRecord:

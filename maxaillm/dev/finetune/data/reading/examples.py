@@ -16,9 +16,11 @@ from maxaillm.dev.finetune.data.readers import (
     Records,
     open_records,
 )
+from maxaillm.dev.finetune.data.reading.amplification import Unfolded
 from maxaillm.dev.finetune.data.reading.recognition import format_of, refuse_doubt, sample_of
 from maxaillm.dev.finetune.data.reading.unread import UnreadKeys
 from maxaillm.dev.finetune.data.rows.splits import Split, SplitColumn, split_of
+from maxaillm.dev.finetune.data.rows.values import RowProblem
 from maxaillm.dev.finetune.data.store.store import RowStore, holds_rows
 from maxaillm.dev.finetune.errors import DataError
 
@@ -62,15 +64,23 @@ def read_examples(
         if isinstance(record, BadRecord):
             raise refused(record, number + 1)
         beside.see(record)
-        for row in unfold(record.row):
+        rows = Unfolded(record.row, unfold(record.row))
+        for row in rows:
             number += 1
-            problem = data_format.check(row) or split_column.problem(row)
-            if problem is not None:
-                message = f"Row {number}, line {record.line} of the file: {problem.message}"
-                raise DataError(message, problem.fix or HINT, code=problem.code)
-            example, split = data_format.to_example(row), split_column.of(row)
+            if problem := data_format.check(row) or split_column.problem(row):
+                raise wrong(problem, record, number)
+            fields, split = data_format.to_fields(row), split_column.of(row)
+            rows.took(fields)
+            example = data_format.gives.model_validate(fields)
             yield example.model_copy(update={"split": split}) if split else example
+        if problem := rows.problem:
+            raise wrong(problem, record, number + 1)
     beside.tell(tell)
+
+
+def wrong(problem: RowProblem, record: Record, number: int) -> DataError:
+    message = f"Row {number}, line {record.line} of the file: {problem.message}"
+    return DataError(message, problem.fix or HINT, code=problem.code)
 
 
 def refused(record: BadRecord, number: int) -> DataError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maxaillm.dev.finetune.data.analysis.findings import Finding, Report, ReportError, shown
-from maxaillm.dev.finetune.data.formats import DataFormat
+from maxaillm.dev.finetune.data.formats import DataFormat, Fields
 from maxaillm.dev.finetune.data.formats.text import TextFormat
 from maxaillm.dev.finetune.data.readers import (
     BadRecord,
@@ -18,6 +18,7 @@ from maxaillm.dev.finetune.data.readers import (
     Records,
     open_records,
 )
+from maxaillm.dev.finetune.data.reading.amplification import Unfolded
 from maxaillm.dev.finetune.data.reading.inspection import Inspection
 from maxaillm.dev.finetune.data.reading.mixed_shapes import OtherShapes
 from maxaillm.dev.finetune.data.reading.recognition import (
@@ -141,10 +142,15 @@ class FileCheck:
         for note in notes:
             self.warn(self.seen + 1, line, *note)
         self.unread.see(row)
-        for each in self.unfold(row):
-            self.see_row(each, line)
+        rows = Unfolded(row, self.unfold(row))
+        for each in rows:
+            rows.took(self.see_row(each, line) or each)
+        if problem := rows.problem:
+            self.seen += 1
+            self.tell_bad(line, problem.code, problem.message, row, problem.fix)
 
-    def see_row(self, row: Row, line: int) -> None:
+    def see_row(self, row: Row, line: int) -> Fields | None:
+        """What is learned of a row, if it is a good one."""
         self.seen += 1
         problem = self.format.check(row)
         if problem is not None:
@@ -154,11 +160,12 @@ class FileCheck:
         problem = problem or self.split_column.problem(row)
         if problem is not None:
             self.tell_bad(line, problem.code, problem.message, row, problem.fix)
-            return
+            return None
         example = self.format.to_fields(row)
         if (split := self.split_column.of(row)) is not None:
             example["split"] = split
         self.rows.add(self.seen, example, line)
+        return example
 
     def finish(self) -> None:
         """After the last record: what shows only now."""

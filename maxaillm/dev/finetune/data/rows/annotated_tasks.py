@@ -44,12 +44,6 @@ def has_kind(results: Sequence[Any], kinds: Sequence[str]) -> bool:
     return any(isinstance(one, dict) and one.get("type") in kinds for one in results)
 
 
-def a_row_each(record: Row, annotations: str) -> list[Row]:
-    """A row for each annotation of a task: several people may have seen it."""
-    each = items_of(record.get(annotations)) or ()
-    return [{**record, annotations: [one]} for one in each] or [record]
-
-
 def annotation_problem(row: Row, annotations: str) -> RowProblem | None:
     """Why there is nothing to learn from the annotation of a row, or None."""
     first = first_annotation(row, annotations)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
@@ -10,7 +11,7 @@ from pydantic import Field, JsonValue
 from maxaillm.dev.finetune.data.rows.values import ROLES, Row, items_of
 
 Unit = Literal["conversation", "exchange"]
-Parts = Callable[[list[Any]], list[list[Any]]]
+Parts = Callable[[list[Any]], Iterator[list[Any]]]
 """The items of a conversation, exchange by exchange."""
 QUESTION = (
     "A row holds so many exchanges that they may be one conversation, or questions that have "
@@ -40,27 +41,31 @@ def unit_field() -> Any:
 def is_long(sample: Sequence[Row], column: str, parts: Parts) -> bool:
     """Whether a row has so many exchanges that its owner is asked."""
     lists = (items_of(row.get(column)) for row in sample)
-    return any(len(items) > MANY and len(parts(items)) > MANY for items in lists if items)
+    return any(len(items) > MANY and is_beyond(MANY, parts(items)) for items in lists if items)
 
 
-def unfolded(column: str, unit: Unit, parts: Parts) -> Callable[[Row], Sequence[Row]]:
+def is_beyond(number: int, parts: Iterable[Any]) -> bool:
+    return len(list(islice(parts, number + 1))) > number
+
+
+def unfolded(column: str, unit: Unit, parts: Parts) -> Callable[[Row], Iterable[Row]]:
     """What makes a row of each exchange, where that is the unit; a broken cell stays one row."""
 
-    def rows_in(record: Row) -> Sequence[Row]:
+    def rows_in(record: Row) -> Iterable[Row]:
         items = items_of(record.get(column))
         if unit == "conversation" or not items:
             return (record,)
-        return [{**record, column: part} for part in parts(items)]
+        return ({**record, column: part} for part in parts(items))
 
     return rows_in
 
 
-def each_apart(items: list[Any]) -> list[list[Any]]:
+def each_apart(items: list[Any]) -> Iterator[list[Any]]:
     """Of a list of exchanges."""
-    return [[item] for item in items]
+    return ([item] for item in items)
 
 
-def exchanges_in(items: list[Any]) -> list[list[Any]]:
+def exchanges_in(items: list[Any]) -> Iterator[list[Any]]:
     """Of a list of messages: each ends before the next question. What the system says first goes
     with each of them."""
     roles = [role_in(item) for item in items]
@@ -70,9 +75,8 @@ def exchanges_in(items: list[Any]) -> list[list[Any]]:
         for at in range(opening, len(items))
         if at == opening or (roles[at] in ("user", "system") and roles[at - 1] == "assistant")
     ]
-    ends = [*starts[1:], len(items)]
-    found = [items[:opening] + items[a:b] for a, b in zip(starts, ends, strict=True)]
-    return found or [items]
+    bounds = pairwise([*starts, len(items)]) if starts else ((opening, len(items)),)
+    return (items[:opening] + items[a:b] for a, b in bounds)
 
 
 def role_in(item: Any) -> str | None:

@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging
 
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
+from maxaillm.dev.finetune.hf.loading.shell import require_sizes_of_files
 from maxaillm.dev.finetune.hf.templates import use_limited_templates
 from maxaillm.dev.finetune.model_files.folder import check_folder, find_folder
 from maxaillm.dev.finetune.processes.resources import usable_cores
@@ -122,6 +123,7 @@ def load_model(
     Weights of another size than the folder's are made anew, and named. Raises ModelError.
     """
     try:
+        require_sizes_of_files(folder, auto_class)
         model, report = auto_class.from_pretrained(
             folder,
             dtype=dtype,

@@ -10,15 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import JsonValue
-from transformers import AutoConfig, PreTrainedModel
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.compatibility import resolve_defaults
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.loading import TEXT_FILES, context_length, download, load_tokenizer
+from maxaillm.dev.finetune.hf.loading.shell import shell_of
 from maxaillm.dev.finetune.hf.prepare.base_model import visible_width
 from maxaillm.dev.finetune.hf.prepare.data import make_encoder, survey, training_examples
 from maxaillm.dev.finetune.hf.token_view.examples import FileExamples, Placed
@@ -50,7 +49,7 @@ class TokenView:
         self.task.check_model(config.model.name, settings)
         self.tokenizer = load_tokenizer(folder)
         self.warnings: list[str] = []
-        shell = shell_of(folder, self.task)
+        shell = shell_of(folder, self.task.auto_class)
         self.context = context_length(shell)
         self.width = visible_width(self.config, shell, self.warn)
         self.examples = FileExamples(self.config)
@@ -142,11 +141,3 @@ def open_folder(name: str) -> Path:
     folder = find_folder(name) or download(name, TEXT_FILES)
     check_files(folder)
     return folder
-
-
-def shell_of(folder: Path, task: ModelTask) -> PreTrainedModel:
-    """The model without weights: what it can see depends on its layers, too."""
-    settings = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    with torch.device("meta"):
-        model: PreTrainedModel = task.auto_class.from_config(settings)
-    return model

@@ -23,7 +23,8 @@ from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
 from maxaillm.dev.finetune.run import checkpoints
 from maxaillm.dev.finetune.run.attempt import Attempt
-from maxaillm.dev.finetune.run.events.kinds import AdviceEvent, CheckpointEvent, EvalEvent
+from maxaillm.dev.finetune.run.checkpoint_writer import CheckpointWriter, Staged
+from maxaillm.dev.finetune.run.events.kinds import AdviceEvent, EvalEvent
 from maxaillm.dev.finetune.run.folder import StopAction
 from maxaillm.dev.finetune.run.torchrun import rank
 
@@ -44,9 +45,10 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         evaluate: Callable[[], Scores] | None,
         sample: Callable[[int], None],
     ) -> None:
-        self.config, self.attempt, self.trainer, self.facts = config, attempt, trainer, facts
+        self.config, self.attempt, self.trainer = config, attempt, trainer
         self.evaluate, self.sample = evaluate, sample
         self.record = RunRecord(config)
+        self.writer = CheckpointWriter(attempt, facts, config.training.save_total_limit)
         self.action: StopAction | None = None
         self.step_seconds, self.step_began = 0.0, 0.0
         self.losses: list[float] = []
@@ -90,6 +92,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         training, step = self.config.training, state.global_step
         every = training.intervals(state.max_steps)
         is_last = step >= state.max_steps
+        self.writer.settle()
         if step % every.logging == 0 or is_last:
             self.log(state, step)
         self.look_for_divergence(state, control)
@@ -112,26 +115,15 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         distributed.wait()  # each process stages the state of its own chance
         if rank() == 0:
             self.commit(Path(args.output_dir), state)
-        distributed.wait()
         if self.action is None:
             self.sample(state.global_step)
 
     def commit(self, staging: Path, state: TrainerState) -> None:
-        step = state.global_step
-        staged = staging / f"checkpoint-{step}"
+        staged = staging / f"checkpoint-{state.global_step}"
         for name in ("training_args.bin", "README.md"):
             (staged / name).unlink(missing_ok=True)
         self.record.write(staged)
-        folder = self.attempt.folder.checkpoints
-        saved = checkpoints.commit(staged, folder / f"step-{step:07d}", step, self.facts)
-        keep = self.config.training.save_total_limit
-        checkpoints.prune(folder, keep, state.best_global_step)
-        event = CheckpointEvent(
-            folder=str(saved.folder.relative_to(self.attempt.folder.root)),
-            size_bytes=checkpoints.size_bytes(saved.folder),
-            best=state.best_global_step == step,
-        )
-        self.attempt.emit(event, step)
+        self.writer.commit(Staged(staged, state.global_step, state.best_global_step))
 
     def log(self, state: TrainerState, step: int) -> None:
         seconds = self.step_seconds or 1e-9
@@ -228,12 +220,14 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
 
     def restore_best(self) -> None:
         """Where the best is kept, go back to the weights of the best evaluation."""
+        distributed.wait()  # the first process has made the last checkpoint whole by now
         best = self.attempt.folder.checkpoints / f"step-{self.step_of_model:07d}"
         if self.step_of_model != self.trainer.state.global_step and best.is_dir():
             self.trainer._load_from_checkpoint(str(best))
 
     def make_room(self, state: TrainerState) -> None:
         """Raises DiskFullError unless a checkpoint fits, if need be in an older one's place."""
+        self.writer.wait()
         folder = self.attempt.folder.checkpoints
         trained = (p.numel() for p in self.trainer.model.parameters() if p.requires_grad)
         needed = sum(trained) * BYTES_A_PARAMETER
