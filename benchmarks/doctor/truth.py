@@ -52,7 +52,7 @@ def between(value: float, most_no: float, least_yes: float) -> Truth:
     return "no" if value <= most_no else "either"
 
 
-def with_other_rate(record: Record, corpus: Sequence[Record], higher: bool) -> list[Exam]:
+def with_other_rate(record: Record, corpus: Sequence[Record], *, higher: bool) -> list[Exam]:
     """Runs that differ in a learning rate at least three times as high, or as low."""
     rate = record.history.learning_rate or 0.0
     return [
