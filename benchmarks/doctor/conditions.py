@@ -75,8 +75,8 @@ def conditions_of(family: Family, seed: int) -> Iterator[Condition]:
         yield from RARE
     else:
         yield POISONED
-    if family.name in {"orders", "names", "reviews"}:
-        yield CUT._replace(width={"orders": 48, "names": 7, "reviews": 14}[family.name])
+    if family.name in {"orders", "colours", "reviews"}:
+        yield CUT._replace(width={"orders": 48, "colours": 44, "reviews": 16}[family.name])
     if family.name in {"orders", "colours"}:
         yield ENDLESS
         yield READING

@@ -132,9 +132,9 @@ FAMILIES = (
     Family("names", names, NAMES, 32, "completion"),
     Family("messages", messages, ENCODER, 48, "label", steps=120, batch=8),
     Family("orders", orders, STORIES, 128, "completion"),
-    Family("queries", queries, ENCODER, 48, "label", steps=120, batch=8),
+    Family("queries", queries, ENCODER, 48, "label", batch=8),
     Family("colours", colours, random_llama, 64, "completion", steps=120),
-    Family("reviews", reviews, ENCODER, 48, "label", steps=120, batch=8),
+    Family("reviews", reviews, ENCODER, 48, "label", batch=8),
 )
 EXAM_ROWS = 200
 """Five times what a run of the corpus holds out by default."""

@@ -12,13 +12,19 @@ Level = Literal["bad", "warn", "note"]
 
 
 class Evidence(BaseModel):
-    """Where on a chart a finding is seen: a metric, from a step to a step."""
+    """Where on a chart a finding is seen: a metric, from a step to a step, and its values there."""
 
     model_config = ConfigDict(frozen=True)
 
     metric: str
     first_step: int
     last_step: int
+    mark: str = Field("", description="What is written at that place, in two or three words.")
+    first_value: float | None = None
+    last_value: float | None = None
+    steps: list[int] = Field(
+        [], description="Single steps in between that show it, where it is no span."
+    )
 
 
 class Finding(BaseModel):
