@@ -7,7 +7,7 @@ import numpy as np
 from maxaillm.dev.finetune.advice.divergence import has_diverged
 from maxaillm.dev.finetune.advice.doctor.curves import MAD, Curves
 from maxaillm.dev.finetune.advice.doctor.finding import Evidence, Finding
-from maxaillm.dev.finetune.advice.doctor.over_fitting import over_fitting
+from maxaillm.dev.finetune.advice.doctor.rules.over_fitting import over_fitting
 from maxaillm.dev.finetune.advice.history import RunHistory
 from maxaillm.dev.finetune.advice.verdict import NextStep
 
@@ -18,6 +18,8 @@ SIGMAS, LONGER, LEAST_RISE = 2.5, 2.0, 0.2
 """Of the log of the loss, in robust standard deviations; of the gradient, beside its median; of
 the loss itself. That spikes happen is known (Chowdhery et al. 2022); no paper says from where."""
 MOST_CLIP = 1.0
+MOST_TOLD = 50
+"""Steps that are named one by one."""
 
 
 def spikes(history: RunHistory, curves: Curves | None) -> Finding | None:
@@ -35,7 +37,13 @@ def spikes(history: RunHistory, curves: Curves | None) -> Finding | None:
         title=f"Perhaps bad rows: the loss jumped at {len(found):,} steps",
         explanation=f"At step {found[0]:,} for the first time. Rows unlike all others do this: "
         "texts in another language, markup, wrong answers. The dataset's findings name such rows.",
-        evidence=Evidence(metric="loss", first_step=found[0], last_step=found[-1]),
+        evidence=Evidence(
+            metric="loss",
+            first_step=found[0],
+            last_step=found[-1],
+            mark="jumps",
+            steps=found[:MOST_TOLD],
+        ),
         next_steps=[NextStep(label="Clip gradients", changes={CLIP: MOST_CLIP})] if is_open else [],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from maxaillm.dev.finetune.advice.divergence import has_diverged
 from maxaillm.dev.finetune.advice.doctor.curves import Curves
 from maxaillm.dev.finetune.advice.doctor.finding import Evidence, Finding
-from maxaillm.dev.finetune.advice.doctor.over_fitting import over_fitting
+from maxaillm.dev.finetune.advice.doctor.rules.over_fitting import over_fitting
 from maxaillm.dev.finetune.advice.figures import figure
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 from maxaillm.dev.finetune.advice.verdict import NextStep
@@ -34,6 +34,8 @@ def noisy_evaluation(history: RunHistory, curves: Curves | None) -> Finding | No
         level="note",
         title=title,
         explanation=words,
-        evidence=Evidence(metric=EVAL_LOSS, first_step=0, last_step=curves.last_step),
+        evidence=Evidence(
+            metric=EVAL_LOSS, first_step=0, last_step=curves.last_step, mark="rough figures"
+        ),
         next_steps=[NextStep(label="Hold out more rows")],
     )

@@ -7,8 +7,8 @@ import numpy as np
 from maxaillm.dev.finetune.advice.divergence import has_diverged
 from maxaillm.dev.finetune.advice.doctor.curves import Curves
 from maxaillm.dev.finetune.advice.doctor.finding import Evidence, Finding
-from maxaillm.dev.finetune.advice.doctor.over_fitting import over_fitting
-from maxaillm.dev.finetune.advice.doctor.rate_too_high import rate_too_high
+from maxaillm.dev.finetune.advice.doctor.rules.over_fitting import over_fitting
+from maxaillm.dev.finetune.advice.doctor.rules.rate_too_high import rate_too_high
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 from maxaillm.dev.finetune.advice.rates import USUAL, with_rate
 from maxaillm.dev.finetune.advice.verdict import NextStep
@@ -38,7 +38,14 @@ def rate_too_low(history: RunHistory, curves: Curves | None) -> Finding | None:
         title="Learning rate too low",
         explanation=f"The validation loss fell by {100 * curves.gain:.2g} % only, and as quickly "
         "at the end as at the beginning: it had hardly begun to learn.",
-        evidence=Evidence(metric=EVAL_LOSS, first_step=0, last_step=curves.last_step),
+        evidence=Evidence(
+            metric=EVAL_LOSS,
+            first_step=0,
+            last_step=curves.last_step,
+            mark="hardly falls",
+            first_value=curves.base,
+            last_value=curves.end,
+        ),
         next_steps=[higher(rate, history.recommended_rate)] if rate else [],
     )
 
