@@ -56,6 +56,10 @@ SECOND_SEED = (
     Condition("many epochs", "many epochs", rows=80, validation_rows=120, times_steps=2),
     Condition("rows a little slow", "a little slow", slow=0.05),
 )
+BY_HEART = (
+    Condition("by heart", "by heart", rows=24, validation_rows=100, times_steps=4, times_rate=3),
+    Condition("by heart, few held out", "by heart, few", rows=60, times_steps=4, times_rate=3),
+)
 POISONED = Condition("garbage rows", "poisoned", poisoned=0.03)
 CUT = Condition("cut", "cut", width=0)
 ENDLESS = Condition("no end", "no end", never_ends=True)
@@ -75,6 +79,7 @@ def conditions_of(family: Family, seed: int) -> Iterator[Condition]:
         yield from RARE
     else:
         yield POISONED
+        yield BY_HEART[seed - 1]
     if family.name in {"orders", "colours", "reviews"}:
         yield CUT._replace(width={"orders": 48, "colours": 44, "reviews": 16}[family.name])
     if family.name in {"orders", "colours"}:

@@ -9,8 +9,11 @@ from maxaillm.dev.finetune.advice.rates import learn_more
 
 LEAST_ENDS = 5
 """Held-out answers, to say that their ends are not said."""
-TAUGHT, SAID = 0.5, 0.5
-"""Of the training rows; of the held-out answers. A model that says less has it on few prompts."""
+TAUGHT = 0.5
+"""Of the training rows."""
+SAID = 0.03
+"""Of the held-out answers. A model that would end a tenth of them at their own ends often ends the
+others a little earlier or later."""
 
 
 def end_token(history: RunHistory, curves: Curves | None) -> Finding | None:
@@ -21,7 +24,7 @@ def end_token(history: RunHistory, curves: Curves | None) -> Finding | None:
         rows = counts.rows - (history.held_out_rows or 0)
         if counts.ended < TAUGHT * rows:
             return not_taught(counts.ended, rows)
-    if ends is None or ends.asked < LEAST_ENDS or ends.said >= SAID * ends.asked:
+    if ends is None or ends.asked < LEAST_ENDS or ends.said > SAID * ends.asked:
         return None
     return Finding(
         code="end_token",

@@ -13,10 +13,11 @@ from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 from maxaillm.dev.finetune.advice.rates import USUAL, with_rate
 from maxaillm.dev.finetune.advice.verdict import NextStep
 
-LITTLE = 0.10
-"""Of the base model's loss: who gained more has learned."""
-STRAIGHT = 0.6
-"""What the second half of the learning gained, beside the first: a curve that bends has less."""
+LITTLE, NOTHING = 0.30, 0.005
+"""Of the base model's loss: who gained more has learned; less is for the verdict to tell."""
+STRAIGHT, STEEPER = 0.65, 2.0
+"""What the second half of the learning gained, beside the first: a curve that bends has less, and
+one that only begins to fall is no straight line."""
 FALLING = 0.8
 """So many evaluations are better than the one before."""
 
@@ -26,10 +27,10 @@ def rate_too_low(history: RunHistory, curves: Curves | None) -> Finding | None:
     Tried on real curves: right in 3 of 3, and no false alarm."""
     if curves is None or len(curves.evals) < 4 or len(curves.rates) != curves.steps:
         return None
-    has_gained_little = 0 < curves.gain < LITTLE
+    has_gained_little = NOTHING < curves.gain < LITTLE
     if not has_gained_little or np.mean(np.diff(curves.evals) < 0) < FALLING:
         return None
-    if straightness(curves) <= STRAIGHT or is_something_else(history, curves):
+    if not STRAIGHT < straightness(curves) < STEEPER or is_something_else(history, curves):
         return None
     rate = history.learning_rate
     return Finding(

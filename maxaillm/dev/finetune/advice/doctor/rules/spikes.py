@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from maxaillm.dev.finetune.advice.comparison import FloatArray
 from maxaillm.dev.finetune.advice.divergence import has_diverged
 from maxaillm.dev.finetune.advice.doctor.curves import MAD, Curves
 from maxaillm.dev.finetune.advice.doctor.finding import Evidence, Finding
-from maxaillm.dev.finetune.advice.doctor.rules.over_fitting import over_fitting
 from maxaillm.dev.finetune.advice.history import RunHistory
 from maxaillm.dev.finetune.advice.verdict import NextStep
 
 CLIP = "training.max_grad_norm"
-WINDOW = 25
-"""Steps before it that a step is compared with."""
-SIGMAS, LONGER, LEAST_RISE = 2.5, 2.0, 0.2
-"""Of the log of the loss, in robust standard deviations; of the gradient, beside its median; of
-the loss itself. That spikes happen is known (Chowdhery et al. 2022); no paper says from where."""
+SIDE, LEAST_SIDE = 10, 5
+"""Steps before and after it that a step is compared with; fewer at the ends."""
+SIGMAS, LEAST_RISE = 3.5, 0.2
+"""Of the log of the loss, in robust standard deviations; of the loss itself. 3.5 is what Iglewicz
+& Hoaglin (1993) call an outlier. That spikes happen is known (Chowdhery et al. 2022); no paper says
+from where."""
+LEAST_COUNT, ONE_IN = 3, 50
+"""So many spikes, or one in so many steps, are no chance."""
+STEEP = 8
+"""The first such part of a run falls too steeply to be compared with what is around."""
 MOST_CLIP = 1.0
 MOST_TOLD = 50
 """Steps that are named one by one."""
@@ -24,10 +29,10 @@ MOST_TOLD = 50
 
 def spikes(history: RunHistory, curves: Curves | None) -> Finding | None:
     """A remark: bad rows that are met again are learned, so few spikes are left to see."""
-    if curves is None or len(curves.norms) != curves.steps or has_diverged(history):
+    if curves is None or has_diverged(history):
         return None
-    found = spike_steps(curves)
-    if len(found) < max(2, curves.steps // 100) or over_fitting(history, curves):
+    found, drops = spike_steps(curves)
+    if len(found) - drops < max(LEAST_COUNT, curves.steps // ONE_IN):
         return None
     clip = history.options.get(CLIP)
     is_open = not isinstance(clip, int | float) or not 0 < clip <= MOST_CLIP
@@ -48,17 +53,24 @@ def spikes(history: RunHistory, curves: Curves | None) -> Finding | None:
     )
 
 
-def spike_steps(curves: Curves) -> list[int]:
-    """The steps, counted from 1."""
-    if curves.steps <= WINDOW:
-        return []
+def spike_steps(curves: Curves) -> tuple[list[int], int]:
+    """The steps, counted from 1, that stand out upwards; and how many stand out downwards, which
+    is how many chance alone would lift."""
+    first = max(LEAST_SIDE, curves.steps // STEEP)
+    places = np.arange(first, curves.steps - LEAST_SIDE)
+    if len(places) < 4 * SIDE:
+        return [], 0
     logs = np.log(np.maximum(curves.losses, 1e-3))
-    past = np.lib.stride_tricks.sliding_window_view(logs, WINDOW)[:-1]
-    usual = np.median(past, axis=1)
-    spread = np.maximum(MAD * np.median(np.abs(past - usual[:, None]), axis=1), 0.02)
-    norms = np.lib.stride_tricks.sliding_window_view(curves.norms, WINDOW)[:-1]
-    is_long = curves.norms[WINDOW:] > LONGER * np.median(norms, axis=1)
-    is_high = (logs[WINDOW:] - usual > SIGMAS * spread) & (
-        curves.losses[WINDOW:] - np.exp(usual) > LEAST_RISE
-    )
-    return [int(at) + WINDOW + 1 for at in np.flatnonzero(is_high & is_long)]
+    usual = np.array([around(logs, int(at)) for at in places])
+    rest = logs[places] - usual
+    spread = max(float(MAD * np.median(np.abs(rest))), 0.01)
+    is_far = np.abs(rest) > SIGMAS * spread
+    is_far &= np.abs(curves.losses[places] - np.exp(usual)) > LEAST_RISE
+    found = [int(at) + 1 for at in places[is_far & (rest > 0)]]
+    return found, int((is_far & (rest < 0)).sum())
+
+
+def around(values: FloatArray, at: int) -> float:
+    """The median of the values before and after a place."""
+    beside = np.concatenate([values[max(0, at - SIDE) : at], values[at + 1 : at + 1 + SIDE]])
+    return float(np.median(beside))
