@@ -87,10 +87,12 @@ SICK = {
     ),
     "truncation": history(falling, tokens=TokenCounts(500, 10_000, 4_000, 120, 900)),
     "few_trained_tokens": history(falling, tokens=TokenCounts(500, 50_000, 1_200)),
-    "few_rows": history(falling, tokens=TokenCounts(20, 10_000, 4_000)),
+    "few_rows": history(
+        falling, lambda step: 1 + 3 * exp(-step / 30), tokens=TokenCounts(40, 10_000, 4_000)
+    ),
     "out_of_memory": history(falling, sequences_at_once=2),
     "slow_input": history(falling, timed_steps=100, input_seconds=40.0, step_seconds=60.0),
-    "end_token": history(falling, ends=EndCount(asked=32, said=4)),
+    "end_token": history(falling, ends=EndCount(asked=32, said=0)),
     "imbalance": history(
         falling, labels=[LabelCount("ham", 380, 90, 90), LabelCount("spam", 20, 10, 1)]
     ),
