@@ -1,4 +1,4 @@
-"""Spikes: single steps whose loss jumps up, with a long gradient."""
+"""Spikes: single steps whose loss jumps up."""
 
 from __future__ import annotations
 
