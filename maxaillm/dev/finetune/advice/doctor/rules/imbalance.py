@@ -16,6 +16,8 @@ MISSED = 0.5
 """Of the held-out rows with it."""
 LEAST_ROWS = 2
 """Held-out rows with a label, to say that it is missed."""
+FEW = 10
+"""Training rows with a label: with fewer it is perhaps missed, also where none is held out."""
 
 
 def imbalance(history: RunHistory, curves: Curves | None) -> Finding | None:
@@ -32,17 +34,20 @@ def imbalance(history: RunHistory, curves: Curves | None) -> Finding | None:
 
 
 def is_missed(label: LabelCount) -> bool:
-    return label.held_out >= LEAST_ROWS and label.right < MISSED * label.held_out
+    if label.held_out < LEAST_ROWS:
+        return label.trained < FEW and not label.right
+    return label.right < MISSED * label.held_out
 
 
 def finding(history: RunHistory, label: LabelCount, whole: int) -> Finding:
     name = label.name if len(label.name) <= 40 else f"{label.name[:39]}…"
+    is_sure = label.held_out >= LEAST_ROWS
     is_weighted = WEIGHTED in str(history.options.get(LOSS))
     weigh = NextStep(label="Weigh the labels", changes={LOSS: {"name": WEIGHTED}})
     return Finding(
         code="imbalance",
-        level="warn",
-        title=f"The rare label {name} is missed",
+        level="warn" if is_sure else "note",
+        title=f"The rare label {name} is missed" if is_sure else f"Perhaps missed: label {name}",
         explanation=f"{label.trained:,} of {whole:,} training rows have it; of the "
         f"{label.held_out:,} held-out rows with it, {label.right:,} were told. The accuracy hides "
         "that; macro F1 shows it. More rows of this label help most.",

@@ -17,7 +17,7 @@ SHARE, MOST_SHARE = "data.validation_share", 0.5
 FEW_ROWS = 20
 ROUGH = 0.6
 """Half of the gain's 95 % interval, beside the gain: by then chance may have made most of it."""
-LEAST_GAIN = 0.02
+LEAST_GAIN = 0.01
 """Of the base's figure: a smaller gain is no gain, however many rows there are."""
 
 

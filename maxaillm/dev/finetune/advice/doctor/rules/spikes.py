@@ -32,6 +32,8 @@ def spikes(history: RunHistory, curves: Curves | None) -> Finding | None:
     """A remark: bad rows that are met again are learned, so few spikes are left to see."""
     if curves is None or has_diverged(history) or rate_too_high(history, curves):
         return None
+    if history.tokens and history.tokens.trained <= history.tokens.rows:
+        return None  # of a classifier, a batch with a rare label jumps as one with a wrong label
     found, surplus, large = spike_steps(curves)
     if surplus < max(LEAST_COUNT, curves.steps // ONE_IN) and large < LEAST_LARGE:
         return None
