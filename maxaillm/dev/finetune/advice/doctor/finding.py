@@ -30,8 +30,8 @@ class Evidence(BaseModel):
 class Finding(BaseModel):
     """What one rule says of a run.
 
-    `bad` and `warn` are sure: on curves that no rule was built on they were right. A `note` is a
-    remark, or begins with "perhaps".
+    `bad` and `warn` are what the evidence bears; a `note` is a remark, or begins with "perhaps".
+    How often each rule is right stands in benchmarks/README.md.
     """
 
     model_config = ConfigDict(frozen=True)
