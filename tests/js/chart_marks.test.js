@@ -28,7 +28,10 @@ test("single steps are lines, and never a fence of them", () => {
 test("marks lie where the axis has their steps, and not where it has none", () => {
   const { shapes } = drawn([mark], (step) => step / 10);
   assert.deepEqual([shapes[0].x0, shapes[0].x1], [1, 3]);
-  assert.deepEqual(drawn([mark], () => null), { shapes: [], annotations: [] });
+  assert.deepEqual(
+    drawn([mark], () => null),
+    { shapes: [], annotations: [] },
+  );
 });
 
 test("labels of several marks lie below each other", () => {
