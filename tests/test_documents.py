@@ -55,6 +55,7 @@ def test_the_readme_is_short():
 NEEDS_DATA = pytest.mark.skipif(not TEST_DATA.is_dir(), reason="needs MAXFT_TEST_DATA")
 MAKERS = [
     "docs.check_table",
+    "docs.doctor_table",
     "docs.method_table",
     pytest.param("docs.data_files", marks=NEEDS_DATA),
     pytest.param("docs.field_cases", marks=NEEDS_DATA),

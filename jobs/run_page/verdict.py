@@ -65,10 +65,15 @@ def verdict_panel(run: Run) -> VerdictPanel | None:
 
 
 def fix(run: Run, label: str, changes: Mapping[str, JsonValue]) -> Fix:
-    values = ", ".join(written(value) for value in changes.values() if value is not True)
+    values = ", ".join(written(value) for value in changes.values() if is_short(value))
     asked = {path: written(value) for path, value in changes.items()}
     query = urlencode({"clone": run.pk, **asked})
     return Fix(f"{label}{values and f': {values}'}", f"{reverse('jobs:run-new')}?{query}")
+
+
+def is_short(value: JsonValue) -> bool:
+    """Whether a new value says more than the words before it."""
+    return value is not True and not isinstance(value, dict | list)
 
 
 def written(value: JsonValue) -> str:

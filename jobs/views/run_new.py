@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.http import HttpResponse
@@ -16,8 +16,9 @@ from datasets_app.models import Dataset
 from jobs.models import LanguageModel, Run
 from jobs.run_form import RunForms
 from jobs.run_form.config_text import as_command, as_python, as_request, as_yaml, config_from_yaml
-from jobs.run_form.presets import preset_panel, with_preset
+from jobs.run_form.presets import Change, preset_panel, with_preset
 from jobs.run_form.preview import Preview, preview_run
+from jobs.run_page.config_rows import config_rows
 from jobs.services.resolve import resolve
 from jobs.services.runs import create_run
 from jobs.views.request import Request
@@ -41,7 +42,8 @@ def run_new(request: Request) -> HttpResponse:
     if view in TEXTS and initial:
         config = RunConfig.parse(initial)
         return show_text(request, view, as_yaml(config), config)
-    return show_form(request, RunForms(request.user, initial=initial))
+    clone = clone_of(request, initial) if "clone" in request.GET else None
+    return show_form(request, RunForms(request.user, initial=initial), clone=clone)
 
 
 def posted_form(request: Request) -> HttpResponse:
@@ -97,8 +99,28 @@ def prefilled(request: Request) -> dict[str, Any]:
     return initial
 
 
-def show_form(request: Request, forms: RunForms, *, status: int = 200) -> HttpResponse:
-    context = shown(forms, request.user) | {"views": VIEWS.items()}
+class Clone(NamedTuple):
+    """What a form begins with: another run, and the options that the address changes."""
+
+    run: Run
+    changes: list[Change]
+
+
+def clone_of(request: Request, initial: dict[str, Any]) -> Clone:
+    run = get_object_or_404(Run.objects.visible_to(request.user), pk=request.GET["clone"])
+    before = {row.path: row.value for row in config_rows(run.parsed_config)}
+    try:
+        after = config_rows(RunConfig.parse(initial))
+    except ConfigError:  # which the form says at its fields
+        return Clone(run, [])
+    changes = [Change(row.title, before.get(row.path, "–"), row.value) for row in after]
+    return Clone(run, [change for change in changes if change.before != change.after])
+
+
+def show_form(
+    request: Request, forms: RunForms, *, status: int = 200, clone: Clone | None = None
+) -> HttpResponse:
+    context = shown(forms, request.user) | {"views": VIEWS.items(), "clone": clone}
     return render(request, "jobs/run_new.html", context, status=status)
 
 

@@ -1,4 +1,5 @@
 // One chart of a run: keeps its points by step, draws them with Plotly in the page's own colours.
+import { drawn, writeKey } from "./chart_marks.js";
 import { around, ema, interpolated, logarithmic, whole, written } from "./chart_values.js";
 import { toast, toastError } from "./toast.js";
 
@@ -88,8 +89,10 @@ export class Chart {
     const traces = [...this.traces.values()].flatMap((trace) => this.lines(trace));
     const { axis, scale } = this.view;
     const places = traces.flatMap(({ x }) => x);
+    const marks = this.view.marks?.[this.box.dataset.chart] ?? [];
     const layout = resolve({
       ...this.layout,
+      ...drawn(marks, (step) => this.placeOf(step)),
       // Zoom is kept while points come, and given up when the axis means something else.
       uirevision: `${axis} ${scale}`,
       xaxis: {
@@ -106,6 +109,7 @@ export class Chart {
     });
     layout.xaxis.title.font.color = token("var(--ink-3)");
     this.write(); // before the plot takes what room the words leave
+    writeKey(this.box, marks);
     globalThis.Plotly.react(this.plot, traces, layout, CONFIG);
     if (!this.isWatched) this.watchZoom();
   }
@@ -154,6 +158,19 @@ export class Chart {
     if (axis === "step") return step;
     if (axis === "time") return (extra[AXES.time] - start) / 60;
     return extra[AXES[axis]] ?? interpolated(this.view.scaleOf(AXES[axis]), step);
+  }
+
+  /** Where any step stands, measured or not; null before the first point. */
+  placeOf(step) {
+    if (this.view.axis === "step") return step;
+    const start = this.start();
+    const known = [...this.traces.values()].flatMap(({ points }) =>
+      [...points].map(([at, { extra }]) => [at, this.place(at, extra, start)]),
+    );
+    return interpolated(
+      known.filter(([, x]) => x !== null).sort(([a], [b]) => a - b),
+      step,
+    );
   }
 
   start() {

@@ -1,5 +1,6 @@
 // The run page: full history first, then what the socket says, drawn at most four times a second.
 import { Chart } from "./chart.js";
+import { readMarks } from "./chart_marks.js";
 import { follow } from "./socket.js";
 import { toastError } from "./toast.js";
 
@@ -9,7 +10,7 @@ const MOVES = ["run:moved", "run:results"];
 const NEWS = { curves: [], results: ["run:results"], history: MOVES }; // by an event's section
 
 const page = document.getElementById("run");
-const view = { axis: "step", scale: "linear", smoothing: 0, scaleOf };
+const view = { axis: "step", scale: "linear", smoothing: 0, scaleOf, marks: readMarks() };
 const charts = [...page.querySelectorAll("[data-chart]")].map((box) => new Chart(box, view));
 let seen = Number(page.dataset.seq);
 let status = page.dataset.status;
@@ -126,6 +127,15 @@ function keepLogAtEnd() {
   toEnd();
 }
 
+/** The doctor's findings come anew with their marks. */
+function watchMarks() {
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target.id !== "run-advice") return;
+    view.marks = readMarks();
+    drawAll();
+  });
+}
+
 /** Says a new state to those who can't see it, in the badge's own word. */
 function announceState() {
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
@@ -142,6 +152,7 @@ watchSwitch("scale");
 watchSmoothing();
 keepLogAtEnd();
 announceState();
+watchMarks();
 document.addEventListener("theme-changed", drawAll);
 document.addEventListener("visibilitychange", () => document.hidden || fetchParts());
 follow(page.dataset.socket, {

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from maxaillm.dev.finetune.advice.doctor import AT_THE_END, LIVE, examine
 from maxaillm.dev.finetune.advice.doctor.finding import Finding
-from maxaillm.dev.finetune.advice.history import Evaluation, RunHistory, TokenCounts
+from maxaillm.dev.finetune.advice.history import (
+    EndCount,
+    Evaluation,
+    LabelCount,
+    RunHistory,
+    TokenCounts,
+)
 from maxaillm.dev.finetune.config import RunConfig
 from tests.real_data import TEST_DATA
 
@@ -80,9 +86,16 @@ SICK = {
         lambda step: falling(step) if step < STEPS else 2.9, options={}, epochs=None
     ),
     "truncation": history(falling, tokens=TokenCounts(500, 10_000, 4_000, 120, 900)),
-    "few_trained_tokens": history(falling, tokens=TokenCounts(500, 10_000, 40)),
-    "few_rows": history(falling, tokens=TokenCounts(20, 10_000, 4_000)),
+    "few_trained_tokens": history(falling, tokens=TokenCounts(500, 50_000, 1_200)),
+    "few_rows": history(
+        falling, lambda step: 1 + 3 * exp(-step / 30), tokens=TokenCounts(40, 10_000, 4_000)
+    ),
     "out_of_memory": history(falling, sequences_at_once=2),
+    "slow_input": history(falling, timed_steps=100, input_seconds=40.0, step_seconds=60.0),
+    "end_token": history(falling, ends=EndCount(asked=32, said=0)),
+    "imbalance": history(
+        falling, labels=[LabelCount("ham", 380, 90, 90), LabelCount("spam", 20, 10, 1)]
+    ),
 }
 
 

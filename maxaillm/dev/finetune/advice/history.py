@@ -35,6 +35,25 @@ class TokenCounts(NamedTuple):
     trained: int
     cut_rows: int = 0
     cut_tokens: int = 0
+    ended: int | None = None
+    """Rows that teach an end token; None where the task has none."""
+
+
+class LabelCount(NamedTuple):
+    """One label of a classifier: how often it is trained on, and how it was told at the end."""
+
+    name: str
+    trained: int
+    held_out: int
+    right: int
+    """Of the held-out rows that have it, those that were said to have it."""
+
+
+class EndCount(NamedTuple):
+    """Places in held-out rows where a text ends, and at how many the model would end it."""
+
+    asked: int
+    said: int
 
 
 @dataclass
@@ -65,10 +84,26 @@ class RunHistory:
     """Learning rate of each step."""
     tokens: TokenCounts | None = None
     held_out_rows: int | None = None
+    labels: list[LabelCount] = field(default_factory=list)
+    """Of a classifier that says one label a text, once its end was measured."""
+    ends: EndCount | None = None
+    """Of a model that writes, once its end was measured."""
+    timed_steps: int = 0
+    """Steps whose time was taken: all but the first, which warm up."""
+    input_seconds: float = 0.0
+    """How long those waited for their batches."""
+    step_seconds: float = 0.0
+    """How long they computed."""
     sequences_at_once: int | None = None
     """Given where memory did not suffice for the batch size."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Options of the run by their paths, such as `training.max_grad_norm`."""
+
+    @property
+    def input_share(self) -> float:
+        """The part of the time in which training waited for batches."""
+        whole = self.input_seconds + self.step_seconds
+        return self.input_seconds / whole if whole else 0.0
 
     @property
     def base(self) -> Evaluation | None:

@@ -126,20 +126,20 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         resume: Checkpoint | None = None,
     ) -> StepTrainer:
         """Make all steps, or those after `resume`, or fewer where a stop is asked for."""
+        from maxaillm.dev.finetune.hf.evaluation import told
         from maxaillm.dev.finetune.hf.loading.hardware import compile_layers
         from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
         from maxaillm.dev.finetune.hf.training import callbacks
         from maxaillm.dev.finetune.hf.training import resume as resuming
         from maxaillm.dev.finetune.hf.training.trainers import Setup, make_trainer
 
-        rows = train_dataset.rows
-        staging = callbacks.clear_staging(self.attempt.folder.checkpoints)
-        facts = resuming.facts_of(self.config, rows, self.base.folder)
+        facts = resuming.facts_of(self.config, train_dataset.rows, self.base.folder)
         if resume:
             resuming.check_belongs(resume, facts, self.attempt)
         given = Setup(
-            model, tokenizer, train_dataset, eval_dataset, self.steps, staging,
-            self.config.model.precision, self.attempt,
+            model, tokenizer, train_dataset, eval_dataset, self.steps,
+            callbacks.clear_staging(self.attempt.folder.checkpoints), self.config.model.precision,
+            self.attempt,
         )  # fmt: skip
         trainer = make_trainer(self.task, given)
         if self.config.model.compile:
@@ -155,8 +155,9 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             sample=lambda step: self.sample(model, step),
         )
         self.record = self.callback.record
-        self.record.history.tokens = self.counts
-        self.record.history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
+        history, counts = self.record.history, self.counts
+        history.tokens = told.with_ends(counts, self.task, model, tokenizer, self.rows)
+        history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
         with disk_full_said(), out_of_memory_said(self.config), self.callback.writer:
@@ -222,6 +223,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
     def evaluate(self, trainer: StepTrainer | None = None) -> dict[str, JsonValue]:
         """Figures of the model as it will be saved; empty where no rows are held out."""
         from maxaillm.dev.finetune.hf.distributed import agreed_scores
+        from maxaillm.dev.finetune.hf.evaluation import told
 
         trainer = trainer or self.trained()
         if self.evaluator is None:
@@ -239,6 +241,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             )
         step = self.callback.step_of_model
         self.attempt.emit(EvalEvent.of(self.final_scores), step)
+        told.look(self.callback.record.history, self.evaluator, model, self.rows)
         self.compare(Evaluation(step, self.final_scores), self.evaluator)
         self.evaluator.row_scores.write(self.attempt.folder.row_scores)
         return self.final_scores
@@ -247,8 +250,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         """Judge the model that was measured last beside its base."""
         record = self.callback.record
         base = record.baseline.statistics if record.baseline else None
-        higher = record.history.higher_is_better
-        record.end(end, evaluator.beside(base, higher_is_better=higher))
+        record.end(end, evaluator.beside(base, higher_is_better=record.history.higher_is_better))
         self.verdict = judge(record.history)
         self.callback.tell_findings(has_ended=True)
 

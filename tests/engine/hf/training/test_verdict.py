@@ -131,7 +131,7 @@ def test_the_doctor_speaks_while_it_trains_and_says_nothing_twice(tune: Any) -> 
     told = [event.data["findings"] for event in journal if event.kind == "advice"]
     assert told
     assert all(one != other for one, other in itertools.pairwise(told))
-    assert {"few_rows"} <= {finding.code for finding in tuner.findings}
+    assert {"truncation", "end_token"} <= {finding.code for finding in tuner.findings}
     assert [Finding.model_validate(found) for found in told[-1]] == tuner.findings
 
 
@@ -142,6 +142,9 @@ def test_a_run_that_goes_on_knows_what_it_measured_before(tune: Any, tmp_path: P
     for name in ("losses", "grad_norms", "rates"):
         known = getattr(resumed.history, name)
         assert known == pytest.approx(getattr(whole.history, name), rel=1e-5)
+    assert resumed.history.timed_steps == whole.history.timed_steps - 2  # which warm up anew
+    assert 0 < resumed.history.input_share < 1
+    assert resumed.history.ends == whole.history.ends
     assert [found.step for found in resumed.history.evaluations] == [
         found.step for found in whole.history.evaluations
     ]

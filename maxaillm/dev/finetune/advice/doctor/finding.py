@@ -12,20 +12,26 @@ Level = Literal["bad", "warn", "note"]
 
 
 class Evidence(BaseModel):
-    """Where on a chart a finding is seen: a metric, from a step to a step."""
+    """Where on a chart a finding is seen: a metric, from a step to a step, and its values there."""
 
     model_config = ConfigDict(frozen=True)
 
     metric: str
     first_step: int
     last_step: int
+    mark: str = Field("", description="What is written at that place, in two or three words.")
+    first_value: float | None = None
+    last_value: float | None = None
+    steps: list[int] = Field(
+        [], description="Single steps in between that show it, where it is no span."
+    )
 
 
 class Finding(BaseModel):
     """What one rule says of a run.
 
-    `bad` and `warn` are sure: on curves that no rule was built on they were right. A `note` is a
-    remark, or begins with "perhaps".
+    `bad` and `warn` are what the evidence bears; a `note` is a remark, or begins with "perhaps".
+    How often each rule is right stands in benchmarks/README.md.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -37,13 +37,14 @@ Scores = dict[str, JsonValue]
 class HeldOutEvaluator:
     """Measures a model on the same held-out rows each time, by the same metrics.
 
-    With `intervals`, each metric comes with where it lies with 95 % probability. `statistics` and
-    `guess_loss` are of the newest measurement: what each row adds to the metric `judged_by`, and
-    the loss of who guesses without reading.
+    With `intervals`, each metric comes with where it lies with 95 % probability. `statistics`,
+    `guess_loss` and `predictions` are of the newest measurement: what each row adds to the metric
+    `judged_by`, the loss of who guesses without reading, and what was said of each row.
     """
 
     statistics: FloatArray | None = None
     guess_loss: float | None = None
+    predictions: SequenceOf[Any] = ()
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class HeldOutEvaluator:
         scores |= self.figures(learned) | self.figures(seen.predictions)
         self.statistics = row_statistics(self.judged_by, learned, seen)
         self.guess_loss = guess_loss(self.task.name, model, seen.predictions)
+        self.predictions = seen.predictions
         return scores | {"rows": len(self.held_out.rows), "seconds": time.monotonic() - began}
 
     def beside(self, base: FloatArray | None, *, higher_is_better: bool) -> Comparison | None:

@@ -72,7 +72,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self.losses.append(loss)
         self.tokens += tokens
         state.num_input_tokens_seen += tokens
-        self.step_seconds += time.monotonic() - self.step_began
+        seconds = time.monotonic() - self.step_began
+        self.step_seconds += seconds
+        self.record.add_times(self.trainer.pop_input_seconds(), seconds)
         scaled = self.trainer.args.fp16  # the loss scaler itself skips steps that overflow
         norm = 0.0 if scaled or self.trainer.grad_norm is None else self.trainer.grad_norm
         self.record.add_step(loss, norm, self.trainer.learning_rate)

@@ -25,6 +25,9 @@ from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 FILE = "history.json"
 """Of a checkpoint."""
 BY_STEP = ("losses", "grad_norms", "rates")
+TIMES = ("timed_steps", "input_seconds", "step_seconds")
+WARM_UP = 2
+"""Steps whose time says nothing: the first calls of each kind take longer."""
 
 
 class RunRecord:
@@ -38,6 +41,7 @@ class RunRecord:
         self.config = config
         self.baseline: Baseline | None = None
         self.findings: list[Finding] = []
+        self.steps_here = 0
         self.history = RunHistory(
             metric=training.metric_for_best_model,
             higher_is_better=higher,
@@ -58,12 +62,23 @@ class RunRecord:
         self.history.grad_norms.append(grad_norm)
         self.history.rates.append(rate)
 
+    def add_times(self, waited: float, worked: float) -> None:
+        """Of the step that is added next; those right after a start or a resume are left out."""
+        self.steps_here += 1
+        if self.steps_here > WARM_UP:
+            self.history.timed_steps += 1
+            self.history.input_seconds += waited
+            self.history.step_seconds += worked
+
     def write(self, folder: Path) -> None:
         """Into a checkpoint: a run that goes on from it is then judged as if it had not stopped."""
         if self.baseline is not None:
             self.baseline.write(folder)
         history = self.history
-        kept = {name: [rounded(v) for v in getattr(history, name)] for name in BY_STEP}
+        kept: dict[str, object] = {
+            name: [rounded(v) for v in getattr(history, name)] for name in BY_STEP
+        }
+        kept |= {name: rounded(getattr(history, name)) for name in TIMES}
         scores = [[found.step, finite(found.scores)] for found in history.evaluations if found.step]
         text = json.dumps(kept | {"evaluations": scores})
         (folder / FILE).write_text(text, encoding="utf-8")
@@ -77,6 +92,8 @@ class RunRecord:
         kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
         for name in BY_STEP:
             getattr(self.history, name).extend(kept[name])
+        for name in TIMES:
+            setattr(self.history, name, kept.get(name, 0))
         self.history.evaluations.extend(Evaluation(*found) for found in kept["evaluations"])
 
     def examine(self, *, has_ended: bool = False) -> list[Finding] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         self.reached = 0
         self.step_loss = torch.zeros((), device=self.args.device)
         self.step_tokens = 0
+        self.input_seconds = 0.0
         self.grad_norm: float | None = None
         self.learning_rate = 0.0
         self.remove_callback(PrinterCallback)
@@ -88,7 +90,9 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
     ) -> tuple[list[Batch], Tensor]:
         """The batches of a step, remembered until it is done, and how much they teach."""
+        began = time.monotonic()
         self.window, count = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self.input_seconds += time.monotonic() - began
         self.reached = 0
         return self.window, count
 
@@ -176,6 +180,11 @@ class StepTrainer(Trainer):  # type: ignore[misc]
         self.step_loss.zero_()
         self.step_tokens = 0
         return taken
+
+    def pop_input_seconds(self) -> float:
+        """How long was waited for batches since the last call."""
+        waited, self.input_seconds = self.input_seconds, 0.0
+        return waited
 
     def pop_metrics(self) -> dict[str, float]:
         """Further figures of the steps since the last call, by name; most tasks have none."""

@@ -7,16 +7,17 @@ import numpy as np
 from maxaillm.dev.finetune.advice.divergence import has_diverged
 from maxaillm.dev.finetune.advice.doctor.curves import Curves
 from maxaillm.dev.finetune.advice.doctor.finding import Evidence, Finding
-from maxaillm.dev.finetune.advice.doctor.over_fitting import over_fitting
-from maxaillm.dev.finetune.advice.doctor.rate_too_high import rate_too_high
+from maxaillm.dev.finetune.advice.doctor.rules.over_fitting import over_fitting
+from maxaillm.dev.finetune.advice.doctor.rules.rate_too_high import rate_too_high
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 from maxaillm.dev.finetune.advice.rates import USUAL, with_rate
 from maxaillm.dev.finetune.advice.verdict import NextStep
 
-LITTLE = 0.10
-"""Of the base model's loss: who gained more has learned."""
-STRAIGHT = 0.6
-"""What the second half of the learning gained, beside the first: a curve that bends has less."""
+LITTLE, NOTHING = 0.30, 0.005
+"""Of the base model's loss: who gained more has learned; less is for the verdict to tell."""
+STRAIGHT, STEEPER = 0.65, 2.0
+"""What the second half of the learning gained, beside the first: a curve that bends has less, and
+one that only begins to fall is no straight line."""
 FALLING = 0.8
 """So many evaluations are better than the one before."""
 
@@ -26,10 +27,10 @@ def rate_too_low(history: RunHistory, curves: Curves | None) -> Finding | None:
     Tried on real curves: right in 3 of 3, and no false alarm."""
     if curves is None or len(curves.evals) < 4 or len(curves.rates) != curves.steps:
         return None
-    has_gained_little = 0 < curves.gain < LITTLE
+    has_gained_little = NOTHING < curves.gain < LITTLE
     if not has_gained_little or np.mean(np.diff(curves.evals) < 0) < FALLING:
         return None
-    if straightness(curves) <= STRAIGHT or is_something_else(history, curves):
+    if not STRAIGHT < straightness(curves) < STEEPER or is_something_else(history, curves):
         return None
     rate = history.learning_rate
     return Finding(
@@ -38,7 +39,14 @@ def rate_too_low(history: RunHistory, curves: Curves | None) -> Finding | None:
         title="Learning rate too low",
         explanation=f"The validation loss fell by {100 * curves.gain:.2g} % only, and as quickly "
         "at the end as at the beginning: it had hardly begun to learn.",
-        evidence=Evidence(metric=EVAL_LOSS, first_step=0, last_step=curves.last_step),
+        evidence=Evidence(
+            metric=EVAL_LOSS,
+            first_step=0,
+            last_step=curves.last_step,
+            mark="hardly falls",
+            first_value=curves.base,
+            last_value=curves.end,
+        ),
         next_steps=[higher(rate, history.recommended_rate)] if rate else [],
     )
 

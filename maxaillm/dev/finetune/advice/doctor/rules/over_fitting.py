@@ -34,7 +34,12 @@ def over_fitting(history: RunHistory, curves: Curves | None) -> Finding | None:
         f"in {len(after)} evaluations, while the training loss fell to "
         f"{figure(curves.late_loss)}.",
         evidence=Evidence(
-            metric=EVAL_LOSS, first_step=curves.best_step, last_step=curves.last_step
+            metric=EVAL_LOSS,
+            first_step=curves.best_step,
+            last_step=curves.last_step,
+            mark="over-fitting",
+            first_value=curves.best,
+            last_value=curves.end,
         ),
         next_steps=[*kept_best(history), *shorter(history, curves)],
     )

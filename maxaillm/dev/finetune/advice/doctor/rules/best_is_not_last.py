@@ -5,7 +5,11 @@ from __future__ import annotations
 from maxaillm.dev.finetune.advice.divergence import has_diverged
 from maxaillm.dev.finetune.advice.doctor.curves import Curves
 from maxaillm.dev.finetune.advice.doctor.finding import Evidence, Finding
-from maxaillm.dev.finetune.advice.doctor.over_fitting import KEEP_BEST, kept_best, over_fitting
+from maxaillm.dev.finetune.advice.doctor.rules.over_fitting import (
+    KEEP_BEST,
+    kept_best,
+    over_fitting,
+)
 from maxaillm.dev.finetune.advice.figures import figure
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 
@@ -28,7 +32,12 @@ def best_is_not_last(history: RunHistory, curves: Curves | None) -> Finding | No
         explanation=f"Its validation loss was {figure(curves.best)}, at the end it is "
         f"{figure(last)}. The model that is kept is that of the end.",
         evidence=Evidence(
-            metric=EVAL_LOSS, first_step=curves.best_step, last_step=curves.last_step
+            metric=EVAL_LOSS,
+            first_step=curves.best_step,
+            last_step=curves.last_step,
+            mark="best here",
+            first_value=curves.best,
+            last_value=last,
         ),
         next_steps=kept_best(history),
     )

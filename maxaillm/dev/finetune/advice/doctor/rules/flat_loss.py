@@ -5,8 +5,8 @@ from __future__ import annotations
 from maxaillm.dev.finetune.advice.divergence import has_diverged
 from maxaillm.dev.finetune.advice.doctor.curves import Curves
 from maxaillm.dev.finetune.advice.doctor.finding import Evidence, Finding
-from maxaillm.dev.finetune.advice.doctor.over_fitting import over_fitting
-from maxaillm.dev.finetune.advice.doctor.rate_too_low import rate_too_low
+from maxaillm.dev.finetune.advice.doctor.rules.over_fitting import over_fitting
+from maxaillm.dev.finetune.advice.doctor.rules.rate_too_low import rate_too_low
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS, RunHistory
 
 LEAST_STEPS, LEAST_EVALUATIONS = 60, 7
@@ -36,7 +36,14 @@ def flat_loss(history: RunHistory, curves: Curves | None) -> Finding | None:
         title=f"Perhaps nothing more is learned since step {since:,}",
         explanation="In the last third of the run the validation loss hardly fell. More steps of "
         "this kind won't help; more rows, or a method that trains more weights, may.",
-        evidence=Evidence(metric=EVAL_LOSS, first_step=since, last_step=curves.last_step),
+        evidence=Evidence(
+            metric=EVAL_LOSS,
+            first_step=since,
+            last_step=curves.last_step,
+            mark="flat",
+            first_value=before,
+            last_value=late,
+        ),
     )
 
 

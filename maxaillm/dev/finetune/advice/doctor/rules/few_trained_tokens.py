@@ -13,6 +13,8 @@ answer is the wrong column."""
 
 def few_trained_tokens(history: RunHistory, curves: Curves | None) -> Finding | None:
     found = history.tokens
+    if found is not None and found.trained <= found.rows:  # a label a text, not tokens
+        return None
     if found is None or not found.seen or not 0 < found.trained < SMALL * found.seen:
         return None
     return Finding(

@@ -33,7 +33,14 @@ def exploding_gradient(history: RunHistory, curves: Curves | None) -> Finding | 
         level="note",
         title="Perhaps unstable: the gradient grew far beyond its usual length",
         explanation=f"Its norm {words}.",
-        evidence=Evidence(metric="grad_norm", first_step=step or 1, last_step=step or curves.steps),
+        evidence=Evidence(
+            metric="grad_norm",
+            first_step=step or 1,
+            last_step=step or curves.steps,
+            mark="gradient jumps" if step else "gradient grows",
+            first_value=first,
+            last_value=late if step is None else float(norms[step - 1]),
+        ),
         next_steps=lower_rate(history),
     )
 

@@ -33,7 +33,12 @@ def rate_too_high(history: RunHistory, curves: Curves | None) -> Finding | None:
         explanation=f"At first the model got worse: on held-out rows its loss rose from "
         f"{figure(curves.base)} to {figure(worst)}, and on training rows as well.",
         evidence=Evidence(
-            metric=EVAL_LOSS, first_step=0, last_step=int(curves.eval_steps[worst_at])
+            metric=EVAL_LOSS,
+            first_step=0,
+            last_step=int(curves.eval_steps[worst_at]),
+            mark="worse at first",
+            first_value=curves.base,
+            last_value=worst,
         ),
         next_steps=lower_rate(history),
     )
