@@ -16,7 +16,7 @@ from jobs.live import group_of_run
 from jobs.models import Run
 from jobs.selectors import EventItem, events_after
 from maxaillm.dev.finetune.run.events.payload import payload_class
-from maxft_site.web.sessions import is_signed_in
+from maxft_site.web.serving.sessions import is_signed_in
 
 NOT_FOUND, TOO_MANY, TOO_SLOW, BAD_FRAME, BROKEN = 4404, 4429, 4408, 4400, 1011
 FRAME_BYTES = 64 * 1024

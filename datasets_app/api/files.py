@@ -12,7 +12,7 @@ from ninja import Query, Router
 from datasets_app.models import Dataset, DatasetVersion
 from datasets_app.pages.row_lines import row_lines, rows_name
 from datasets_app.selectors import require_rows
-from maxft_site.web.served_files import serve_file, serve_pieces
+from maxft_site.web.serving.files import serve_file, serve_pieces
 
 router = Router(tags=["datasets"])
 Number = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Empty: the newest version.")]

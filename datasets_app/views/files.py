@@ -15,7 +15,7 @@ from datasets_app.models import DatasetVersion
 from datasets_app.pages.row_lines import row_lines, rows_name
 from datasets_app.storage.findings import read_findings
 from datasets_app.views.dataset import visible_version
-from maxft_site.web.served_files import serve_file, serve_pieces
+from maxft_site.web.serving.files import serve_file, serve_pieces
 
 LINES_A_PIECE = 1_000
 COLUMNS = ("row", "line", "level", "code", "message", "snippet", "fix", "other")

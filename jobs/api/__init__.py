@@ -4,12 +4,12 @@ from datasets_app.api.datasets import router as datasets
 from datasets_app.api.files import router as files
 from datasets_app.api.hub import router as hub
 from datasets_app.api.uploads import router as uploads
+from jobs.api.account import router as account
 from jobs.api.engine_jobs import evaluations, exports
 from jobs.api.models import router as models
 from jobs.api.queue import router as queue_router
 from jobs.api.run_log import router as run_log
 from jobs.api.runs import router as runs
-from maxft_site.web.account_api import router as account
 from maxft_site.web.api import make_api
 
 api = make_api("MaxFT", "api")

@@ -20,7 +20,7 @@ from jobs.services import engine_jobs as services
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
-from maxft_site.web.served_files import serve_file
+from maxft_site.web.serving.files import serve_file
 
 exports = Router(tags=["models"])
 evaluations = Router(tags=["evaluations"])

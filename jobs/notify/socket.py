@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from jobs.live import group_of_user
 from jobs.notify.words import words_of
 from jobs.services import notifications
-from maxft_site.web.sessions import is_signed_in
+from maxft_site.web.serving.sessions import is_signed_in
 
 NOT_SIGNED_IN, TOO_MANY, BAD_FRAME = 4404, 4429, 4400
 FRAME_CHARS = 200

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -24,6 +25,8 @@ GRACE = timedelta(seconds=60)
 BROWSER_TIME = timedelta(hours=24)
 """So long a notice waits for a page of its owner's to be open."""
 TEST_PAUSE = timedelta(seconds=10)
+MOST_CONFIRMATIONS = 10
+"""Mails to addresses that nobody has confirmed, of one person in an hour."""
 
 
 class TooManyError(FineTuneError):
@@ -119,10 +122,23 @@ def order_test(channel: NotificationChannel) -> Notice:
     last = channel.notices.filter(run=None).first()
     if last is not None and timezone.now() - last.created < TEST_PAUSE:
         raise TooManyError("A test was sent a moment ago.", "Wait ten seconds.")
+    if not channel.is_confirmed:
+        count_confirmation(channel.owner_id)
     channel.notices.filter(run=None).delete()
     notice = Notice.objects.create(channel=channel)
     send_later(notice)
     return notice
+
+
+def count_confirmation(user_id: int) -> None:
+    """Strangers get few mails in anybody's name. Raises TooManyError."""
+    key = f"mail-confirmations-{user_id}"
+    cache.add(key, 0, timeout=3600)
+    if cache.incr(key) > MOST_CONFIRMATIONS:
+        raise TooManyError(
+            f"{MOST_CONFIRMATIONS} links to confirm addresses were sent within an hour.",
+            "Wait an hour.",
+        )
 
 
 def send_later(notice: Notice) -> None:

@@ -4,11 +4,12 @@ import { follow } from "./socket.js";
 const KEY = "maxft-notices";
 const ICON = new URL("../img/favicon.svg", import.meta.url).href;
 
-export const isSupported = () => "Notification" in window && isSecureContext;
+// Phones show them from service workers alone, which this site has none of.
+export const isSupported = () =>
+  "Notification" in window && isSecureContext && !/Android/.test(navigator.userAgent);
 export const isOn = () =>
   isSupported() && Notification.permission === "granted" && localStorage.getItem(KEY) === "on";
-export const turn = (on) =>
-  on ? localStorage.setItem(KEY, "on") : localStorage.removeItem(KEY);
+export const turn = (on) => (on ? localStorage.setItem(KEY, "on") : localStorage.removeItem(KEY));
 
 /** Show what the server has to tell, each once, whatever number of pages is open. */
 export function watchNotifications() {

@@ -10,7 +10,9 @@ function say() {
   const isHere = isOn() && !form;
   toggle.textContent = isHere ? "Turn off in this browser" : "Turn on in this browser";
   toggle.hidden = !isSupported() || Notification.permission === "denied";
-  if (!isSupported()) state.textContent = "This browser shows notices on pages by https alone.";
+  if (!isSupported())
+    state.textContent =
+      "This browser shows none here: it has to be one of a computer, and the page by https.";
   else if (Notification.permission === "denied")
     state.textContent = "This browser refuses them: allow them in its settings for this site.";
   else state.textContent = isHere ? "On in this browser, while a page is open." : "Off here.";

@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxft_site.web.served_files import serve_file
+from maxft_site.web.serving.files import serve_file
 from tests.downloads import whole
 
 CONTENT = bytes(range(256)) * 3

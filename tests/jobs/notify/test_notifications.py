@@ -112,6 +112,16 @@ def test_mail_goes_to_who_confirmed_it(
     assert mail.message()["Message-ID"] == f"<{number}@maxft>"
 
 
+def test_strangers_get_few_mails(
+    by_mail: None, alice: User, alice_client: Client, queue: Any, mailoutbox: list[EmailMessage]
+) -> None:
+    for number in range(2 * notifications.MOST_CONFIRMATIONS):
+        alice_client.post(f"{PAGE}new/email/", {"email-target": f"someone{number}@example.org"})
+        queue.work()
+        NotificationChannel.objects.all().delete()
+    assert len(mailoutbox) == notifications.MOST_CONFIRMATIONS
+
+
 def test_a_name_makes_no_headers(
     by_mail: None, alice: User, queue: Any, mailoutbox: list[EmailMessage]
 ) -> None:
