@@ -6,19 +6,17 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any, ClassVar, TypedDict
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import AnonymousUser, User
 
 from jobs.live import group_of_run
 from jobs.models import Run
 from jobs.selectors import EventItem, events_after
 from maxaillm.dev.finetune.run.events.payload import payload_class
+from maxft_site.web.serving.sessions import is_signed_in
 
 NOT_FOUND, TOO_MANY, TOO_SLOW, BAD_FRAME, BROKEN = 4404, 4429, 4408, 4400, 1011
 FRAME_BYTES = 64 * 1024
@@ -141,21 +139,10 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def state(self) -> RunState | None:
         """Where the run stands; None where this socket's user may not see it, or no longer."""
-        if not self.is_signed_in():
+        if not is_signed_in(self.user, self.scope["session"].session_key):
             return None
         runs = Run.objects.within_reach_of(self.user).filter(pk=self.run_id)
         return runs.values("status", "last_seq").first()
-
-    def is_signed_in(self) -> bool:
-        """Read anew from the session's store: it may have ended while the socket was open."""
-        if self.user.is_anonymous:
-            return False
-        key = self.scope["session"].session_key
-        session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-        user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
-        if user is None or user.pk != self.user.pk:
-            return False
-        return bool(user.get_session_auth_hash() == session.get(HASH_SESSION_KEY))
 
 
 def newest_known(text: str) -> int | None:

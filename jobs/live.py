@@ -21,6 +21,15 @@ def group_of_run(run_id: int) -> str:
     return f"run.{run_id}"
 
 
+def group_of_user(user_id: int) -> str:
+    return f"user.{user_id}"
+
+
+def announce_notice(user_id: int) -> None:
+    """Say to the open pages of somebody that there is a notice for them."""
+    announcer_of_process().put_notice(user_id)
+
+
 class Notification(NamedTuple):
     """Events `first` to `last` are new; without any, only the run's own row changed."""
 
@@ -58,6 +67,7 @@ class Announcer(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="announcer", daemon=True)
         self.waiting: dict[int, Notification] = {}
+        self.waiting_users: set[int] = set()
         self.lock = threading.Lock()
         self.loop = asyncio.new_event_loop()
         self.wake = asyncio.Event()
@@ -69,10 +79,21 @@ class Announcer(threading.Thread):
             self.waiting[run_id] = earlier.merged_with(notification) if earlier else notification
         self.loop.call_soon_threadsafe(self.wake.set)
 
-    def take(self) -> dict[int, Notification]:
+    def put_notice(self, user_id: int) -> None:
         with self.lock:
-            taken, self.waiting = self.waiting, {}
-        return taken
+            self.waiting_users.add(user_id)
+        self.loop.call_soon_threadsafe(self.wake.set)
+
+    def take(self) -> list[tuple[str, dict[str, Any]]]:
+        """Groups of the channel layer and what is to be said to them."""
+        with self.lock:
+            runs, self.waiting = self.waiting, {}
+            users, self.waiting_users = self.waiting_users, set()
+        changed = [
+            (group_of_run(run_id), {"type": "run.changed", **notification._asdict()})
+            for run_id, notification in runs.items()
+        ]
+        return changed + [(group_of_user(user), {"type": "notice.waits"}) for user in users]
 
     def run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -82,20 +103,19 @@ class Announcer(threading.Thread):
         while True:
             await self.wake.wait()
             self.wake.clear()
-            for run_id, notification in self.take().items():
-                await self.send(run_id, notification)
+            for group, message in self.take():
+                await self.send(group, message)
             await asyncio.sleep(SECONDS_BETWEEN)
 
-    async def send(self, run_id: int, notification: Notification) -> None:
+    async def send(self, group: str, message: dict[str, Any]) -> None:
         layer = get_channel_layer()
         if layer is None:
             return
-        message = {"type": "run.changed", **notification._asdict()}
         try:
-            await layer.group_send(group_of_run(run_id), message)
+            await layer.group_send(group, message)
         except (RedisError, OSError) as error:
             # Nothing is lost: pages read what they lack as soon as they hear anything.
-            log.warning("Run %s changed, but open pages could not be told: %s", run_id, error)
+            log.warning("Open pages (%s) could not be told of news: %s", group, error)
 
 
 _announcer: Announcer | None = None

@@ -32,5 +32,5 @@ def carry_out(kind: str, pk: int) -> None:
 
 
 def deliver(pk: int) -> None:
-    """Try to send a message to a webhook; nothing where it has arrived."""
+    """Try to send a notice; nothing where it has arrived."""
     sender.deliver(pk)

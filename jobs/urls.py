@@ -1,6 +1,7 @@
 """Addresses of runs, models and the playground."""
 
 from django.urls import URLPattern, path
+from django.views.generic import RedirectView
 
 from jobs.views import (
     compare,
@@ -8,13 +9,13 @@ from jobs.views import (
     deleted_runs,
     home,
     models,
+    notifications,
     playground,
     queue,
     run_data,
     run_list,
     run_new,
     runs,
-    webhooks,
 )
 
 app_name = "jobs"
@@ -27,9 +28,25 @@ urlpatterns: list[URLPattern] = [
         dataset_tokens.dataset_token_findings,
         name="dataset-token-findings",
     ),
-    path("settings/webhooks/", webhooks.webhooks, name="webhooks"),
-    path("settings/webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook-test"),
-    path("settings/webhooks/<int:pk>/delete/", webhooks.webhook_delete, name="webhook-delete"),
+    path("settings/notifications/", notifications.notifications, name="notifications"),
+    path("settings/notifications/new/<slug:kind>/", notifications.channel_new, name="channel-new"),
+    path("settings/notifications/<int:pk>/test/", notifications.channel_test, name="channel-test"),
+    path(
+        "settings/notifications/<int:pk>/occasions/",
+        notifications.channel_occasions,
+        name="channel-occasions",
+    ),
+    path(
+        "settings/notifications/<int:pk>/delete/",
+        notifications.channel_delete,
+        name="channel-delete",
+    ),
+    path(
+        "settings/notifications/confirm/<str:token>/",
+        notifications.email_confirm,
+        name="email-confirm",
+    ),
+    path("settings/webhooks/", RedirectView.as_view(pattern_name="jobs:notifications")),
     path("queue/", queue.queue, name="queue"),
     path("queue/move/", queue.queue_move, name="queue-move"),
     path("queue/first/", queue.queue_first, name="queue-first"),

@@ -220,6 +220,21 @@ MAX_UPLOAD_BYTES = int(os.environ.get("MAXFT_MAX_UPLOAD_BYTES") or 2 * 1024**3)
 DATA_QUOTA_BYTES = int(os.environ.get("MAXFT_DATA_QUOTA_BYTES") or 100 * 1024**3)
 PRIVATE_WEBHOOKS = env_flag("MAXFT_PRIVATE_WEBHOOKS", default=False)
 """Whether webhooks may lead to this machine and to private networks."""
+APPRISE_SERVICES = env_list(
+    "MAXFT_APPRISE_SERVICES", "discord,gchat,pbul,pover,slack,tgram,wxteams"
+)
+"""Schemes of Apprise's that may be used: these are sent to hosts that are fixed in its source."""
+# E-mail is off until a sender is named. The password stays in the environment.
+DEFAULT_FROM_EMAIL = os.environ.get("MAXFT_EMAIL_FROM", "")
+EMAIL_BACKEND = os.environ.get("MAXFT_EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST = os.environ.get("MAXFT_EMAIL_HOST", "localhost")
+EMAIL_USE_SSL = env_flag("MAXFT_EMAIL_SSL", default=False)
+EMAIL_USE_TLS = env_flag("MAXFT_EMAIL_STARTTLS", default=False)
+USUAL_PORT = 465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25
+EMAIL_PORT = int(os.environ.get("MAXFT_EMAIL_PORT") or USUAL_PORT)
+EMAIL_HOST_USER = os.environ.get("MAXFT_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("MAXFT_EMAIL_PASSWORD", "")
+EMAIL_TIMEOUT = 20
 MAX_DEVICES = int(os.environ.get("MAXFT_MAX_DEVICES") or 0)
 """Devices that one run may have; 0: what there is on the machine of the process that asks."""
 MAX_WAITING_RUNS = int(os.environ.get("MAXFT_MAX_WAITING_RUNS") or 20)

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "peft", "datasets", "evaluate", "accelerate", "plotly"}
 OURS = (
     "maxaillm",
+    "maxft_client",
     "maxft_site",
     "jobs",
     "datasets_app",
@@ -50,7 +51,7 @@ def our_files() -> list[Path]:
 
 
 def our_modules() -> list[Path]:
-    packages = {"maxaillm", "maxft_site", "jobs", "datasets_app"}
+    packages = {"maxaillm", "maxft_client", "maxft_site", "jobs", "datasets_app"}
     files = (path for path in our_files() if path.suffix == ".py")
     return [path for path in files if path.relative_to(ROOT).parts[0] in packages]
 
@@ -109,7 +110,7 @@ VIOLATIONS = {
 
 @pytest.mark.parametrize("contract", VIOLATIONS)
 def test_contract_catches_a_planted_violation(contract, tmp_path):
-    for name in ("maxaillm", "jobs", "datasets_app", "maxft_site"):
+    for name in ("maxaillm", "jobs", "datasets_app", "maxft_client", "maxft_site"):
         shutil.copytree(
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.safetensors")
         )

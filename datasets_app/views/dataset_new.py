@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from datasets_app.api.uploads import own_upload
 from datasets_app.models import DatasetVersion, Upload
 from datasets_app.services import (
     discard_upload,
@@ -21,7 +22,6 @@ from datasets_app.services import (
     is_offline,
     stage_file,
 )
-from datasets_app.views.uploads import own_upload
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.web.errors import status_of
 

@@ -5,12 +5,12 @@ from jobs.models.device_account import DeviceAccount
 from jobs.models.engine_job import EngineJob, Evaluation, Export
 from jobs.models.event import Event
 from jobs.models.language_model import LanguageModel
+from jobs.models.notification import Notice, NotificationChannel, Occasion
 from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
 from jobs.models.run_tag import RunTag
-from jobs.models.webhook import Delivery, Webhook
 
 __all__ = [
-    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "Delivery", "DeviceAccount",
-    "EngineJob", "Evaluation", "Event", "Export", "LanguageModel", "Run", "RunTag",
-    "Status", "Transition", "Webhook",
+    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "DeviceAccount", "EngineJob",
+    "Evaluation", "Event", "Export", "LanguageModel", "Notice", "NotificationChannel", "Occasion",
+    "Run", "RunTag", "Status", "Transition",
 ]  # fmt: skip

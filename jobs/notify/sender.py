@@ -1,4 +1,4 @@
-"""Sender of messages to webhooks, within a few seconds whatever the other side does."""
+"""Sender of notices by a worker; webhooks within a few seconds whatever the other side does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 
 import httpcore
 
-from jobs.models.webhook import Delivery
-from jobs.notify.message import body_of, headers
+from jobs.models import Notice, NotificationChannel
+from jobs.notify import chat_services, email
 from jobs.notify.public_address import PrivateAddressError, PublicBackend
-from jobs.services import webhooks
+from jobs.notify.webhook import body_of, headers
+from jobs.services import notifications
+
+Kind = NotificationChannel.Kind
 
 LIMIT_SECONDS = 5.0
 """For all of a try: looking the name up, connecting, the answer's first line and headers."""
@@ -17,16 +20,24 @@ NETWORK_ERRORS = (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpco
 
 
 def deliver(pk: int) -> None:
-    """Try to send a message, and note what came of it."""
-    delivery = webhooks.begin(pk)
-    if delivery is not None:
-        webhooks.end(delivery, error=send(delivery))
+    """Try to send a notice, and note what came of it."""
+    notice = notifications.begin(pk)
+    if notice is not None:
+        notifications.end(notice, error=send(notice))
 
 
-def send(delivery: Delivery) -> str:
+def send(notice: Notice) -> str:
     """What went wrong, in a sentence; empty where it arrived."""
-    body = body_of(delivery)
-    request = post(delivery.webhook.url, headers(delivery, body), body)
+    if notice.channel.kind == Kind.EMAIL:
+        return email.send(notice)
+    if notice.channel.kind == Kind.APPRISE:
+        return chat_services.send(notice)
+    return send_to_webhook(notice)
+
+
+def send_to_webhook(notice: Notice) -> str:
+    body = body_of(notice)
+    request = post(notice.channel.target, headers(notice, body), body)
     try:
         status = asyncio.run(asyncio.wait_for(request, LIMIT_SECONDS))
     except PrivateAddressError as error:

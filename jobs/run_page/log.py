@@ -56,6 +56,36 @@ def tail_of(run: Run, words: str = "") -> LogTail:
     return LogTail(found[-TAIL_LINES:], size, is_whole=size <= TAIL_BYTES, words=words)
 
 
+class LogPart(NamedTuple):
+    """Whole lines of an attempt's log from a byte on, cleaned."""
+
+    attempt: int
+    lines: list[str]
+    next: int
+    """The byte that the next part begins with."""
+    size_bytes: int
+
+
+def log_part(run: Run, attempt: int, start: int) -> LogPart:
+    """What stands behind byte `start` of an attempt's log: whole lines, as long as more may be
+    written, but for one that is too long to wait for."""
+    try:
+        file = open_plain(run.attempt_folder(attempt).log)
+    except FileNotFoundError:
+        return LogPart(attempt, [], 0, 0)
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(min(start, size))
+        text: bytes = file.read(TAIL_BYTES)
+        end = file.tell()
+    may_grow = end < size or (attempt == run.attempt and run.is_active)
+    if may_grow and (b"\n" in text or len(text) < TAIL_BYTES):
+        text = text[: text.rfind(b"\n") + 1]
+    lines = [clean(line) for line in text.decode(errors="replace").split("\n")]
+    shown = [line for line in lines if line.strip()]
+    return LogPart(attempt, shown, min(start, size) + len(text), size)
+
+
 def clean(line: str) -> str:
     """Progress bars overwrite themselves with carriage returns: the last state is kept."""
     plain = CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])[:LINE_LENGTH]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jobs import live
 from jobs.models import ENDED, MOVES, Run, Status, Transition
-from jobs.services import webhooks
+from jobs.services import notifications
 from maxaillm.dev.finetune.errors import FineTuneError
 
 
@@ -48,8 +48,7 @@ def move(
         if not same.update(status=to, **dates(to), **what_is_left(seen, to), **(changes or {})):
             return False
         record(run_id, came_from=seen.status, to=to, by=by, why=why)
-        if to in ENDED:
-            webhooks.tell_end(run_id, seen.owner_id)
+        notifications.tell_of_move(seen, to)
         transaction.on_commit(partial(live.announce, run_id, seen.last_seq + 1, seen.last_seq))
     return True
 

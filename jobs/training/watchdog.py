@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import attempts, webhooks
+from jobs.services import attempts, notifications
 from jobs.services.deletion import purge_runs
 from jobs.services.queue import claims
 from jobs.services.queue.needs import note_length
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3.0
 UPLOADS_SECONDS = 600.0
+WAITING_SECONDS = 60.0
 ESTIMATED_AT_ONCE = 3
 DEAD_SECONDS = 15.0
 """Without a heartbeat for so long, and with its locks free, an attempt is dead."""
@@ -53,14 +54,18 @@ class Watchdog:
         self.looked_at: set[int] = set()
         """Waiting runs whose length was asked for."""
         self.uploads_swept = clock()
+        self.waiting_told = float("-inf")
 
     def sweep(self) -> None:
         self.reap()
         self.requeue_lost_runs()
         self.estimate_waiting_runs()
         requeue_lost_checks()
-        for delivery in webhooks.due():
-            enqueue(webhooks.delivery_job(delivery))
+        for notice in notifications.due():
+            enqueue(notifications.notice_job(notice))
+        if self.clock() - self.waiting_told > WAITING_SECONDS:
+            self.waiting_told = self.clock()
+            notifications.tell_of_waiting()
         if self.clock() - self.uploads_swept > UPLOADS_SECONDS:
             self.uploads_swept = self.clock()
             sweep_uploads()

@@ -1,6 +1,7 @@
 // The first module of every page: wires the frame, then loads the page's own module (data-module).
 import { watchConfirms } from "./confirm.js";
 import { watchCopy } from "./copy.js";
+import { watchNotifications } from "./notices.js";
 import { watchShortcuts } from "./shortcuts.js";
 import { watchTheme } from "./theme_switch.js";
 import { watchTimes } from "./times.js";
@@ -12,6 +13,7 @@ watchConfirms();
 watchCopy();
 watchShortcuts();
 watchTimes();
+watchNotifications();
 watchHtmx();
 
 const name = document.body.dataset.module;

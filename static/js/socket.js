@@ -1,10 +1,10 @@
-// A socket that comes back: tells the server the last event it has, on every (re)connect.
+// A socket that comes back: tells the server the last event it has, if any, on every (re)connect.
 const SHORTEST_MS = 500;
 const LONGEST_MS = 20_000;
 const FINAL = new Set([4404, 4429]); // gone or not ours; too many open
 
 /**
- * Follow a run. `after()` is the newest seq the page has; `onFrame` gets each parsed frame;
+ * Follow a run, or notices. `after()` is the newest seq the page has; `onFrame` gets each parsed frame;
  * `onState` hears true when connected and false while not.
  */
 export function follow(path, { after, onFrame, onState }) {
@@ -17,7 +17,7 @@ export function follow(path, { after, onFrame, onState }) {
     socket.onopen = () => {
       failures = 0;
       onState(true);
-      socket.send(JSON.stringify({ after: after() }));
+      if (after) say({ after: after() });
     };
     socket.onmessage = ({ data }) => onFrame(JSON.parse(data));
     socket.onclose = ({ code }) => {
@@ -26,9 +26,14 @@ export function follow(path, { after, onFrame, onState }) {
     };
   }
 
+  const say = (frame) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  };
+
   addEventListener("pagehide", () => socket.close());
   addEventListener("pageshow", (event) => event.persisted && connect());
   connect();
+  return { say };
 }
 
 /** Doubles with each failure; the jitter keeps many browsers from coming back at once. */

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.http import StreamingHttpResponse
 
 from datasets_app.checking import child
 from datasets_app.checking.parent import Outcome
@@ -70,9 +68,3 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real files of MAXFT_TEST_DATA")
     return folder
-
-
-@async_to_sync
-async def whole(response: StreamingHttpResponse) -> bytes:
-    """What a download sends, part by part."""
-    return b"".join([part async for part in response])

@@ -16,12 +16,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from datasets_app.models import Dataset, Upload
-from jobs.models import Answer, Conversation, Evaluation, Export, LanguageModel, Webhook
+from jobs.models import Answer, Conversation, Evaluation, Export, LanguageModel, NotificationChannel
+from jobs.notify.email import SALT
 from maxft_site.web.models import ApiToken
 from tests.jobs.runs import make_dataset, make_run
 
@@ -80,7 +82,7 @@ def things(alice: User) -> dict[str, Thing]:
     ApiToken.issue(alice, "x")
     export = Export.objects.create(owner=alice, model=base, format="merged", status="ready")
     measured = Evaluation.objects.create(owner=alice, dataset=run.dataset)
-    webhook = Webhook.objects.create(owner=alice, url="https://example.com/hook")
+    channel = NotificationChannel.objects.create(owner=alice, target="https://example.com/hook")
     person = User.objects.create_user("cy")
     dataset, the_run = Thing(run.dataset.dataset_id), Thing(run.pk, is_supervised=True)
     word = Thing("x", is_shared=True, is_supervised=True)
@@ -88,6 +90,7 @@ def things(alice: User) -> dict[str, Thing]:
         "/datasets/pk": dataset,
         "/datasets/uploads/pk": Thing(upload.pk),
         "/api/v1/datasets/dataset_id": dataset,
+        "/api/v1/datasets/uploads/upload_id": Thing(upload.pk),
         "/runs/pk": the_run,
         "/api/v1/runs/run_id": the_run,
         "/models/pk": Thing(base.pk),
@@ -96,7 +99,9 @@ def things(alice: User) -> dict[str, Thing]:
         "/playground/pk": Thing(chat.pk),
         "/playground/answers/pk": Thing(answer.pk),
         "/settings/keys/pk": Thing(alice.api_tokens.get().pk),
-        "/settings/webhooks/pk": Thing(webhook.pk),
+        "/settings/notifications/pk": Thing(channel.pk),
+        "/settings/notifications/new/kind": word._replace(value="webhook"),
+        "/settings/notifications/confirm/token": Thing(signing.dumps(channel.pk, salt=SALT)),
         "/api/v1/exports/export_id": Thing(export.pk),
         "/api/v1/models/exports/export_id": Thing(export.pk),
         "/api/v1/evaluations/evaluation_id": Thing(measured.pk),
@@ -245,21 +250,16 @@ def test_the_owner_reaches_each_thing(alice: User, addresses: list[Address]) -> 
 
 
 EMPTY_HANDED: set[str] = {
-    "/datasets/<int:pk>/download/",
-    "/datasets/<int:pk>/restore/",
-    "/datasets/<int:pk>/purge/",
-    "/datasets/<int:pk>/rows/edit/",
-    "/datasets/<int:pk>/rows/whole/",
-    "/datasets/uploads/<uuid:pk>/",
-    "/runs/<int:pk>/log.txt",
-    "/runs/compare/charts/<slug:name>.json",
-    "/runs/compare/charts/<slug:name>.csv",
-    "/runs/<int:pk>/restore/",
-    "/runs/<int:pk>/purge/",
-    "/api/v1/runs/<int:run_id>/restore",
+    "/datasets/<int:pk>/download/", "/datasets/<int:pk>/restore/", "/datasets/<int:pk>/purge/",
+    "/datasets/<int:pk>/rows/edit/", "/datasets/<int:pk>/rows/whole/",
+    "/datasets/uploads/<uuid:pk>/", "/api/v1/datasets/uploads/<uuid:upload_id>",
+    "/api/v1/datasets/<int:dataset_id>/download",
+    "/api/v1/datasets/<int:dataset_id>/rows.jsonl", "/runs/<int:pk>/log.txt",
+    "/runs/compare/charts/<slug:name>.json", "/runs/compare/charts/<slug:name>.csv",
+    "/runs/<int:pk>/restore/", "/runs/<int:pk>/purge/", "/api/v1/runs/<int:run_id>/restore",
     "/api/v1/exports/<int:export_id>/download",
     "/api/v1/models/<int:model_id>/exports/<int:export_id>/download",
-}
+}  # fmt: skip
 """What needs more than the thing itself: a file, a header, a row's number, runs to compare."""
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from datasets_app.models import DatasetVersion
 from datasets_app.services import import_dataset, set_mapping
 from tests.conftest import FakeQueue
-from tests.datasets_app.conftest import whole
+from tests.downloads import whole
 
 READY = {
     "instruction/mlx_prompt_completion_train.jsonl": ("prompt_completion", 1800, 0),

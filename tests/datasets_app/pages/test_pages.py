@@ -17,7 +17,8 @@ from datasets_app.services import ensure_samples, purge_datasets
 from datasets_app.urls import urlpatterns
 from jobs.models import Run
 from tests.conftest import FakeQueue
-from tests.datasets_app.conftest import QUESTIONS, Importer, whole
+from tests.datasets_app.conftest import QUESTIONS, Importer
+from tests.downloads import whole
 
 pytestmark = pytest.mark.usefixtures("checked_here")
 

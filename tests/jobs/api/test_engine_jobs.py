@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from jobs.models import Evaluation, Export, LanguageModel
 from jobs.services import engine_jobs
 from jobs.training import engine_jobs as carried_out
+from tests.downloads import whole
 from tests.jobs.api.test_runs import Script
 from tests.jobs.runs import make_dataset
 
@@ -47,7 +48,7 @@ def test_an_export_is_made_and_fetched(
     assert made["parity"]["passed"]
     assert made["manifest"]["format"] == "merged"
     answer = script.get(f"{address}/download")
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    archive = zipfile.ZipFile(io.BytesIO(whole(answer)))
     assert json.loads(archive.read("manifest.json")) == made["manifest"]
     assert {"model.safetensors", "parity.json"} <= set(archive.namelist())
     assert script.get(f"/models/{adapter.pk}/exports").json()["total"] == 1

@@ -6,11 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,68 +15,22 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import Delivery, Run, Status, Webhook
+from jobs.models import Notice, NotificationChannel, Status
 from jobs.notify import sender
-from jobs.notify.message import signature
 from jobs.notify.public_address import is_public
-from jobs.services import webhooks
-from jobs.services.ingest import record_events
+from jobs.notify.webhook import signature
+from jobs.services import notifications
 from jobs.training.watchdog import Watchdog
-from tests.jobs.runs import running, success
+from tests.jobs.notify.conftest import Handler, Receiver
+from tests.jobs.notify.finished import finished
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PAGE = "/settings/webhooks/"
-
-
-class Receiver(ThreadingHTTPServer):
-    """Keeps what it is sent; `answer` is what it does with a request."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.answer: Callable[[Handler], None] = lambda handler: handler.reply(200)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
-        self.server.answer(self)
-
-    def reply(self, status: int, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None: ...
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-@pytest.fixture
-def webhook(alice: User, receiver: Receiver, settings: Any) -> Webhook:
-    settings.PRIVATE_WEBHOOKS = True
-    return webhooks.add_webhook(owner=alice, url=receiver.url)
-
-
-def finished(owner: User) -> Run:
-    run = running(owner)
-    record_events(run.pk, run.attempt, success(10))
-    return run
+PAGE = "/settings/notifications/"
+Kind = NotificationChannel.Kind
 
 
 def test_the_end_of_a_run_is_told_and_signed(
-    alice: User, bob: User, webhook: Webhook, receiver: Receiver, queue: Any
+    alice: User, bob: User, webhook: NotificationChannel, receiver: Receiver, queue: Any
 ) -> None:
     finished(bob)
     run = finished(alice)
@@ -99,39 +50,39 @@ def test_the_end_of_a_run_is_told_and_signed(
 
 
 def test_what_fails_is_tried_again_with_the_same_number_and_then_given_up(
-    alice: User, webhook: Webhook, receiver: Receiver
+    alice: User, webhook: NotificationChannel, receiver: Receiver
 ) -> None:
     receiver.answer = lambda handler: handler.reply(500)
-    delivery = webhooks.order(webhook)
-    for tries in range(1, len(webhooks.PAUSES) + 2):
-        sender.deliver(delivery.pk)
-        delivery.refresh_from_db()
-        assert (delivery.tries, delivery.error) == (tries, "It answered 500.")
-    assert delivery.next_try is None
-    sender.deliver(delivery.pk)
-    assert len(receiver.got) == len(webhooks.PAUSES) + 1
+    notice = notifications.order_test(webhook)
+    for tries in range(1, len(notifications.PAUSES) + 2):
+        sender.deliver(notice.pk)
+        notice.refresh_from_db()
+        assert (notice.tries, notice.error) == (tries, "It answered 500.")
+    assert notice.next_try is None
+    sender.deliver(notice.pk)
+    assert len(receiver.got) == len(notifications.PAUSES) + 1
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
 
 
 def test_a_message_whose_job_was_lost_is_sent_by_the_watchdog(
-    webhook: Webhook, receiver: Receiver, queue: Any
+    webhook: NotificationChannel, receiver: Receiver, queue: Any
 ) -> None:
-    delivery = webhooks.order(webhook)
+    notice = notifications.order_test(webhook)
     queue.jobs.clear()
     Watchdog().sweep()
     assert not queue.jobs
-    Delivery.objects.update(next_try=timezone.now() - timedelta(seconds=1))
+    Notice.objects.update(next_try=timezone.now() - timedelta(seconds=1))
     Watchdog().sweep()
     queue.work()
-    delivery.refresh_from_db()
-    assert delivery.sent
+    notice.refresh_from_db()
+    assert notice.sent
     assert len(receiver.got) == 1
 
 
-def test_a_redirect_is_not_followed(webhook: Webhook, receiver: Receiver) -> None:
+def test_a_redirect_is_not_followed(webhook: NotificationChannel, receiver: Receiver) -> None:
     receiver.answer = lambda handler: handler.reply(302, Location=receiver.url)
-    delivery = webhooks.order(webhook)
-    assert "Redirects are not followed" in sender.send(delivery)
+    notice = notifications.order_test(webhook)
+    assert "Redirects are not followed" in sender.send(notice)
     assert len(receiver.got) == 1
 
 
@@ -147,21 +98,21 @@ def drip(handler: Handler) -> None:
 
 
 def test_one_that_hangs_is_left_in_time(
-    webhook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    webhook: NotificationChannel, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "LIMIT_SECONDS", 0.3)
     receiver.answer = drip
-    assert sender.send(webhooks.order(webhook)) == "No answer within 0.3 seconds."
+    assert sender.send(notifications.order_test(webhook)) == "No answer within 0.3 seconds."
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"])
 def test_nothing_is_sent_to_this_machine(
-    webhook: Webhook, receiver: Receiver, settings: Any, host: str
+    webhook: NotificationChannel, receiver: Receiver, settings: Any, host: str
 ) -> None:
     settings.PRIVATE_WEBHOOKS = False
-    webhook.url = receiver.url.replace("127.0.0.1", host)
-    delivery = webhooks.order(webhook)
-    assert "no address of the public internet" in sender.send(delivery)
+    webhook.target = receiver.url.replace("127.0.0.1", host)
+    notice = notifications.order_test(webhook)
+    assert "no address of the public internet" in sender.send(notice)
     assert not receiver.got
 
 
@@ -182,25 +133,37 @@ def test_private_addresses_are_known(address: str) -> None:
 def test_the_page_adds_tests_and_deletes(
     alice_client: Client, alice: User, bob_client: Client, queue: Any
 ) -> None:
+    new = f"{PAGE}new/webhook/"
     assert "No webhooks yet" in alice_client.get(PAGE).text
+    assert alice_client.get("/settings/webhooks/").url == PAGE
     for url in ("http://example.com/", "https://ann:pass@example.com/", "ftp://example.com", "x y"):
-        assert alice_client.post(PAGE, {"url": url}).status_code == 422
-    assert alice_client.post(PAGE, {"url": "https://example.com/hook"}).url == PAGE
-    assert alice_client.post(PAGE, {"url": "https://example.com/hook"}).url == PAGE
-    [webhook] = Webhook.objects.all()
+        assert alice_client.post(new, {"webhook-target": url}).status_code == 422
+    for _ in range(2):
+        assert alice_client.post(new, {"webhook-target": "https://example.com/hook"}).url == PAGE
+    [webhook] = NotificationChannel.objects.all()
     assert webhook.secret in alice_client.get(PAGE).text
     assert webhook.secret not in bob_client.get(PAGE).text
     alice_client.post(f"{PAGE}{webhook.pk}/test/")
     assert "On its way" in alice_client.get(PAGE).text
-    assert bob_client.post(f"{PAGE}{webhook.pk}/delete/").status_code == 404
+    assert alice_client.post(f"{PAGE}{webhook.pk}/test/").status_code == 409
+    for act in ("test", "delete", "occasions"):
+        assert bob_client.post(f"{PAGE}{webhook.pk}/{act}/").status_code == 404
+    chosen = {"occasions": ["failed", "waits"], "wait_hours": "8"}
+    alice_client.post(f"{PAGE}{webhook.pk}/occasions/", chosen)
+    alice_client.post(f"{PAGE}{webhook.pk}/occasions/", {**chosen, "wait_hours": "0"})
+    alice_client.post(f"{PAGE}{webhook.pk}/occasions/", {**chosen, "occasions": ["oops"]})
+    webhook.refresh_from_db()
+    assert (webhook.occasions, webhook.wait_hours) == (["failed", "waits"], 8)
     alice_client.post(f"{PAGE}{webhook.pk}/delete/")
-    assert not Webhook.objects.exists()
+    assert not NotificationChannel.objects.exists()
 
 
 def test_there_are_not_more_than_one_person_may_have(alice_client: Client, alice: User) -> None:
-    for number in range(Webhook.MOST):
-        webhooks.add_webhook(owner=alice, url=f"https://example.com/{number}")
-    refused = alice_client.post(PAGE, {"url": "https://example.com/more"})
+    for number in range(NotificationChannel.MOST):
+        target = f"https://example.com/{number}"
+        notifications.add_channel(owner=alice, kind=Kind.WEBHOOK, target=target)
+    more = {"webhook-target": "https://example.com/more"}
+    refused = alice_client.post(f"{PAGE}new/webhook/", more)
     assert refused.status_code == 409
     assert "as many as one person may have" in refused.text
 

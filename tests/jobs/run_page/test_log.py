@@ -11,10 +11,10 @@ from jobs.run_page.log import TAIL_BYTES, TAIL_LINES, tail_of
 from tests.jobs.runs import make_run
 
 
-def write_log(run: Run, text: str) -> None:
+def write_log(run: Run, text: str | bytes) -> None:
     folder = run.attempt_folder(run.attempt)
-    folder.root.mkdir(parents=True)
-    folder.log.write_text(text)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    folder.log.write_bytes(text.encode() if isinstance(text, str) else text)
 
 
 def test_a_run_without_a_log_has_no_lines(alice: User) -> None:
@@ -75,3 +75,31 @@ def test_the_whole_log_is_downloaded_by_its_owner(alice: User, bob: User) -> Non
 
     assert async_to_sync(fetch)(alice) == (200, b"first\nlast\n")
     assert async_to_sync(fetch)(bob)[0] == 404
+
+
+def test_the_api_gives_each_line_once_while_the_log_grows(
+    alice: User, bob: User, alice_client: Client, bob_client: Client
+) -> None:
+    run = make_run(alice, attempt=1, status="running")
+    address = f"/api/v1/runs/{run.pk}/log"
+    assert alice_client.get(address).json()["lines"] == []
+    lines = [f"line {n} ä" for n in range(200)]
+    whole = "\n".join(lines).encode() + b"\n"
+    found: list[str] = []
+    after = 0
+    for end in range(1, len(whole) + 200, 97):  # cut anywhere, within a line or a character
+        write_log(run, whole[:end])
+        part = alice_client.get(address, {"attempt": 1, "after": after}).json()
+        found += part["lines"]
+        after = part["next"]
+    assert found == lines
+    assert after == len(whole) == part["size_bytes"]
+    assert alice_client.get(address, {"after": 2**40}).json()["lines"] == []
+    assert bob_client.get(address).status_code == 404
+    write_log(run, b"x" * (TAIL_BYTES + 10))
+    part = alice_client.get(address).json()
+    assert part["next"] == TAIL_BYTES
+    write_log(run, b"all\nnearly")
+    assert alice_client.get(address).json()["lines"] == ["all"]
+    Run.objects.filter(pk=run.pk).update(status="failed")
+    assert alice_client.get(address).json()["lines"] == ["all", "nearly"]

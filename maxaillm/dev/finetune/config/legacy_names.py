@@ -79,7 +79,7 @@ DROPPED: dict[str, str] = {
     "save_safetensors": "models are always saved as safetensors.",
     "no_cuda": "the device is chosen by what there is.",
     "use_cpu": "the device is chosen by what there is.",
-    "report_to": "progress goes to the run's journal.",
+    "report_to": "progress goes to the run's journal and to TensorBoard's files beside it.",
     "push_to_hub": "nothing is sent anywhere; upload the saved folder.",
     "hub_model_id": "nothing is sent anywhere; upload the saved folder.",
     "disable_tqdm": "progress is one line on a terminal, JSON elsewhere.",

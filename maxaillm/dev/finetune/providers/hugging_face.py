@@ -24,6 +24,7 @@ from maxaillm.dev.finetune.run.events.kinds import (
     StageEvent,
 )
 from maxaillm.dev.finetune.run.folder import StopAction
+from maxaillm.dev.finetune.run.tensorboard_files import TensorBoardFiles
 from maxaillm.dev.finetune.run.torchrun import rank
 from maxaillm.dev.finetune.tasks import TASKS
 
@@ -159,6 +160,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         history.tokens = told.with_ends(counts, self.task, model, tokenizer, self.rows)
         history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
         trainer.add_callback(self.callback)
+        self.attempt.observe(TensorBoardFiles(self.attempt.folder, resume))
         self.tell_training(model, resume)
         with disk_full_said(), out_of_memory_said(self.config), self.callback.writer:
             trainer.train_or_resume(resume.folder if resume else None, self.steps)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Protocol, Self
 
 from pydantic import JsonValue
 
@@ -22,6 +22,13 @@ from maxaillm.dev.finetune.run.folder import RunFolder, StopAction
 
 HEARTBEAT_SECONDS = 2.0
 Listener = Callable[[Event], None]
+
+
+class Observer(Protocol):
+    """A listener that writes the events somewhere else, too, and is closed in the end."""
+
+    def __call__(self, event: Event, /) -> None: ...
+    def close(self) -> None: ...
 
 
 class FolderInUseError(FineTuneError):
@@ -51,6 +58,7 @@ class Attempt:
     def __init__(self, root: Path, listener: Listener | None = None) -> None:
         self.folder = RunFolder(root)
         self.listener = listener
+        self.observer: Observer | None = None
         self.release_wanted = False
         self._stack = ExitStack()
 
@@ -78,6 +86,7 @@ class Attempt:
             message = f"{type(error).__name__}: {error}"
             hint = "The log has the details."
             self.emit(FailedEvent(code="error", message=message, hint=hint))
+        self.observe(None)
         self._stack.close()
 
     def emit(
@@ -94,8 +103,15 @@ class Attempt:
         else:
             kind, payload = event.kind, event
         written = self.journal.append(kind, step, payload.as_json())
-        if self.listener:
-            self.listener(written)
+        for listen in (self.listener, self.observer):
+            if listen is not None:
+                listen(written)
+
+    def observe(self, observer: Observer | None) -> None:
+        """Tell `observer`, too, until another takes its place or the attempt ends."""
+        if self.observer is not None:
+            self.observer.close()
+        self.observer = observer
 
     def warn(self, message: str, hint: str = "") -> None:
         """Tell the user something; where nobody listens, Python's own warnings do it."""

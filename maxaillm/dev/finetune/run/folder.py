@@ -30,6 +30,11 @@ class RunFolder(NamedTuple):
         return self.root / "log.txt"
 
     @property
+    def tensorboard(self) -> Path:
+        """The curves once more, in TensorBoard's format."""
+        return self.root / "tensorboard"
+
+    @property
     def row_scores(self) -> Path:
         """What each held-out row adds to each metric of the model that was kept."""
         return self.root / "row_scores.npz"

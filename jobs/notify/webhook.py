@@ -14,16 +14,19 @@ from typing import Any
 
 from django.utils import timezone
 
-from jobs.models import Run
-from jobs.models.webhook import Delivery
+from jobs.models import Notice, Occasion, Run
+
+TYPES = {Occasion.NEEDS_PERSON: "run.needs_person", Occasion.WAITS: "run.waits"}
+"""Of what is not the end of a run."""
 
 
-def body_of(delivery: Delivery) -> bytes:
+def body_of(notice: Notice) -> bytes:
     """`{"type": "run.ended", "timestamp": …, "data": {…}}`; a test has the type `test`."""
     now = timezone.now().isoformat()
     told: dict[str, Any] = {"type": "test", "timestamp": now, "data": {}}
-    if delivery.run is not None:
-        told |= {"type": "run.ended", "data": about(delivery.run)}
+    if notice.run is not None:
+        kind = TYPES.get(Occasion(notice.occasion), "run.ended")
+        told |= {"type": kind, "data": about(notice.run)}
     return json.dumps(told, ensure_ascii=False).encode()
 
 
@@ -40,14 +43,14 @@ def about(run: Run) -> dict[str, Any]:
     }
 
 
-def headers(delivery: Delivery, body: bytes) -> dict[str, str]:
-    number, seconds = f"msg_{delivery.number.hex}", str(int(timezone.now().timestamp()))
+def headers(notice: Notice, body: bytes) -> dict[str, str]:
+    number, seconds = f"msg_{notice.number.hex}", str(int(timezone.now().timestamp()))
     return {
         "content-type": "application/json",
         "user-agent": "MaxFT",
         "webhook-id": number,
         "webhook-timestamp": seconds,
-        "webhook-signature": signature(delivery.webhook.secret, number, seconds, body),
+        "webhook-signature": signature(notice.channel.secret, number, seconds, body),
     }
 
 

@@ -1,0 +1,1 @@
+"""Commands of the client, a module for each noun."""

@@ -1,0 +1,1 @@
+"""What is shown: text without control characters, tables and progress, JSON for scripts."""
