@@ -27,7 +27,7 @@ from tests.stored_rows import stored_rows
 
 STEPS = 40
 SAVED_EVERY = 5
-FORK_SERVER = "maxaillm.dev.finetune.processes.fork_server"
+FORK_SERVER = "maxaillm.dev.finetune.processes.engine_server"
 
 
 class Farm:

@@ -23,8 +23,9 @@ import redis
 from jobs.site import redis_server
 from jobs.training import worker
 from jobs.training.engine_process import EngineProcess
+from jobs.training.fork_server import FORK_SERVER
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.processes.fork_server import ForkedChild, Request, request_fork
+from maxaillm.dev.finetune.processes.forked_child import ForkedChild, request_fork
 from maxaillm.dev.finetune.run.events import RunFolder
 from tests.real_data import ROOT
 from tests.redis_server import running_redis
@@ -33,13 +34,13 @@ PATIENCE_SECONDS = 60
 SERVER = """
 import os, socket, sys, types
 from pathlib import Path
-from maxaillm.dev.finetune.processes import fork_server
-fork_server.IMPORTED_AHEAD = ()
+from maxaillm.dev.finetune.processes import engine_server, fork_server, forked_child
 fork_server.REQUEST_SECONDS = 0.5
 def work(argv):
     {work}
 sys.modules["maxaillm.dev.finetune.__main__"] = types.SimpleNamespace(main=work)
-fork_server.main(socket.socket(fileno=int(sys.argv[1])))
+listener = socket.socket(fileno=int(sys.argv[1]))
+engine_server.main(engine_server.engine_source(listener, Path.cwd()), imports=())
 """
 """The server without the libraries; `work` stands in for what a trainer was made to do."""
 WRITES_ENVIRONMENT = (
@@ -47,13 +48,15 @@ WRITES_ENVIRONMENT = (
     "Path('found').write_text(json.dumps([os.getcwd(), tempfile.gettempdir(), *os.environ]))"
 )
 ASKS_FOR_ANOTHER = """
-    request = fork_server.Request(['train'], os.getcwd(), 'other.txt', os.environ['TMPDIR'])
+    request = engine_server.Request(
+        ['train'], os.getcwd(), 'other.txt', os.environ['TMPDIR']
+    )._asdict()
     if os.fork() == 0:
         os.setsid()
         if os.fork():
             os._exit(0)
         try:  # it may hang up before the request is sent
-            child = fork_server.request_fork(Path(argv[1]), request)
+            child = forked_child.request_fork(Path(argv[1]), request)
             child.connection.setblocking(True)
             answer = child.poll() or child.pid
         except ConnectionError:
@@ -83,7 +86,7 @@ class Server:
             "log": "log.txt",
             "temporary": self.temporary,
         }
-        return request_fork(self.address, Request(**usual | changes))
+        return request_fork(self.address, usual | changes)
 
 
 @contextmanager
@@ -137,7 +140,7 @@ def test_a_trainer_works_in_its_folder_with_its_own_temporary_one(tmp_path: Path
 @pytest.mark.parametrize(
     "changes",
     [
-        {"argv": ["export", "x"]},
+        {"argv": ["generate", "x"]},
         {"argv": ["-c", "import os"]},
         {"argv": []},
         {"argv": [["train"]]},
@@ -202,11 +205,13 @@ def test_the_workers_socket_is_private(
     db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[list[str]] = []
+    monkeypatch.setenv(FORK_SERVER, "")
     monkeypatch.setattr(worker, "start_child", lambda argv, **_: started.append(argv))
     with running_redis() as server:
         monkeypatch.setitem(settings.RQ_QUEUES["training"], "URL", server.url)
         made = worker.TrainingWorker(django_rq.get_queue("training"))
         made.keep_fork_server()
+    monkeypatch.setenv(FORK_SERVER, "")
     facts = made.fork_server_address.stat()
     assert stat.S_ISSOCK(facts.st_mode)
     assert stat.S_IMODE(facts.st_mode) == 0o600
@@ -218,6 +223,18 @@ def test_the_workers_socket_is_private(
         monkeypatch.setitem(settings.RQ_QUEUES["training"], "URL", server.url)
         with pytest.raises(FineTuneError, match="Others may write"):
             worker.TrainingWorker(django_rq.get_queue("training"))
+
+
+def test_a_worker_of_a_site_that_has_a_fork_server_keeps_none(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FORK_SERVER, "/there/is/one.sock")
+    monkeypatch.setattr(worker, "start_child", lambda *_, **__: pytest.fail("it starts another"))
+    with running_redis() as server:
+        monkeypatch.setitem(settings.RQ_QUEUES["training"], "URL", server.url)
+        made = worker.TrainingWorker(django_rq.get_queue("training"))
+        made.keep_fork_server()
+    assert made.lasting == set()
 
 
 def test_redis_asks_for_a_password_that_no_command_line_shows(tmp_path: Path) -> None:
