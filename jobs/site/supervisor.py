@@ -117,6 +117,17 @@ class Supervisor:
                 f"See {self.log_of(program.name)}.",
             ) from None
 
+    async def carry_out(self, program: Program) -> None:
+        """Have a program do its work, which comes to an end.
+
+        Raises FineTuneError where that is an error.
+        """
+        process = await self.fork(program) or await self.spawn(program)
+        if process and await process.wait():
+            raise FineTuneError(
+                f"The program {program.name} has failed.", f"See {self.log_of(program.name)}."
+            )
+
     async def keep_up(self, program: Program) -> None:
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         while not self.wants_to_stop.is_set():

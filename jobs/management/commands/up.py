@@ -20,7 +20,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from filelock import Timeout
 
-from jobs.management.commands.prepare import bring_up_to_date, first_page
+from jobs.management.commands.prepare import first_page
 from jobs.management.commands.serve import (
     add_plain_http,
     is_loopback_host,
@@ -90,7 +90,9 @@ async def run_site(
             await supervisor.start(engine_program())  # first, since its imports take the longest
         if not os.environ.get("REDIS_URL"):
             await supervisor.start(redis_program())
-        await asyncio.to_thread(make_ready)
+        # In a process of its own: what that imports and takes is not needed again.
+        await supervisor.carry_out(site_program("prepare", "prepare", "-v0"))
+        await asyncio.to_thread(settle)
         for program in programs(host, port, workers):
             await supervisor.start(program)
         if not supervisor.wants_to_stop.is_set():
@@ -153,9 +155,8 @@ def site_program(name: str, *command: str, forked_by: str = SITE, **options: Any
     return Program(name, argv, command=command, forked_by=forked_by, **options)
 
 
-def make_ready() -> None:
-    """Bring database, starter models and sample up to date; settle what a crash left."""
-    bring_up_to_date()
+def settle() -> None:
+    """Bring what a crash left to a truthful state."""
     recover_after_crash()
     connections.close_all()
 
