@@ -159,7 +159,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         self.record.history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
         trainer.add_callback(self.callback)
         self.tell_training(model, resume)
-        with disk_full_said(), out_of_memory_said(self.config):
+        lost = self.callback.base.before_a_verdict()
+        with disk_full_said(), out_of_memory_said(self.config), lost:
             trainer.train_or_resume(resume.folder if resume else None, self.steps)
         self.callback.restore_best()
         self.trainer = trainer
@@ -185,20 +186,21 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
                 f"training.{name} is {every:,}, but the run has {self.steps:,} steps.",
                 "Leave it out: then the length of the run decides.",
             )
-        with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
-            self.sample(model, 0)
-            if self.evaluator:
-                self.measure_base(model, self.evaluator)
-        self.callback.tell_findings()
+        self.callback.base.begin(partial(self.measure_base, model), self.callback.trainer)
 
-    def measure_base(self, model: Any, evaluator: HeldOutEvaluator) -> None:
+    def measure_base(self, model: Any) -> None:
         """What the run will be compared with."""
         from maxaillm.dev.finetune.hf.distributed import agreed_scores
         from maxaillm.dev.finetune.hf.training.baseline import Baseline
 
-        scores = agreed_scores(evaluator.scores(model) | evaluator.answer_scores(model))
-        self.attempt.emit(EvalEvent.of(scores), 0)
-        self.callback.record.begin(Baseline(scores, evaluator.statistics, evaluator.guess_loss))
+        with self.config.tuning.untuned(model):
+            self.sample(model, 0)
+            if evaluator := self.evaluator:
+                scores = agreed_scores(evaluator.scores(model) | evaluator.answer_scores(model))
+                self.attempt.emit(EvalEvent.of(scores), 0)
+                known = Baseline(scores, evaluator.statistics, evaluator.guess_loss)
+                self.callback.record.begin(known)
+        self.callback.tell_findings()
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""

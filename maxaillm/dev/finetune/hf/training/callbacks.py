@@ -18,6 +18,7 @@ from maxaillm.dev.finetune.advice.history import Evaluation
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import DiskFullError
 from maxaillm.dev.finetune.hf import distributed
+from maxaillm.dev.finetune.hf.training.base_measurement import BaseMeasurement
 from maxaillm.dev.finetune.hf.training.record import RunRecord
 from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
@@ -47,6 +48,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self.config, self.attempt, self.trainer, self.facts = config, attempt, trainer, facts
         self.evaluate, self.sample = evaluate, sample
         self.record = RunRecord(config)
+        self.base = BaseMeasurement()
         self.action: StopAction | None = None
         self.step_seconds, self.step_began = 0.0, 0.0
         self.losses: list[float] = []
@@ -92,6 +94,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         is_last = step >= state.max_steps
         if step % every.logging == 0 or is_last:
             self.log(state, step)
+            self.base.carry_out()
         self.look_for_divergence(state, control)
         evaluates = self.is_due(training.eval_strategy, every.evaluation, state)
         if evaluates and not (is_last and not self.keeps_best):
@@ -109,6 +112,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Commit what the Trainer has staged, without the file that holds its arguments."""
+        self.base.carry_out()
         distributed.wait()  # each process stages the state of its own chance
         if rank() == 0:
             self.commit(Path(args.output_dir), state)
@@ -183,6 +187,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         """Measure on the held-out rows; note the best step; stop where patience is at its end."""
         if self.evaluate is None:
             return
+        self.base.carry_out()
         scores, step = distributed.agreed_scores(self.evaluate()), state.global_step
         self.attempt.emit(EvalEvent.of(scores), step)
         found = Evaluation(step, scores)
