@@ -137,6 +137,16 @@ def test_a_trainer_works_in_its_folder_with_its_own_temporary_one(tmp_path: Path
         assert {"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"} <= set(names)
 
 
+@pytest.mark.parametrize("command", ["train", "tokens", "export", "evaluate"])
+def test_what_the_site_asks_for_is_forked(tmp_path: Path, command: str) -> None:
+    """With less claim to the processor than the pages have."""
+    with serving(tmp_path, "Path('found').write_text(f'{argv} {os.nice(0)}')") as server:
+        child = server.ask(command, "--json")
+        until(lambda: child.poll() is not None)
+        found = (server.attempt / "found").read_text()
+        assert found == f"{[command, '--json']} {min(19, os.nice(0) + 10)}"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
