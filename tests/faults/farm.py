@@ -42,9 +42,8 @@ class Farm:
         self.env |= {"OMP_NUM_THREADS": "1", "MAXFT_STALL_SECONDS": "6", "TMPDIR": str(folder)}
         # Where one user alone has runs, none ever makes room.
         self.env |= {"DJANGO_SETTINGS_MODULE": "maxft_site.settings", "MAXFT_QUANTUM_SECONDS": "1"}
-        self.env |= {FORK_SERVER: str(self.start_fork_server())}
 
-    def start_fork_server(self) -> Path:
+    def start_fork_server(self) -> None:
         """One for all workers, as `up` has; libraries are imported once for all tests."""
         address = self.folder / "w.sock"
         with listen(address) as listener:
@@ -58,7 +57,7 @@ class Farm:
                     start_new_session=True,
                 )
             )
-        return address
+        self.env[FORK_SERVER] = str(address)
 
     def start(self, *command: str, **changes: str) -> subprocess.Popen[bytes]:
         with (self.folder / "log.txt").open("ab") as log:
@@ -77,7 +76,9 @@ class Farm:
         return any(p.poll() is None and tuple(p.args[2:]) == command for p in self.started)
 
     def keep_up(self) -> None:
-        """What `up` would do: watchdog and worker are there."""
+        """What `up` would do: fork server, watchdog and worker are there."""
+        if FORK_SERVER not in self.env:
+            self.start_fork_server()
         for command in (("watchdog",), ("worker", "training")):
             if not self.is_up(*command):
                 self.start(*command)
