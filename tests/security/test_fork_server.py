@@ -235,18 +235,6 @@ def test_the_workers_socket_is_private(
             worker.TrainingWorker(django_rq.get_queue("training"))
 
 
-def test_a_worker_of_a_site_that_has_a_fork_server_keeps_none(
-    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(FORK_SERVER, "/there/is/one.sock")
-    monkeypatch.setattr(worker, "start_child", lambda *_, **__: pytest.fail("it starts another"))
-    with running_redis() as server:
-        monkeypatch.setitem(settings.RQ_QUEUES["training"], "URL", server.url)
-        made = worker.TrainingWorker(django_rq.get_queue("training"))
-        made.keep_fork_server()
-    assert made.lasting == set()
-
-
 def test_redis_asks_for_a_password_that_no_command_line_shows(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as short:
         folder = Path(short) / "redis"
