@@ -9,6 +9,7 @@ from jobs.models import Run
 from maxaillm.dev.finetune.run.events.journal import Event
 from maxaillm.dev.finetune.run.events.kinds import (
     AdviceEvent,
+    EvalEvent,
     LogEvent,
     ResumedEvent,
     StageEvent,
@@ -48,6 +49,8 @@ class Progress:
             self.changes["findings"] = payload.as_json()["findings"]
         elif isinstance(payload, LogEvent):
             self.take_step(event)
+        elif isinstance(payload, EvalEvent) and event.step == 0:
+            self.leave_out_base(event)
 
     def begin_phase(self, stage: StageEvent, time: float) -> None:
         self.phases.append({"started": time, **stage.as_json()})
@@ -55,10 +58,20 @@ class Progress:
         if stage.total_steps is not None:
             self.changes["total_steps"] = stage.total_steps
 
+    @property
+    def training(self) -> dict[str, Any] | None:
+        return next((p for p in reversed(self.phases) if p["name"] == "train"), None)
+
+    def leave_out_base(self, event: Event) -> None:
+        """The base model is measured once, after the first step: steps don't take as long."""
+        if (training := self.training) and "first_step" in training:
+            training["first_step_time"] = event.time
+            self.changes["phases"] = self.phases
+
     def take_step(self, event: Event) -> None:
         step = event.step or 0
         self.changes["step"] = step
-        training = next((p for p in reversed(self.phases) if p["name"] == "train"), None)
+        training = self.training
         if training is None:
             return
         if "first_step" not in training:

@@ -7,13 +7,21 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
+from jobs.site.forked_programs import ForkedCommand, ForkedProcess
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.processes.child import kill_group, own_session
-from maxaillm.dev.finetune.processes.descendants import adopt_orphans, children_now, end_others
+from maxaillm.dev.finetune.processes.descendants import (
+    adopt_orphans,
+    children_now,
+    end_others,
+    reap_orphans,
+)
 from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 
 log = logging.getLogger(__name__)
@@ -23,10 +31,12 @@ LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 30.0
 """A process that lived so long is restarted as quickly as at first."""
 READY_SECONDS = 60.0
+LOOK_SECONDS = 0.05
 SUPERVISED_BY = "MAXFT_UP"
 """In a program's environment: the process that keeps it up."""
 LOG_BYTES = 5_000_000
 
+NONE: Mapping[str, Any] = {}
 IsReady = Callable[[], Awaitable[bool]]
 
 
@@ -36,7 +46,8 @@ def end_with_supervisor() -> None:
         end_with_parent(os.getppid())
 
 
-class Program(NamedTuple):
+@dataclass(frozen=True)
+class Program:
     """A process to keep up."""
 
     name: str
@@ -46,15 +57,28 @@ class Program(NamedTuple):
     """So long it may take to leave; then it is killed."""
     leaves_last: bool = False
     """Others need it while they leave."""
+    forked_by: str = ""
+    """The fork server that is asked for it; without one it is a process of its own."""
+    command: Sequence[str] = ()
+    """What that carries out: a command of `maxft`, the end of `argv`."""
+    listen: Callable[[], socket.socket] | None = None
+    """For a fork server, which `argv` starts: makes the socket by which others than the supervisor
+    ask it."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the process, in place of the usual: `env`, `cwd`."""
 
 
 class Supervisor:
     """Each program runs in a session of its own: Ctrl-C reaches this process alone, which then
     ends them in order. Should this process be killed, the kernel kills them with it."""
 
-    def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, logs: Path, env: Mapping[str, str], controls: Mapping[str, socket.socket] = NONE
+    ) -> None:
         self.logs, self.env = logs, {**env, SUPERVISED_BY: str(os.getpid())}
-        self.running: dict[str, asyncio.subprocess.Process] = {}
+        self.controls = dict(controls)
+        """Asks fork servers, by their names: one that is there already, and programs."""
+        self.running: dict[str, asyncio.subprocess.Process | ForkedProcess] = {}
         self.programs: dict[str, Program] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.wants_to_stop = asyncio.Event()
@@ -86,18 +110,32 @@ class Supervisor:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 while not (await program.is_ready() or self.wants_to_stop.is_set()):
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             raise FineTuneError(
                 f"The program {program.name} did not start within {READY_SECONDS:.0f} s.",
                 f"See {self.log_of(program.name)}.",
             ) from None
 
+    async def carry_out(self, program: Program) -> None:
+        """Have a program do its work, which comes to an end.
+
+        Raises FineTuneError where that is an error.
+        """
+        process = await self.fork(program) or await self.spawn(program)
+        if process and await process.wait():
+            raise FineTuneError(
+                f"The program {program.name} has failed.", f"See {self.log_of(program.name)}."
+            )
+
     async def keep_up(self, program: Program) -> None:
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         while not self.wants_to_stop.is_set():
             began = loop.time()
-            process = await self.spawn(program)
+            process = await self.fork(program) or await self.spawn(program)
+            if process is None:
+                return
+            self.running[program.name] = process
             if self.wants_to_stop.is_set():
                 self.signal(program.name, signal.SIGKILL)
             status = await process.wait()
@@ -108,23 +146,58 @@ class Supervisor:
             pause = FIRST_PAUSE if loop.time() - began > STEADY_SECONDS else pause
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wants_to_stop.wait(), pause)
+            reap_orphans(self.others | {process.pid for process in self.running.values()})
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def spawn(self, program: Program) -> asyncio.subprocess.Process:
-        path = self.log_of(program.name)
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            path.replace(path.with_suffix(".old.log"))
-        with path.open("ab") as output:
-            process = await asyncio.create_subprocess_exec(
+    async def fork(self, program: Program) -> ForkedProcess | None:
+        """Ask the program's fork server for it. None where there is none, or it has died."""
+        server = program.forked_by
+        while server in self.programs and server not in self.running:  # it is started again
+            if self.wants_to_stop.is_set():
+                return None
+            await asyncio.sleep(LOOK_SECONDS)
+        if server not in self.controls:
+            return None
+        log_file = str(self.file_for(program.name))
+        command = ForkedCommand(program.name, program.command, str(Path.cwd()), log_file)
+        try:
+            return await ForkedProcess.start(self.controls[server], command, self.env)
+        except (OSError, asyncio.IncompleteReadError):
+            log.warning("The fork server %s has died: %s imports by itself.", server, program.name)
+            return None
+
+    async def spawn(self, program: Program) -> asyncio.subprocess.Process | None:
+        """Start the program's own process, unless all are to stop."""
+        if self.wants_to_stop.is_set():
+            return None
+        options = {"env": self.env, **own_session(), **program.options}
+        with self.file_for(program.name).open("ab") as output, contextlib.ExitStack() as passed:
+            numbers = [passed.enter_context(one).fileno() for one in self.sockets_for(program)]
+            return await asyncio.create_subprocess_exec(
                 *program.argv,
-                env=self.env,
+                *map(str, numbers),
+                pass_fds=numbers,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                **own_session(),
+                **options,
             )
-        self.running[program.name] = process
-        return process
+
+    def sockets_for(self, program: Program) -> list[socket.socket]:
+        """By what a fork server is asked: a listening socket, and the other end of a control."""
+        if program.listen is None:
+            return []
+        if old := self.controls.pop(program.name, None):
+            old.close()
+        self.controls[program.name], theirs = socket.socketpair()
+        return [program.listen(), theirs]
+
+    def file_for(self, name: str) -> Path:
+        """Where the output of a program goes that is about to start."""
+        path = self.log_of(name)
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_suffix(".old.log"))
+        return path
 
     def log_of(self, name: str) -> Path:
         return self.logs / f"{name}.log"

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
-from pathlib import Path
-
-from django.conf import settings
 
 from datasets_app.models import DatasetVersion
 from jobs.tokens.requests import NO_ANSWER, SUMMARY, Part, folder_of, part_of, rows_of_part
-from jobs.training.engine_process import FORK_SERVER, EngineProcess
+from jobs.training.engine_process import EngineProcess
 from maxaillm.dev.finetune.run.events import RunFolder
-from maxft_site.settings import redis_socket
 
 SAMPLE_ROWS = 10_000
 """The figures are of about so many rows at most."""
@@ -56,9 +51,6 @@ DIED = {
 
 def run(argv: list[str], place: Part) -> None:
     """`python -m maxaillm.dev.finetune ARGV`, off the network, until it has found something."""
-    address = fork_server_address()
-    if address is not None:
-        os.environ.setdefault(FORK_SERVER, str(address))
     process = EngineProcess(argv, RunFolder(place.root), online=False)
     ends = time.monotonic() + LIMIT_SECONDS
     try:
@@ -66,10 +58,3 @@ def run(argv: list[str], place: Part) -> None:
             time.sleep(LOOK_SECONDS)
     finally:
         process.close()
-
-
-def fork_server_address() -> Path | None:
-    """Where the fork server of a training worker of this machine listens."""
-    folder = redis_socket(settings.DATA_DIR).parent
-    found = sorted(folder.glob("w-*.sock"), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else None

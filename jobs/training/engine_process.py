@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
+from jobs.training.fork_server import fork_server_address
 from maxaillm.dev.finetune.processes.cause_of_death import CauseOfDeath, cause_of_death
 from maxaillm.dev.finetune.processes.child import (
     NETWORK,
@@ -26,7 +27,8 @@ from maxaillm.dev.finetune.processes.child import (
     start_child,
 )
 from maxaillm.dev.finetune.processes.descendants import adopt_orphans, children_now, end_others
-from maxaillm.dev.finetune.processes.fork_server import ForkedChild, Request, request_fork
+from maxaillm.dev.finetune.processes.engine_server import LOWER_PRIORITY, Request
+from maxaillm.dev.finetune.processes.forked_child import ForkedChild, request_fork
 from maxaillm.dev.finetune.processes.limits import set_limit
 from maxaillm.dev.finetune.processes.plain_files import remove_links
 from maxaillm.dev.finetune.processes.resources import memory_limit_bytes
@@ -34,15 +36,12 @@ from maxaillm.dev.finetune.run.events import RunFolder
 
 log = logging.getLogger(__name__)
 
-FORK_SERVER = "MAXFT_FORK_SERVER"
-"""Names the socket of the worker's fork server in the worker's own environment."""
 LIBRARIES = (
     r"USER|TZ|LD_LIBRARY_PATH|G?OMP_\w+|ATEN_CPU_CAPABILITY|MAXAILLM_BF16_SPEEDUP|XDG_CACHE_HOME"
     r"|(CUDA|NVIDIA|TORCH|PYTORCH|HIP|ROCR|NCCL)_\w+"
 )
 """What a trainer's libraries look for besides: no secret of the site is among it."""
 HUB, HUB_WITHOUT_TOKEN = r"HF_\w+", r"HF_(?!TOKEN)\w+"
-LOWER_PRIORITY = 10
 MEMORY_FACTOR = 2
 """How much more private memory than the machine has a process may ask for: not all of it is used.
 A GPU's driver reserves addresses without measure, so nothing is limited beside one."""
@@ -74,8 +73,8 @@ class EngineProcess:
     """`python -m maxaillm.dev.finetune ARGV`, with a process group of its own and its output in
     the log of `folder`.
 
-    One that stays off the network is forked by the worker's fork server where there is one; else
-    that very command is started.
+    One that stays off the network is forked by the fork server where there is one; else that very
+    command is started.
     """
 
     def __init__(
@@ -93,19 +92,19 @@ class EngineProcess:
         self.env |= own_temporary(self.temporary)
         self.process: psutil.Process | None = None
         self.peak_bytes = 0
-        address = os.environ.get(FORK_SERVER)
-        self.child = self.fork(Path(address)) if address and not online else self.start()
+        address = None if online else fork_server_address()
+        self.child = self.fork(address) if address else self.start()
 
     def fork(self, address: Path) -> ForkedChild | subprocess.Popen[bytes]:
         folder = str(self.folder.root.resolve())
         request = Request(self.argv, folder, self.folder.log.name, self.temporary)
         try:
-            return request_fork(address, request)
+            return request_fork(address, request._asdict())
         except OSError as error:
             return self.start_instead(error)
 
     def start_instead(self, error: OSError) -> subprocess.Popen[bytes]:
-        log.warning("No fork server, so the trainer imports by itself: %s", error)
+        log.warning("No fork server, so the engine imports by itself: %s", error)
         return self.start()
 
     def start(self) -> subprocess.Popen[bytes]:

@@ -24,14 +24,14 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from jobs.models import ACTIVE, Run
-from jobs.site.redis_server import require_private
-from jobs.training.engine_process import FORK_SERVER, LOWER_PRIORITY, trainer_environment
+from jobs.training.engine_process import trainer_environment
+from jobs.training.fork_server import FORK_SERVER, listen, own_address
 from jobs.training.recovery import recover
 from jobs.training.workers import DEVICE, device_kind
+from maxaillm.dev.finetune.processes import engine_server
 from maxaillm.dev.finetune.processes.child import start_child
 from maxaillm.dev.finetune.processes.descendants import adopt_orphans, end_others
 from maxaillm.dev.finetune.processes.parent_death import end_with_parent
-from maxft_site.settings import redis_socket
 
 log = logging.getLogger(__name__)
 
@@ -122,16 +122,13 @@ class SiteWorker(Worker):  # type: ignore[misc]
 
 
 class TrainingWorker(SiteWorker):
-    """Keeps a fork server: a process with the engine's libraries imported, which forks trainers."""
+    """Has a fork server, which has the engine's libraries imported and forks trainers: the site's
+    own, or one that it keeps itself where it was started by hand."""
 
     def __init__(self, queue: Queue) -> None:
         super().__init__(queue)
-        # Beside the socket of Redis, a path that is short enough for one.
-        self.fork_server_address = redis_socket(settings.DATA_DIR).with_name(
-            f"w-{os.getpid()}.sock"
-        )
-        require_private(self.fork_server_address.parent)
         self.fork_server: subprocess.Popen[bytes] | None = None
+        self.fork_server_address = None if os.environ.get(FORK_SERVER) else own_address()
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
         self.keep_fork_server()
@@ -140,7 +137,8 @@ class TrainingWorker(SiteWorker):
         finally:
             if self.fork_server:
                 self.fork_server.kill()
-            self.fork_server_address.unlink(missing_ok=True)
+            if self.fork_server_address:
+                self.fork_server_address.unlink(missing_ok=True)
 
     def register_birth(self) -> None:
         """Say on what it trains, besides what every worker says of itself."""
@@ -156,26 +154,17 @@ class TrainingWorker(SiteWorker):
         return {self.fork_server.pid} if self.fork_server else set()
 
     def keep_fork_server(self) -> None:
-        """Start the fork server, also where it has died."""
-        if self.fork_server and self.fork_server.poll() is None:
+        """Start its own fork server, also where it has died."""
+        is_up = self.fork_server and self.fork_server.poll() is None
+        if is_up or self.fork_server_address is None:
             return
-        self.fork_server_address.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.fork_server_address))
-            self.fork_server_address.chmod(0o600)
-            listener.listen()
+        with listen(self.fork_server_address) as listener:
             self.fork_server = start_child(
-                [
-                    sys.executable,
-                    "-m",
-                    "maxaillm.dev.finetune.processes.fork_server",
-                    str(listener.fileno()),
-                ],
+                [sys.executable, "-m", engine_server.__name__, str(listener.fileno())],
                 pass_fds=[listener.fileno()],
                 env=trainer_environment(online=False),
                 cwd=settings.DATA_DIR,
                 stdin=subprocess.DEVNULL,
-                nice=LOWER_PRIORITY,
             )
         os.environ[FORK_SERVER] = str(self.fork_server_address)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.processes.fork_server import IMPORTED_AHEAD
+from maxaillm.dev.finetune.processes.engine_server import IMPORTED_AHEAD
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events import Event, read_journal

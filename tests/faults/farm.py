@@ -18,7 +18,9 @@ from django.db import connections
 
 from jobs.models import Run, Status
 from jobs.services.runs import create_run
+from jobs.training.fork_server import FORK_SERVER, listen
 from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.processes import engine_server
 from tests import tiny
 from tests.jobs.runs import make_dataset
 from tests.redis_server import RedisServer
@@ -27,7 +29,6 @@ from tests.stored_rows import stored_rows
 
 STEPS = 40
 SAVED_EVERY = 5
-FORK_SERVER = "maxaillm.dev.finetune.processes.fork_server"
 
 
 class Farm:
@@ -42,12 +43,28 @@ class Farm:
         # Where one user alone has runs, none ever makes room.
         self.env |= {"DJANGO_SETTINGS_MODULE": "maxft_site.settings", "MAXFT_QUANTUM_SECONDS": "1"}
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
+    def start_fork_server(self) -> None:
+        """One for all workers, as `up` has; libraries are imported once for all tests."""
+        address = self.folder / "w.sock"
+        with listen(address) as listener:
+            command = [sys.executable, "-m", engine_server.__name__, str(listener.fileno())]
+            self.started.append(
+                subprocess.Popen(
+                    command,
+                    cwd=self.folder,
+                    env={**self.env, "PYTHONPATH": str(ROOT)},
+                    pass_fds=[listener.fileno()],
+                    start_new_session=True,
+                )
+            )
+        self.env[FORK_SERVER] = str(address)
+
+    def start(self, *command: str, **changes: str) -> subprocess.Popen[bytes]:
         with (self.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "manage.py", *command],
                 cwd=ROOT,
-                env=self.env,
+                env={**self.env, **changes},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -59,7 +76,9 @@ class Farm:
         return any(p.poll() is None and tuple(p.args[2:]) == command for p in self.started)
 
     def keep_up(self) -> None:
-        """What `up` would do: watchdog and worker are there."""
+        """What `up` would do: fork server, watchdog and worker are there."""
+        if FORK_SERVER not in self.env:
+            self.start_fork_server()
         for command in (("watchdog",), ("worker", "training")):
             if not self.is_up(*command):
                 self.start(*command)
@@ -85,7 +104,7 @@ class Farm:
     def horse(self) -> psutil.Process:
         """The process that the worker has forked for its job."""
         children = psutil.Process(self.worker().pid).children()
-        return next(child for child in children if FORK_SERVER not in child.cmdline())
+        return next(child for child in children if engine_server.__name__ not in child.cmdline())
 
     def create_run(self, *, owner: str = "ann", **training: Any) -> Run:
         """A run of steps that take some hundredths of a second each."""

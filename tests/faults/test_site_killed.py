@@ -43,19 +43,19 @@ def left_of(folder: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if belongs_to(process, folder)]
 
 
-def words_of(process: psutil.Process) -> set[str]:
+def name_of(process: psutil.Process) -> str:
     try:
-        return set(process.cmdline())
+        return process.name()
     except psutil.Error:  # it has just died
-        return set()
+        return ""
 
 
-def process_of(site: Site, *command: str) -> psutil.Process:
+def process_of(site: Site, name: str) -> psutil.Process:
     def find() -> psutil.Process | None:
-        children = psutil.Process(site.process.pid).children()
-        return next((child for child in children if set(command) <= words_of(child)), None)
+        below = psutil.Process(site.process.pid).children(recursive=True)
+        return next((process for process in below if name_of(process) == name), None)
 
-    found: psutil.Process = wait_until(find, f"{command} runs")
+    found: psutil.Process = wait_until(find, f"{name} runs")
     return found
 
 
@@ -73,9 +73,10 @@ def test_everything_dies_and_later_is_stopped_at_work(
         farm = Farm(folder, RedisServer(folder))
         run = farm.create_run()
         wait_for_step(run, 5)
-        web = process_of(site, "serve")
+        web = process_of(site, "web")
         kill(web)
-        wait_until(lambda: process_of(site, "serve").pid != web.pid, "the web is up again")
+        wait_until(lambda: process_of(site, "web").pid != web.pid, "the web is up again")
+        assert process_of(site, "web").parent() == process_of(site, "watchdog").parent()
         wait_for_step(run, 10)
         os.kill(site.process.pid, signal.SIGKILL)
         wait_until(lambda: not left_of(folder), "all of it is gone")

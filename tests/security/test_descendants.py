@@ -13,6 +13,7 @@ import pytest
 
 from jobs.training import engine_process
 from jobs.training.engine_process import EngineProcess
+from jobs.training.fork_server import FORK_SERVER
 from maxaillm.dev.finetune.processes.limits import Limits
 from maxaillm.dev.finetune.processes.plain_files import open_plain, read_plain
 from maxaillm.dev.finetune.processes.resources import memory_limit_bytes
@@ -66,7 +67,7 @@ def test_also_where_the_trainer_is_killed(tmp_path: Path) -> None:
 def test_daemons_of_a_cold_trainer_end_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(engine_process.FORK_SERVER, raising=False)
+    monkeypatch.delenv(FORK_SERVER, raising=False)
     program = "import os\nfrom pathlib import Path\nif True:" + LEAVES
     start = engine_process.start_child
 

@@ -23,8 +23,9 @@ import redis
 from jobs.site import redis_server
 from jobs.training import worker
 from jobs.training.engine_process import EngineProcess
+from jobs.training.fork_server import FORK_SERVER
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.dev.finetune.processes.fork_server import ForkedChild, Request, request_fork
+from maxaillm.dev.finetune.processes.forked_child import ForkedChild, request_fork
 from maxaillm.dev.finetune.run.events import RunFolder
 from tests.real_data import ROOT
 from tests.redis_server import running_redis
@@ -33,13 +34,13 @@ PATIENCE_SECONDS = 60
 SERVER = """
 import os, socket, sys, types
 from pathlib import Path
-from maxaillm.dev.finetune.processes import fork_server
-fork_server.IMPORTED_AHEAD = ()
+from maxaillm.dev.finetune.processes import engine_server, fork_server, forked_child
 fork_server.REQUEST_SECONDS = 0.5
 def work(argv):
     {work}
 sys.modules["maxaillm.dev.finetune.__main__"] = types.SimpleNamespace(main=work)
-fork_server.main(socket.socket(fileno=int(sys.argv[1])))
+listener = socket.socket(fileno=int(sys.argv[1]))
+engine_server.main(engine_server.engine_source(listener, Path.cwd()), imports=())
 """
 """The server without the libraries; `work` stands in for what a trainer was made to do."""
 WRITES_ENVIRONMENT = (
@@ -47,13 +48,15 @@ WRITES_ENVIRONMENT = (
     "Path('found').write_text(json.dumps([os.getcwd(), tempfile.gettempdir(), *os.environ]))"
 )
 ASKS_FOR_ANOTHER = """
-    request = fork_server.Request(['train'], os.getcwd(), 'other.txt', os.environ['TMPDIR'])
+    request = engine_server.Request(
+        ['train'], os.getcwd(), 'other.txt', os.environ['TMPDIR']
+    )._asdict()
     if os.fork() == 0:
         os.setsid()
         if os.fork():
             os._exit(0)
         try:  # it may hang up before the request is sent
-            child = fork_server.request_fork(Path(argv[1]), request)
+            child = forked_child.request_fork(Path(argv[1]), request)
             child.connection.setblocking(True)
             answer = child.poll() or child.pid
         except ConnectionError:
@@ -83,7 +86,7 @@ class Server:
             "log": "log.txt",
             "temporary": self.temporary,
         }
-        return request_fork(self.address, Request(**usual | changes))
+        return request_fork(self.address, usual | changes)
 
 
 @contextmanager
@@ -134,10 +137,20 @@ def test_a_trainer_works_in_its_folder_with_its_own_temporary_one(tmp_path: Path
         assert {"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"} <= set(names)
 
 
+@pytest.mark.parametrize("command", ["train", "tokens", "export", "evaluate"])
+def test_what_the_site_asks_for_is_forked(tmp_path: Path, command: str) -> None:
+    """With less claim to the processor than the pages have."""
+    with serving(tmp_path, "Path('found').write_text(f'{argv} {os.nice(0)}')") as server:
+        child = server.ask(command, "--json")
+        until(lambda: child.poll() is not None)
+        found = (server.attempt / "found").read_text()
+        assert found == f"{[command, '--json']} {min(19, os.nice(0) + 10)}"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"argv": ["export", "x"]},
+        {"argv": ["generate", "x"]},
         {"argv": ["-c", "import os"]},
         {"argv": []},
         {"argv": [["train"]]},
@@ -202,11 +215,13 @@ def test_the_workers_socket_is_private(
     db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[list[str]] = []
+    monkeypatch.setenv(FORK_SERVER, "")
     monkeypatch.setattr(worker, "start_child", lambda argv, **_: started.append(argv))
     with running_redis() as server:
         monkeypatch.setitem(settings.RQ_QUEUES["training"], "URL", server.url)
         made = worker.TrainingWorker(django_rq.get_queue("training"))
         made.keep_fork_server()
+    monkeypatch.setenv(FORK_SERVER, "")
     facts = made.fork_server_address.stat()
     assert stat.S_ISSOCK(facts.st_mode)
     assert stat.S_IMODE(facts.st_mode) == 0o600

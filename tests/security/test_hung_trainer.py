@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 
 from jobs.models import Run
 from jobs.training import engine_process, runner
+from jobs.training.fork_server import FORK_SERVER
 from jobs.training.runner import Runner
 from tests.jobs.runs import claimed, fresh, make_dataset, make_run
 from tests.real_data import ROOT
@@ -43,7 +44,7 @@ def carried_out(run: Run, program: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     def start_program(argv: list[str], **options: Any) -> Any:
         return start([sys.executable, "-c", program], **options)
 
-    monkeypatch.delenv(engine_process.FORK_SERVER, raising=False)
+    monkeypatch.delenv(FORK_SERVER, raising=False)
     monkeypatch.setattr(engine_process, "start_child", start_program)
     monkeypatch.setattr(runner, "DUMP_SECONDS", 0.1)
     Runner(claimed(run), "worker-1").carry_out()

@@ -17,9 +17,10 @@ from maxft_site.web import setup_token
 class Command(BaseCommand):
     help = "Brings the database, the starter models and the sample up to date, as `up` does."
 
-    def handle(self, **_options: Any) -> None:
+    def handle(self, *, verbosity: int, **_options: Any) -> None:
         bring_up_to_date()
-        self.stdout.write(f"Ready. The site's first page is {first_page()}")
+        if verbosity:  # the address lets in whoever has it, so that it is not for a log
+            self.stdout.write(f"Ready. The site's first page is {first_page()}")
 
 
 def bring_up_to_date() -> None:

@@ -20,14 +20,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from filelock import Timeout
 
-from jobs.management.commands.prepare import bring_up_to_date, first_page
+from jobs.management.commands.prepare import first_page
 from jobs.management.commands.serve import (
     add_plain_http,
     is_loopback_host,
     require_encryption,
 )
-from jobs.site import redis_server
+from jobs.site import forked_programs, redis_server
+from jobs.site.forked_programs import ENGINE, SITE, site_server
 from jobs.site.supervisor import Program, Supervisor
+from jobs.training.engine_process import trainer_environment
+from jobs.training.fork_server import FORK_SERVER, listen, own_address
 from jobs.training.watchdog import recover_after_crash
 from jobs.training.workers import worker_environment
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -57,11 +60,13 @@ class Command(BaseCommand):
             require_safety(host)
             require_encryption(host, plain_http=plain_http)
             require_free_port(host, port)
-            with only_one(settings.DATA_DIR):
+            with site_server() as servers, only_one(settings.DATA_DIR):
                 use_private_files(settings.DATA_DIR)
+                for name, value in worker_environment(workers).items():
+                    os.environ.setdefault(name, value)
                 address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
                 show = partial(self.show, opens_browser=not no_browser)
-                asyncio.run(run_site(address, host, port, workers, show))
+                asyncio.run(run_site(address, host, port, workers, show, servers))
         except FineTuneError as error:
             raise CommandError(f"{error.message} {error.hint}") from None
 
@@ -72,14 +77,22 @@ class Command(BaseCommand):
             webbrowser.open(address)
 
 
-async def run_site(address: str, host: str, port: int, workers: int, show: Any) -> None:
+async def run_site(
+    address: str, host: str, port: int, workers: int, show: Any, servers: dict[str, socket.socket]
+) -> None:
     """Start what the site consists of, in order; return when it was told to stop."""
-    supervisor = Supervisor(settings.DATA_DIR / "logs", worker_environment(workers) | os.environ)
+    if servers:
+        os.environ[FORK_SERVER] = str(own_address())
+    supervisor = Supervisor(settings.DATA_DIR / "logs", os.environ, servers)
     supervisor.stop_on_signals()
     try:
+        if servers:
+            await supervisor.start(engine_program())  # first, since its imports take the longest
         if not os.environ.get("REDIS_URL"):
             await supervisor.start(redis_program())
-        await asyncio.to_thread(make_ready)
+        # In a process of its own: what that imports and takes is not needed again.
+        await supervisor.carry_out(site_program("prepare", "prepare", "-v0"))
+        await asyncio.to_thread(settle)
         for program in programs(host, port, workers):
             await supervisor.start(program)
         if not supervisor.wants_to_stop.is_set():
@@ -87,6 +100,18 @@ async def run_site(address: str, host: str, port: int, workers: int, show: Any) 
         await supervisor.wants_to_stop.wait()
     finally:
         await supervisor.end_all()
+        own_address().unlink(missing_ok=True)
+
+
+def engine_program() -> Program:
+    """The fork server of the engine, which gets no secret of the site."""
+    return Program(
+        ENGINE,
+        [sys.executable, "-m", forked_programs.__name__],
+        leaves_last=True,
+        listen=lambda: listen(own_address()),
+        options={"env": trainer_environment(online=False), "cwd": settings.DATA_DIR},
+    )
 
 
 def redis_program() -> Program:
@@ -114,20 +139,24 @@ def programs(host: str, port: int, workers: int) -> Iterator[Program]:
         return True
 
     for number in range(1, workers + 1):
-        name, argv = f"worker-training-{number}", [*settings.MAXFT, "worker", "training"]
-        yield Program(name, argv, leave_seconds=TRAININGS_SECONDS)
+        name = f"worker-training-{number}"
+        yield site_program(name, "worker", "training", leave_seconds=TRAININGS_SECONDS)
     for queue in ("light", "fetch"):
-        yield Program(f"worker-{queue}", [*settings.MAXFT, "worker", queue])
-    yield Program("infer", [*settings.MAXFT, "infer"])
-    yield Program("watchdog", [*settings.MAXFT, "watchdog"])
+        yield site_program(f"worker-{queue}", "worker", queue)
+    yield site_program("infer", "infer", forked_by=ENGINE)
+    yield site_program("watchdog", "watchdog")
     # Whether it may be plain http was decided above.
-    web = [*settings.MAXFT, "serve", "--host", host, "--port", str(port), "--plain-http"]
-    yield Program("web", web, serves)
+    web = ("serve", "--host", host, "--port", str(port), "--plain-http")
+    yield site_program("web", *web, is_ready=serves)
 
 
-def make_ready() -> None:
-    """Bring database, starter models and sample up to date; settle what a crash left."""
-    bring_up_to_date()
+def site_program(name: str, *command: str, forked_by: str = SITE, **options: Any) -> Program:
+    argv = [*settings.MAXFT, *command]
+    return Program(name, argv, command=command, forked_by=forked_by, **options)
+
+
+def settle() -> None:
+    """Bring what a crash left to a truthful state."""
     recover_after_crash()
     connections.close_all()
 

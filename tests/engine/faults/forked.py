@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from maxaillm.dev.finetune.processes.fork_server import IMPORTED_AHEAD
+from maxaillm.dev.finetune.processes.engine_server import IMPORTED_AHEAD
 
 CONTEXT = get_context("forkserver")
 CONTEXT.set_forkserver_preload([*IMPORTED_AHEAD])

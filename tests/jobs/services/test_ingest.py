@@ -151,6 +151,13 @@ def test_remaining_time_is_counted_from_the_first_step(alice: User) -> None:
     assert fresh(run).seconds_left == pytest.approx(3.0)  # one second a step, three to go
 
 
+def test_remaining_time_leaves_out_how_long_the_base_was_measured(alice: User) -> None:
+    run = running(alice)
+    record_events(run.pk, 1, [event(3, "log", 1, loss=1.0)])
+    record_events(run.pk, 1, [event(53, "eval", 0, eval_loss=2.0), *logs(54, range(2, 4))])
+    assert fresh(run).seconds_left == pytest.approx(3.0)
+
+
 def test_a_null_metric_is_kept_as_null(alice: User) -> None:
     run = running(alice)
     record_events(run.pk, 1, [event(3, "log", 1, loss=None, not_finite=["loss"])])

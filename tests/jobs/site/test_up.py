@@ -97,6 +97,18 @@ def test_what_does_not_leave_is_killed(tmp_path: Path, monkeypatch: pytest.Monke
     asyncio.run(watch())
 
 
+def test_what_fails_before_the_site_is_up_is_said(tmp_path: Path) -> None:
+    async def watch() -> None:
+        supervisor = Supervisor(tmp_path, dict(os.environ))
+        await supervisor.carry_out(Program("works", [sys.executable, "-c", "pass"]))
+        with pytest.raises(FineTuneError, match="fails") as told:
+            await supervisor.carry_out(Program("fails", [sys.executable, "-c", "1 / 0"]))
+        assert str(tmp_path / "fails.log") in told.value.hint
+        assert "ZeroDivisionError" in (tmp_path / "fails.log").read_text()
+
+    asyncio.run(watch())
+
+
 async def pid_of(supervisor: Supervisor, name: str) -> int:
     while name not in supervisor.running:
         await asyncio.sleep(0.01)

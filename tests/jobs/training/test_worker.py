@@ -7,18 +7,22 @@ import subprocess
 import sys
 from typing import Any
 
+import django_rq
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from redis import Redis
 from rq.serializers import JSONSerializer
 
+from jobs.training import worker
 from jobs.training.engine_process import EngineProcess, trainer_environment
+from jobs.training.fork_server import FORK_SERVER
 from jobs.training.runner import Runner
 from jobs.training.worker import AllowedJob, ForbiddenJobError
 from jobs.training.workers import worker_environment
 from maxaillm.dev.finetune.processes.child import start_child
 from tests.jobs.runs import claimed, fresh, make_run
+from tests.redis_server import running_redis
 
 
 def job(name: str, **options: Any) -> AllowedJob:
@@ -111,3 +115,15 @@ def test_a_trainer_that_gives_up_by_its_exit_code_is_not_asked_again(
     assert run.status == status
     if status == "failed":
         assert "there is no such key" in run.error["message"]
+
+
+def test_a_worker_of_a_site_that_has_a_fork_server_keeps_none(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FORK_SERVER, "/there/is/one.sock")
+    monkeypatch.setattr(worker, "start_child", lambda *_, **__: pytest.fail("it starts another"))
+    with running_redis() as server:
+        monkeypatch.setitem(settings.RQ_QUEUES["training"], "URL", server.url)
+        made = worker.TrainingWorker(django_rq.get_queue("training"))
+        made.keep_fork_server()
+    assert made.lasting == set()

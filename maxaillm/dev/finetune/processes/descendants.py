@@ -7,6 +7,7 @@ process.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -41,6 +42,15 @@ def end_others(spare: Collection[int]) -> None:
         for other in others:
             end_tree(other)
         psutil.wait_procs(others, timeout=WAIT_SECONDS)
+
+
+def reap_orphans(spare: Collection[int]) -> None:
+    """Let the system forget children of this process but `spare` that have ended: orphans, for
+    nobody else waits for those."""
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess, ChildProcessError):
+            if child.pid not in spare and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
 
 
 def end_tree(process: psutil.Process) -> None:

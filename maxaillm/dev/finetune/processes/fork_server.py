@@ -1,207 +1,149 @@
-"""Fork server: a process with the libraries imported that forks trainers on request, so that
-they need not wait for imports.
+"""Fork server: a process with what its children need imported, which forks them on request, so that
+neither their imports nor the memory these take are paid for more than once.
 
-`python -m maxaillm.dev.finetune.processes.fork_server FD` serves the listening socket that it
-inherits as FD; `request_fork` has it start a trainer. Requests that come while it still imports
-are answered then. It never runs a torch operation and never touches a GPU: neither survives a fork.
-
-A trainer runs what others wrote, and may run what they want. So a request names a command of the
-engine and a folder below the one that the server was started in, and no program, environment or
-other place; and whoever descends from the server, as trainers do, is refused.
+It has no threads, and never runs a torch operation or touches a GPU: neither survives a fork.
+What a child is to do is an `Order`, of which each server says what it permits; `forked_child` asks
+for one.
 """
 
 from __future__ import annotations
 
-import faulthandler
+import ctypes
 import gc
 import importlib
 import json
 import os
+import re
 import select
 import signal
 import socket
-import stat
 import struct
 import sys
-import tempfile
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Protocol
 
-from maxaillm.dev.finetune.processes.child import own_temporary
-from maxaillm.dev.finetune.processes.descendants import adopt_orphans, descends_from, end_others
-from maxaillm.dev.finetune.processes.parent_death import end_with_connection, end_with_parent
+from maxaillm.dev.finetune.processes.descendants import descends_from, end_others
+from maxaillm.dev.finetune.processes.parent_death import LIBC, end_with_parent
 
-IMPORTED_AHEAD = (
-    "torch",
-    "transformers.trainer",
-    "transformers.models.auto.modeling_auto",
-    "transformers.models.llama.modeling_llama",
-    "peft",
-    "datasets",
-    "maxaillm.dev.finetune.__main__",
-    "maxaillm.dev.finetune.providers.hugging_face",
-)
-COMMANDS = frozenset({"train", "tokens"})
-"""Those of `python -m maxaillm.dev.finetune` that a fork carries out."""
 REQUEST_SECONDS = 5.0
 REQUEST_BYTES = 64 * 1024
+MAPPED_FILE = re.compile(
+    r"^([0-9a-f]+-[0-9a-f]+) (\S+) \S+ \S+ \d+ +/.*\n(?:[A-Z].*\n)*?Private_Dirty: +(\d+) kB",
+    re.MULTILINE,
+)
+"""Addresses, rights and changed kilobytes of a file in memory."""
+MADV_DONTNEED = 4
 NUMBER = struct.Struct("!i")
 CREDENTIALS = struct.Struct("3i")
 
 
-class Request(NamedTuple):
-    """What a trainer is started with."""
+class Order(Protocol):
+    """What a forked child is to do."""
 
-    argv: Sequence[str]
-    """The arguments of `python -m maxaillm.dev.finetune`."""
-    folder: str
-    """Where it works."""
-    log: str
-    """The name of the file there that gets its output."""
-    temporary: str
-    """Its private folder for temporary files."""
+    def take_over(self, connection: socket.socket) -> None:
+        """First of all: the child's place, output and environment. Who asked is at the other end
+        of `connection`."""
 
-    def is_permitted(self, root: Path) -> bool:
-        """Whether it is of the kind that this server carries out, within `root`."""
-        folder, temporary = Path(self.folder), Path(self.temporary)
-        return (
-            self.argv[0] in COMMANDS
-            and folder.resolve() == folder
-            and folder.is_relative_to(root)
-            and folder.is_dir()
-            and self.log == Path(self.log).name
-            and is_private(temporary)
-        )
+    def carry_out(self) -> int:
+        """Its work; what this returns is its exit code."""
 
 
-def is_private(folder: Path) -> bool:
-    """Whether this user alone may look into a folder, which is no link to another one."""
-    facts = folder.lstat()
-    mine = facts.st_uid == os.geteuid() and stat.S_IMODE(facts.st_mode) & 0o077 == 0
-    return mine and stat.S_ISDIR(facts.st_mode)
+Permit = Callable[[dict[str, Any]], Order]
+"""The order that a request makes. Raises OSError, ValueError, TypeError or LookupError for one that
+is not permitted."""
 
 
-class ForkedChild:
-    """A trainer that the fork server was asked for; it is killed when `connection` is closed."""
+class Source(ABC):
+    """Where requests come from: a connection each, which is sent the child's number and its end."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.pid = 0
-        """0 until it is started: the server may still import."""
-        self.returncode: int | None = None
+    def __init__(self, sock: socket.socket, permit: Permit) -> None:
+        self.socket, self.permit = sock, permit
 
-    def poll(self) -> int | None:
-        """How it ended, negative for a signal; None while it runs or is not started yet.
-
-        Raises ConnectionError where the server has died before it started the trainer.
-        """
-        if self.returncode is None:
-            try:
-                number = receive(self.connection)
-            except ConnectionError:
-                self.close()
-                if not self.pid:
-                    raise
-            else:
-                if self.pid:
-                    self.returncode = number
-                else:
-                    self.pid = number or 0
-        return self.returncode
-
-    def close(self) -> None:
-        """Kill it where it still runs: the server's death does that, too."""
-        self.connection.close()
-        if self.returncode is None:
-            self.returncode = -signal.SIGKILL
+    @abstractmethod
+    def accept(self) -> socket.socket | None:
+        """Who asks next; None, and hung up on, where they may not."""
 
 
-def request_fork(address: Path, request: Request) -> ForkedChild:
-    """Have a trainer started. Raises OSError where nobody listens."""
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.connect(str(address))
-        connection.sendall(json.dumps(request._asdict()).encode() + b"\n")
-    except OSError:
+class PublicSource(Source):
+    """A listening socket with a path: everybody of this user may ask, but no descendant of the
+    server, which may run what others wrote."""
+
+    def accept(self) -> socket.socket | None:
+        connection, _ = self.socket.accept()
+        if is_outsider(connection):
+            return connection
         connection.close()
-        raise
-    connection.setblocking(False)
-    return ForkedChild(connection)
-
-
-def receive(connection: socket.socket) -> int | None:
-    """The next number: the trainer's process id, then how it ended. None while there is none.
-
-    Raises ConnectionError where the server has died.
-    """
-    try:
-        packed = connection.recv(NUMBER.size)
-    except BlockingIOError:
         return None
-    if not packed:
-        raise ConnectionResetError("The fork server has died.")
-    number: int = NUMBER.unpack(packed)[0]
-    return number
 
 
-def send(connection: socket.socket, number: int) -> None:
-    try:
-        connection.sendall(NUMBER.pack(number))
-    except (BrokenPipeError, ConnectionResetError):
-        return  # who asked is gone, and the trainer with it
+class PrivateSource(Source):
+    """One end of a pair of sockets: who holds the other one, and nobody else, may ask. The server
+    ends with it."""
+
+    def accept(self) -> socket.socket | None:
+        _, numbers, _, _ = socket.recv_fds(self.socket, 1, 1)
+        if not numbers:
+            sys.exit()
+        return socket.socket(fileno=numbers[0])
 
 
-def main(listener: socket.socket) -> None:
-    os.umask(0o077)
-    end_with_parent(os.getppid())
-    for name in IMPORTED_AHEAD:
+def import_ahead(names: Iterable[str]) -> None:
+    """Import modules, and keep them out of garbage collections, which would copy their pages."""
+    for name in names:
         importlib.import_module(name)
     gc.collect()
-    gc.freeze()  # what is imported is never collected, and so stays shared with the trainers
-    adopt_orphans()
-    request, connection = ForkServer(listener, Path.cwd().resolve()).serve()
-    take_over(request, connection)
-    train = importlib.import_module("maxaillm.dev.finetune.__main__").main
-    sys.exit(train(list(request.argv)))
+    gc.freeze()
+    unmap_code()
+
+
+def unmap_code() -> None:
+    """Let go of the libraries' code that the imports have gone through, a hundred megabytes of it:
+    a fork does not inherit it, and what is used again comes from the system's cache. Linux only."""
+    if LIBC is None:
+        return
+    for place, rights, dirty in MAPPED_FILE.findall(Path("/proc/self/smaps").read_text()):
+        if rights == "r-xp" and dirty == "0":
+            begin, end = (int(number, 16) for number in place.split("-"))
+            LIBC.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), MADV_DONTNEED)
 
 
 class ForkServer:
     """Forks a child a request, and sends who asked its process id and how it ended."""
 
-    def __init__(self, listener: socket.socket, root: Path) -> None:
-        self.listener, self.root = listener, root
+    def __init__(self, *sources: Source) -> None:
+        self.sources = {source.socket.fileno(): source for source in sources}
         self.children: dict[int, socket.socket] = {}
         self.woken, self.wake = os.pipe()
         os.set_blocking(self.wake, False)
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def serve(self) -> tuple[Request, socket.socket]:
-        """Serve for ever; returns only in a forked child, with its request and who made it."""
+    def serve(self) -> Order:
+        """Serve for ever; returns only in a forked child, with what that is to do."""
         while True:
-            ready, _, _ = select.select([self.listener.fileno(), self.woken], [], [])
+            ready, _, _ = select.select([*self.sources, self.woken], [], [])
             if self.woken in ready:
                 os.read(self.woken, 512)
                 self.reap()
-            if self.listener.fileno() in ready:
-                accepted = self.accept()
-                if accepted and self.fork(accepted[1]):
-                    return accepted
+            for source in filter(None, map(self.sources.get, ready)):
+                if (connection := source.accept()) and (order := self.answer(source, connection)):
+                    return order
 
-    def accept(self) -> tuple[Request, socket.socket] | None:
-        """Who asks next, and for what; None, and hung up on, where that is not permitted."""
-        connection, _ = self.listener.accept()
+    def answer(self, source: Source, connection: socket.socket) -> Order | None:
+        """Fork for a request; hang up where it is not permitted. The order, in the child alone."""
         connection.settimeout(REQUEST_SECONDS)
         try:
-            if is_outsider(connection):
-                request = read_request(connection)
-                if request.is_permitted(self.root):
-                    return request, connection
+            order = source.permit(read_object(connection))
         except (OSError, ValueError, TypeError, LookupError) as error:
-            print(f"A request could not be read: {error}", file=sys.stderr)  # noqa: T201
-        connection.close()
-        return None
+            print(f"A request was refused: {error}", file=sys.stderr)  # noqa: T201
+            connection.close()
+            return None
+        if not self.fork(connection):
+            return None
+        order.take_over(connection)
+        return order
 
     def fork(self, connection: socket.socket) -> bool:
         """Whether this is the child."""
@@ -230,7 +172,8 @@ class ForkServer:
         """In a child: let go of all that belongs to the parent."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self.listener.close()
+        for source in self.sources.values():
+            source.socket.close()
         os.close(self.woken)
         os.close(self.wake)
         for connection in self.children.values():
@@ -247,28 +190,28 @@ def is_outsider(connection: socket.socket) -> bool:
     return uid == os.geteuid() and not descends_from(pid, os.getpid())
 
 
-def read_request(connection: socket.socket) -> Request:
-    """Raises ValueError or TypeError for what is none."""
+def read_object(connection: socket.socket) -> dict[str, Any]:
+    """A line of JSON. Raises OSError or ValueError for what is none."""
     with connection.makefile("rb") as file:
-        line = file.readline(REQUEST_BYTES)
-    return Request(**json.loads(line))
+        found = json.loads(file.readline(REQUEST_BYTES))
+    if not isinstance(found, dict):
+        raise ValueError("It is no object.")
+    return found
 
 
-def take_over(request: Request, connection: socket.socket) -> None:
-    """Give a forked child what was requested, and bind its life to the connection."""
-    end_with_connection(connection)
-    os.chdir(request.folder)
+def send(connection: socket.socket, number: int) -> None:
+    try:
+        connection.sendall(NUMBER.pack(number))
+    except (BrokenPipeError, ConnectionResetError):
+        return  # who asked is gone, and the child with it, if it is bound to the connection
+
+
+def redirect_output(log: str) -> None:
+    """Have this process read nothing, and write to the file `log`, which is no link."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-    log = os.open(request.log, flags, 0o600)
-    for target, source in ((0, nothing), (1, log), (2, log)):
+    output = os.open(log, flags, 0o600)
+    for target, source in ((0, nothing), (1, output), (2, output)):
         os.dup2(source, target)
     os.close(nothing)
-    os.close(log)
-    os.environ.update(own_temporary(request.temporary))
-    tempfile.tempdir = None  # it is looked up anew
-    faulthandler.enable()
-
-
-if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    os.close(output)

@@ -62,11 +62,13 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def load(self) -> None:
         """Settle what the configuration leaves open, then open tokenizer and weights."""
+        from maxaillm.dev.finetune.exports.shared.whole import on_whole_base
         from maxaillm.dev.finetune.hf.prepare.base_model import open_base
 
         if self.is_loaded:
             return
-        self.base = open_base(self.config, self.attempt, self.surveyed)
+        whole = on_whole_base(self.config, self.attempt)
+        self.base = open_base(whole, self.attempt, self.surveyed)
         self.config, self.task = self.base.config, self.base.task
         self.tokenizer, self.model = self.base.tokenizer, self.base.model
         self.attempt.check_stop()
@@ -162,13 +164,17 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         trainer.add_callback(self.callback)
         self.attempt.observe(TensorBoardFiles(self.attempt.folder, resume))
         self.tell_training(model, resume)
-        with disk_full_said(), out_of_memory_said(self.config), self.callback.writer:
+        lost = self.callback.base.before_a_verdict()
+        out = out_of_memory_said(self.config)
+        with disk_full_said(), out, self.callback.writer, lost:
             trainer.train_or_resume(resume.folder if resume else None, self.steps)
         self.callback.restore_best()
         self.trainer = trainer
         return trainer
 
     def tell_training(self, model: Any, resume: Checkpoint | None) -> None:
+        from maxaillm.dev.finetune.hf.training.arguments import warn_of_unreached
+
         event = StageEvent(
             name="train",
             total_steps=self.steps,
@@ -183,25 +189,18 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
             self.attempt.emit(ResumedEvent(checkpoint=resume.folder.name), resume.step)
             self.callback.record.resume(resume.folder)
             return
-        for name, every in self.config.training.unreached(self.steps).items():
-            self.attempt.warn(
-                f"training.{name} is {every:,}, but the run has {self.steps:,} steps.",
-                "Leave it out: then the length of the run decides.",
-            )
-        with self.config.tuning.untuned(model):  # the base model, to compare the tuned one with
+        warn_of_unreached(self.config.training, self.steps, self.attempt)
+        self.callback.base.begin(partial(self.measure_base, model), self.callback.trainer)
+
+    def measure_base(self, model: Any) -> None:
+        """What the run will be compared with."""
+        with self.config.tuning.untuned(model):
             self.sample(model, 0)
             if self.evaluator:
-                self.measure_base(model, self.evaluator)
+                known = self.evaluator.baseline(model)
+                self.attempt.emit(EvalEvent.of(known.scores), 0)
+                self.callback.record.begin(known)
         self.callback.tell_findings()
-
-    def measure_base(self, model: Any, evaluator: HeldOutEvaluator) -> None:
-        """What the run will be compared with."""
-        from maxaillm.dev.finetune.hf.distributed import agreed_scores
-        from maxaillm.dev.finetune.hf.training.baseline import Baseline
-
-        scores = agreed_scores(evaluator.scores(model) | evaluator.answer_scores(model))
-        self.attempt.emit(EvalEvent.of(scores), 0)
-        self.callback.record.begin(Baseline(scores, evaluator.statistics, evaluator.guess_loss))
 
     def sample(self, model: Any, step: int) -> None:
         """Answer the prompts of the configuration as the model is now."""
@@ -292,9 +291,8 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         with disk_full_said():
             base = self.base.folder
             save_tuned(trainer.model, self.tokenizer, folder, self.config, summary, base)
-        inside = folder.is_relative_to(self.attempt.folder.root)
         event = SavedEvent(
-            folder=str(folder.relative_to(self.attempt.folder.root) if inside else folder),
+            folder=self.attempt.folder.name_of(folder),
             size_bytes=size_bytes(folder),
             kind="adapter" if self.config.tuning.keeps_base else "full",
         )

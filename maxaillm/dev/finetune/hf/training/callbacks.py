@@ -18,6 +18,7 @@ from maxaillm.dev.finetune.advice.history import Evaluation
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import DiskFullError
 from maxaillm.dev.finetune.hf import distributed
+from maxaillm.dev.finetune.hf.training.base_measurement import BaseMeasurement
 from maxaillm.dev.finetune.hf.training.record import RunRecord
 from maxaillm.dev.finetune.hf.training.trainers.step import StepTrainer
 from maxaillm.dev.finetune.processes.resources import peak_rss_bytes
@@ -49,6 +50,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self.evaluate, self.sample = evaluate, sample
         self.record = RunRecord(config)
         self.writer = CheckpointWriter(attempt, facts, config.training.save_total_limit)
+        self.base = BaseMeasurement()
         self.action: StopAction | None = None
         self.step_seconds, self.step_began = 0.0, 0.0
         self.losses: list[float] = []
@@ -58,6 +60,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.record.history.total_steps = state.max_steps
+        if rank() == 0 and self.keeps_best and self.record.resumed_from:
+            folder = self.attempt.folder.checkpoints
+            checkpoints.carry(state.best_global_step, self.record.resumed_from, folder)
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         self.step_began = time.monotonic()
@@ -97,6 +102,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self.writer.settle()
         if step % every.logging == 0 or is_last:
             self.log(state, step)
+            self.base.carry_out()
         self.look_for_divergence(state, control)
         evaluates = self.is_due(training.eval_strategy, every.evaluation, state)
         if evaluates and not (is_last and not self.keeps_best):
@@ -114,6 +120,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Commit what the Trainer has staged, without the file that holds its arguments."""
+        self.base.carry_out()
         distributed.wait()  # each process stages the state of its own chance
         if rank() == 0:
             self.commit(Path(args.output_dir), state)
@@ -177,6 +184,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         """Measure on the held-out rows; note the best step; stop where patience is at its end."""
         if self.evaluate is None:
             return
+        self.base.carry_out()
         scores, step = distributed.agreed_scores(self.evaluate()), state.global_step
         self.attempt.emit(EvalEvent.of(scores), step)
         found = Evaluation(step, scores)
@@ -223,9 +231,12 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
     def restore_best(self) -> None:
         """Where the best is kept, go back to the weights of the best evaluation."""
         distributed.wait()  # the first process has made the last checkpoint whole by now
-        best = self.attempt.folder.checkpoints / f"step-{self.step_of_model:07d}"
-        if self.step_of_model != self.trainer.state.global_step and best.is_dir():
-            self.trainer._load_from_checkpoint(str(best))
+        if self.step_of_model == self.trainer.state.global_step:
+            return
+        places = (self.attempt.folder.checkpoints, self.record.resumed_from)
+        best = (place / checkpoints.name_of(self.step_of_model) for place in places if place)
+        if found := next((folder for folder in best if folder.is_dir()), None):
+            self.trainer._load_from_checkpoint(str(found))
 
     def make_room(self, state: TrainerState) -> None:
         """Raises DiskFullError unless a checkpoint fits, if need be in an older one's place."""
