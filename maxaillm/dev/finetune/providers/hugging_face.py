@@ -61,11 +61,13 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
 
     def load(self) -> None:
         """Settle what the configuration leaves open, then open tokenizer and weights."""
+        from maxaillm.dev.finetune.exports.shared.whole import on_whole_base
         from maxaillm.dev.finetune.hf.prepare.base_model import open_base
 
         if self.is_loaded:
             return
-        self.base = open_base(self.config, self.attempt, self.surveyed)
+        whole = on_whole_base(self.config, self.attempt)
+        self.base = open_base(whole, self.attempt, self.surveyed)
         self.config, self.task = self.base.config, self.base.task
         self.tokenizer, self.model = self.base.tokenizer, self.base.model
         self.attempt.check_stop()

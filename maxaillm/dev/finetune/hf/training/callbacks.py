@@ -56,6 +56,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.record.history.total_steps = state.max_steps
+        if rank() == 0 and self.keeps_best and self.record.resumed_from:
+            folder = self.attempt.folder.checkpoints
+            checkpoints.carry(state.best_global_step, self.record.resumed_from, folder)
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         self.step_began = time.monotonic()
@@ -123,7 +126,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             (staged / name).unlink(missing_ok=True)
         self.record.write(staged)
         folder = self.attempt.folder.checkpoints
-        saved = checkpoints.commit(staged, folder / f"step-{step:07d}", step, self.facts)
+        saved = checkpoints.commit(staged, folder / checkpoints.name_of(step), step, self.facts)
         keep = self.config.training.save_total_limit
         checkpoints.prune(folder, keep, state.best_global_step)
         event = CheckpointEvent(
@@ -228,9 +231,12 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
 
     def restore_best(self) -> None:
         """Where the best is kept, go back to the weights of the best evaluation."""
-        best = self.attempt.folder.checkpoints / f"step-{self.step_of_model:07d}"
-        if self.step_of_model != self.trainer.state.global_step and best.is_dir():
-            self.trainer._load_from_checkpoint(str(best))
+        if self.step_of_model == self.trainer.state.global_step:
+            return
+        places = (self.attempt.folder.checkpoints, self.record.resumed_from)
+        best = (place / checkpoints.name_of(self.step_of_model) for place in places if place)
+        if found := next((folder for folder in best if folder.is_dir()), None):
+            self.trainer._load_from_checkpoint(str(found))
 
     def make_room(self, state: TrainerState) -> None:
         """Raises DiskFullError unless a checkpoint fits, if need be in an older one's place."""
