@@ -5,6 +5,7 @@ from datasets_app.api.hub import router as hub
 from jobs.api.engine_jobs import evaluations, exports
 from jobs.api.models import router as models
 from jobs.api.queue import router as queue_router
+from jobs.api.run_life import router as run_life
 from jobs.api.runs import router as runs
 from maxft_site.web.api import make_api
 
@@ -12,6 +13,7 @@ api = make_api("MaxFT", "api")
 api.add_router("/datasets", datasets)
 api.add_router("/datasets", hub)
 api.add_router("/runs", runs)
+api.add_router("/runs", run_life)
 api.add_router("", queue_router)
 api.add_router("/models", models)
 api.add_router("/evaluations", evaluations)

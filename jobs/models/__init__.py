@@ -5,12 +5,14 @@ from jobs.models.device_account import DeviceAccount
 from jobs.models.engine_job import EngineJob, Evaluation, Export
 from jobs.models.event import Event
 from jobs.models.language_model import LanguageModel
+from jobs.models.queue_pause import QueuePause
 from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
+from jobs.models.run_draft import RunDraft
 from jobs.models.run_tag import RunTag
 from jobs.models.webhook import Delivery, Webhook
 
 __all__ = [
     "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "Delivery", "DeviceAccount",
-    "EngineJob", "Evaluation", "Event", "Export", "LanguageModel", "Run", "RunTag",
-    "Status", "Transition", "Webhook",
+    "EngineJob", "Evaluation", "Event", "Export", "LanguageModel", "QueuePause", "Run", "RunDraft",
+    "RunTag", "Status", "Transition", "Webhook",
 ]  # fmt: skip
