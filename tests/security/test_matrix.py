@@ -21,7 +21,15 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from datasets_app.models import Dataset, Upload
-from jobs.models import Answer, Conversation, Evaluation, Export, LanguageModel, Webhook
+from jobs.models import (
+    Answer,
+    Conversation,
+    Evaluation,
+    Export,
+    LanguageModel,
+    RunDraft,
+    Webhook,
+)
 from maxft_site.web.models import ApiToken
 from tests.jobs.runs import make_dataset, make_run
 
@@ -84,11 +92,13 @@ def things(alice: User) -> dict[str, Thing]:
     person = User.objects.create_user("cy")
     dataset, the_run = Thing(run.dataset.dataset_id), Thing(run.pk, is_supervised=True)
     word = Thing("x", is_shared=True, is_supervised=True)
+    draft = RunDraft.objects.create(owner=alice, name="half", fields="")
     return {
         "/datasets/pk": dataset,
         "/datasets/uploads/pk": Thing(upload.pk),
         "/api/v1/datasets/dataset_id": dataset,
         "/runs/pk": the_run,
+        "/runs/drafts/pk": Thing(draft.pk),
         "/api/v1/runs/run_id": the_run,
         "/models/pk": Thing(base.pk),
         "/api/v1/models/model_id": Thing(base.pk),
