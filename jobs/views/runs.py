@@ -175,7 +175,9 @@ def wait(run: Run, request: Request) -> Any:
         later.start_when(run=run, start_at=None, by=user)
     else:
         others = Run.objects.visible_to(run.owner)
-        before = get_object_or_404(others, pk=typed_number(post.get("run", "")) or 0)
+        before = others.filter(pk=typed_number(post.get("run", "")) or 0).first()
+        if before is None:
+            raise later.WaitError("That run is not there.", "Choose one of the list.")
         later.wait_for(run=run, before=before, by=user)
     return run
 
