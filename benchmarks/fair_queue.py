@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jobs.scheduling.fairness import jain
 from jobs.scheduling.policy import Candidate, fair, longest_wait
 from jobs.scheduling.simulation import Job, Simulation
 
@@ -67,12 +68,6 @@ def workload(seed: int) -> list[Job]:
 
 
 WEIGHTS = {f"u{user:02d}": 2.0 if user in {0, 20, 21} else 1.0 for user in range(USERS)}
-
-
-def jain(values: Sequence[float]) -> float:
-    """1 where all are equal, 1/n where one has all."""
-    x = np.asarray(values, float)
-    return float(x.sum() ** 2 / (len(x) * (x**2).sum()))
 
 
 class Fluid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from jobs.notify import sender
+from jobs.services.lifecycle import later
 from jobs.services.queue import claims
 from jobs.tokens import process
 from jobs.training import engine_jobs
@@ -18,6 +19,7 @@ def train(*_from_before: int) -> None:
     run = claims.claim_next(worker=worker, kind=device_kind())
     if run is not None:
         Runner(run, run.worker).carry_out()
+        later.release_due(worker)
         claims.call_for_more()
 
 

@@ -8,6 +8,7 @@ from jobs.api.account import router as account
 from jobs.api.engine_jobs import evaluations, exports
 from jobs.api.models import router as models
 from jobs.api.queue import router as queue_router
+from jobs.api.run_life import router as run_life
 from jobs.api.run_log import router as run_log
 from jobs.api.runs import router as runs
 from maxft_site.web.api import make_api
@@ -20,6 +21,7 @@ api.add_router("/datasets", files)
 api.add_router("/datasets/uploads", uploads)
 api.add_router("/runs", runs)
 api.add_router("/runs", run_log)
+api.add_router("/runs", run_life)
 api.add_router("", queue_router)
 api.add_router("/models", models)
 api.add_router("/evaluations", evaluations)

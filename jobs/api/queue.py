@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
 from jobs.api.runs import owner_of, run_of
+from jobs.models import QueuePause
 from jobs.queue_page import Lane, WaitingRow, queue_state, rows_of
+from jobs.queue_page.later import LaterRow, later_rows
+from jobs.services.queue import claims, pauses
 from jobs.services.queue import order as queue_order
 from jobs.services.queue.forecast import shares
 from jobs.training.workers import devices_up, workers_up
@@ -40,6 +43,30 @@ class WaitingOut(Schema):
     priority: int
 
 
+class LaterOut(Schema):
+    """A run that is not in turn yet."""
+
+    id: int
+    name: str
+    owner: str
+    why: str
+    start_at: datetime | None
+    after: int | None
+    held: bool
+
+
+class PauseOut(Schema):
+    kind: str = Field(description="Empty: everything.")
+    by: str
+    why: str
+    since: datetime
+
+
+class PauseIn(Schema):
+    kind: Literal["", "cpu", "cuda"] = Field("", description="Empty: everything.")
+    why: str = Field("", max_length=200)
+
+
 class ShareOut(Schema):
     """Device-seconds of one user who is in the queue now."""
 
@@ -53,6 +80,8 @@ class QueueOut(Schema):
     lanes: list[LaneOut]
     waiting: list[WaitingOut]
     others: int = Field(description="Waiting runs of other people.")
+    later: list[LaterOut] = Field(description="Those that wait for a time or for another run.")
+    paused: list[PauseOut] = Field(description="What takes nothing new.")
     version: str = Field(description="Names the order of your own runs; a new order carries it.")
     shares: list[ShareOut]
 
@@ -81,6 +110,8 @@ def show_queue(request: HttpRequest) -> dict[str, Any]:
         "lanes": [lane_json(lane) for lane in state.lanes],
         "waiting": [row_json(row) for row in rows_of(state.waiting, user, state)],
         "others": state.others,
+        "later": [later_json(row) for row in later_rows(user)],
+        "paused": [pause_json(pause) for pause in pauses.pauses().values()],
         "version": state.version,
         "shares": [share._asdict() for share in shares(only)],
     }
@@ -96,6 +127,37 @@ def row_json(row: WaitingRow) -> dict[str, Any]:
         "expected_start": row.expected.start,
         "priority": row.run.priority,
     }
+
+
+def later_json(row: LaterRow) -> dict[str, Any]:
+    return {
+        "id": row.run.pk,
+        "name": row.run.name,
+        "owner": row.run.owner.get_username(),
+        "why": row.wait.text,
+        "start_at": row.start_at,
+        "after": row.run.after_id,
+        "held": row.wait.is_held,
+    }
+
+
+def pause_json(pause: QueuePause) -> dict[str, Any]:
+    by = pause.by.get_username() if pause.by else ""
+    return {"kind": pause.kind, "by": by, "why": pause.why, "since": pause.since}
+
+
+@router.post("/queue/pause", response=QueueOut, summary="Take nothing new")
+def pause_queue(request: HttpRequest, body: PauseIn) -> dict[str, Any]:
+    """A kind of device, or everything; what runs goes on. Owners of the site may; others get
+    403."""
+    pauses.begin(kind=body.kind, by=owner_of(request), why=body.why)
+    return show_queue(request)
+
+
+@router.post("/queue/resume", response=QueueOut, summary="Take new runs again")
+def resume_queue(request: HttpRequest, body: PauseIn) -> dict[str, Any]:
+    claims.open_again(kind=body.kind, by=owner_of(request))
+    return show_queue(request)
 
 
 def lane_json(lane: Lane) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from ninja import Field, Schema
+from pydantic import AwareDatetime, model_validator
 
 from jobs.models import Run
+from jobs.queue_page.later import Place, place_of
 from jobs.run_page.series import MAX_POINTS
 from jobs.services.bulk import MOST_RUNS
+from jobs.services.lifecycle.retry import Way
+from jobs.training.workers import devices_up, workers_up
 from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.run.events.json_schema import UnionOfKinds
@@ -38,6 +42,12 @@ class RunOut(Schema):
     tags: list[str]
     model: int | None = Field(None, description="The tuned model, once there is one.")
     copy_of: int | None = Field(None, alias="copy_of_id")
+    start_step: int = Field(description="Where it goes on from `copy_of`; 0: it begins anew.")
+    after: int | None = Field(
+        None, alias="after_id", description="The run whose model it starts from."
+    )
+    start_at: datetime | None
+    base_model: int | None = Field(None, alias="base_model_id")
     waiting_for: str
     error: ErrorOut | None
     verdict: Verdict | None = Field(
@@ -57,6 +67,21 @@ class RunOut(Schema):
     @staticmethod
     def resolve_tags(run: Run) -> list[str]:
         return [tag.name for tag in run.tags.all()]
+
+
+class QueuePlaceOut(Schema):
+    position: int | None = Field(description="From 1; null while it is not in turn yet.")
+    why: str
+    expected_start: datetime | None
+    held: bool = Field(description="Whether it waits for a person to choose.")
+
+
+class RunDetailOut(RunOut):
+    queue: QueuePlaceOut | None = Field(None, description="While it is queued.")
+
+    @staticmethod
+    def resolve_queue(run: Run) -> Place | None:
+        return place_of(run, devices_up(workers_up()))
 
 
 class EventOut(Schema):
@@ -144,8 +169,57 @@ class BulkOut(Schema):
     refused: list[RefusalOut] = Field(description="The others, each with the reason.")
 
 
+Moment = Annotated[AwareDatetime, Field(description="With its offset from UTC.")]
+
+
+class LaterIn(Schema):
+    """What a run waits for."""
+
+    after: int | None = Field(None, ge=1, le=2**62)
+    start_at: Moment | None = None
+
+
+class StartAtIn(Schema):
+    start_at: Moment | None
+
+
+class AfterIn(Schema):
+    run: int | None = Field(None, ge=1, le=2**62)
+    anyway: bool = False
+
+
+class RetryIn(Schema):
+    way: Way | None = None
+
+
+class ContinueIn(Schema):
+    dataset: int = Field(ge=1, le=2**62)
+    config: dict[str, Any] = Field({}, description="Sections with the options that change.")
+
+
 class ExtendIn(Schema):
-    num_train_epochs: float = Field(gt=0, le=1000)
+    """One of these: a length in all, or how much more."""
+
+    num_train_epochs: float | None = Field(None, gt=0, le=1000)
+    max_steps: int | None = Field(None, gt=0, le=10_000_000)
+    epochs: float | None = Field(None, gt=0, le=1000, description="More than the run has.")
+    steps: int | None = Field(None, gt=0, le=10_000_000, description="More than the run has.")
+
+    @model_validator(mode="after")
+    def one_length(self) -> Self:
+        if sum(value is not None for _, value in self) != 1:
+            raise ValueError("Give one of num_train_epochs, max_steps, epochs, steps.")
+        return self
+
+
+class ExtensionOut(Schema):
+    step: int = Field(description="Of the checkpoint that it goes on from.")
+    steps: int = Field(description="In all.")
+    rate_before: float
+    rate: float = Field(description="The learning rate that it goes on at.")
+    rate_at_end: float
+    about_rate: str
+    stops_no_more: bool = Field(description="Whether early stopping is off from now on.")
 
 
 class ComparedRun(Schema):

@@ -20,8 +20,9 @@ from jobs.api.run_schema import (
     EstimateOut,
     EventsIn,
     EventsOut,
-    ExtendIn,
     LabelsIn,
+    LaterIn,
+    RunDetailOut,
     RunOut,
     SeriesIn,
     SeriesOut,
@@ -37,6 +38,7 @@ from jobs.run_page.series import columns_of, read_series
 from jobs.run_search.listing import RunFilter
 from jobs.services import bulk, deletion, labels
 from jobs.services import runs as services
+from jobs.services.lifecycle import later as lifecycle
 from jobs.services.resolve import resolve
 from maxaillm.dev.finetune.config import RunConfig
 from maxft_site.web.api import Page
@@ -66,10 +68,20 @@ TAKES_CONFIG = {
     "", response={201: RunOut}, summary="Queue a run", openapi_extra=TAKES_CONFIG, url_name="runs"
 )
 @idempotent
-def create_run(request: HttpRequest, config: RawConfig) -> Status[Run]:
-    """The body is a RunConfig; all its mistakes come back at once, as 422."""
-    run = services.create_run(owner=owner_of(request), config=RunConfig.parse(config))
-    return Status(201, run)
+def create_run(request: HttpRequest, config: RawConfig, later: Query[LaterIn]) -> Status[Run]:
+    """The body is a RunConfig; all its mistakes come back at once, as 422. `after`: the number of
+    another run of yours, from whose model it starts, once that is there. `start_at`: not before,
+    with its offset from UTC: 2030-01-31T22:00:00+01:00."""
+    asked = RunConfig.parse(config)
+    wanted = later_of(request, later)
+    return Status(201, lifecycle.start(owner=owner_of(request), config=asked, later=wanted))
+
+
+def later_of(request: HttpRequest, asked: LaterIn) -> services.Later:
+    after = None
+    if asked.after is not None:
+        after = get_object_or_404(Run.objects.visible_to(request.user), pk=asked.after)
+    return services.Later(after, asked.start_at)
 
 
 @router.post(
@@ -136,7 +148,7 @@ def compare_runs(request: HttpRequest, ids: str, baseline: str = "") -> dict[str
     }
 
 
-@router.get("/{int:run_id}", response=RunOut, summary="One run")
+@router.get("/{int:run_id}", response=RunDetailOut, summary="One run")
 def show_run(request: HttpRequest, run_id: int) -> Run:
     return run_of(request, run_id)
 
@@ -198,22 +210,3 @@ def pause_run(request: HttpRequest, run_id: int) -> Status[Run]:
 def resume_run(request: HttpRequest, run_id: int) -> Status[Run]:
     services.resume_run(run=run_of(request, run_id), by=owner_of(request))
     return Status(202, run_of(request, run_id))
-
-
-@router.post("/{int:run_id}/retry", response={202: RunOut}, summary="The same again, as a new run")
-@idempotent
-def retry_run(request: HttpRequest, run_id: int) -> Status[Run]:
-    return Status(202, services.retry_run(run=run_of(request, run_id), by=owner_of(request)))
-
-
-@router.post(
-    "/{int:run_id}/extend", response={202: RunOut}, summary="The same for longer, as a new run"
-)
-@idempotent
-def extend_run(request: HttpRequest, run_id: int, body: ExtendIn) -> Status[Run]:
-    longer = services.extend_run(
-        run=run_of(request, run_id),
-        by=owner_of(request),
-        num_train_epochs=body.num_train_epochs,
-    )
-    return Status(202, longer)

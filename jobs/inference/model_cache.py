@@ -45,13 +45,13 @@ def source_of(model: LanguageModel) -> Source:
     """Raises ModelError where the row, or the disk, lacks a part."""
     if model.kind != LanguageModel.Kind.ADAPTER:
         return Source(model.source, None)
-    if model.base is None or model.base.kind == LanguageModel.Kind.ADAPTER:
+    if not model.base_source:
         raise ModelError(f"{model} has no base model that can be loaded.", "Choose another model.")
     if not Path(model.source).is_dir():
         raise ModelError(f"The files of {model} are gone.", "Tune it again, or choose another.")
     if read_card(Path(model.source)).writes:
-        return Source(model.base.source, model.source)
-    return Source(model.source, None, model.base.source)
+        return Source(model.base_source, model.source)
+    return Source(model.source, None, model.base_source)
 
 
 class LoadedBase:
@@ -156,8 +156,7 @@ class ModelCache:
 
 def needed_bytes(model: LanguageModel) -> int:
     """What loading will take at most: weights of two bytes may become four."""
-    base = model.base if model.kind == LanguageModel.Kind.ADAPTER and model.base else model
-    return 2 * base.size_bytes
+    return 2 * model.root.size_bytes
 
 
 def cut_to_fit(llm: LoadedModel, messages: Sequence[Message], max_new_tokens: int) -> list[Message]:

@@ -6,11 +6,13 @@ from jobs.models.engine_job import EngineJob, Evaluation, Export
 from jobs.models.event import Event
 from jobs.models.language_model import LanguageModel
 from jobs.models.notification import Notice, NotificationChannel, Occasion
+from jobs.models.queue_pause import QueuePause
 from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
+from jobs.models.run_draft import RunDraft
 from jobs.models.run_tag import RunTag
 
 __all__ = [
     "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "DeviceAccount", "EngineJob",
     "Evaluation", "Event", "Export", "LanguageModel", "Notice", "NotificationChannel", "Occasion",
-    "Run", "RunTag", "Status", "Transition",
+    "QueuePause", "Run", "RunDraft", "RunTag", "Status", "Transition",
 ]  # fmt: skip

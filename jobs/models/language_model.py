@@ -10,6 +10,7 @@ from django.db import models
 from django.urls import reverse
 
 from maxaillm.dev.finetune.errors import ModelError
+from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.model_files.card import TaskCard, read_card
 from maxaillm.dev.finetune.model_files.folder import find_folder, is_path
 
@@ -80,6 +81,24 @@ class LanguageModel(models.Model):
         while model.kind == self.Kind.ADAPTER and model.base is not None:
             model = model.base
         return model
+
+    @property
+    def is_mergeable(self) -> bool:
+        """Whether it can be tuned further: as a whole, or merged with its base."""
+        if self.kind != self.Kind.ADAPTER or self.run is None:
+            return True
+        method = str(self.run.config.get("tuning", {}).get("name", ""))
+        return method in methods and methods[method].merges
+
+    @property
+    def base_source(self) -> str:
+        """What an adapter lies on, as the engine loads it: of an adapter that was tuned further,
+        the whole that its run has made."""
+        if self.base is None or self.base.kind != self.Kind.ADAPTER:
+            return self.base.source if self.base else ""
+        if self.run is None or self.attempt is None:
+            return ""
+        return str(self.run.attempt_folder(self.attempt).base)
 
     @property
     def card(self) -> TaskCard | None:

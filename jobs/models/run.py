@@ -20,7 +20,6 @@ from maxft_site.web.columns import NameField
 
 
 class Status(models.TextChoices):
-    DRAFT = "draft"
     QUEUED = "queued"
     STARTING = "starting"
     RUNNING = "running"
@@ -35,7 +34,6 @@ class Status(models.TextChoices):
 
 S = Status
 MOVES: dict[Status, frozenset[Status]] = {
-    S.DRAFT: frozenset({S.QUEUED}),
     S.QUEUED: frozenset({S.STARTING, S.CANCELLED, S.PAUSED}),
     S.STARTING: frozenset({S.RUNNING, S.FAILED, S.QUEUED, S.CANCELLING, S.PAUSING}),
     S.RUNNING: frozenset({S.SAVING, S.FAILED, S.QUEUED, S.CANCELLING, S.PAUSING}),
@@ -70,9 +68,13 @@ class RunQuerySet(models.QuerySet["Run"]):
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)
 
+    def later(self) -> Self:
+        """Queued, but not in turn yet: they wait for a time, or for another run's model."""
+        return self.filter(status=Status.QUEUED, is_ready=False, deleted=None)
+
     def waiting(self) -> Self:
         """In the order of each owner; between owners the queue's policy decides."""
-        found = self.filter(status=Status.QUEUED, deleted=None)
+        found = self.filter(status=Status.QUEUED, is_ready=True, deleted=None)
         own_place = models.F("own_place").asc(nulls_last=True)
         return found.order_by("-priority", own_place, "queued_at", "pk")
 
@@ -103,6 +105,15 @@ class Run(models.Model):
         "jobs.LanguageModel", models.PROTECT, related_name="runs_on_it", null=True
     )
     copy_of = models.ForeignKey("self", models.SET_NULL, related_name="copies", null=True)
+    start_step = models.PositiveIntegerField(default=0)
+    """The step of the checkpoint of `copy_of` that it goes on from; 0: it begins anew."""
+
+    is_ready = models.BooleanField(default=True)
+    """Whether it is in turn once it is queued: what it waited for has come."""
+    start_at = models.DateTimeField(null=True)
+    """Not in turn before."""
+    after = models.ForeignKey("self", models.RESTRICT, related_name="successors", null=True)
+    """The run whose model it starts from; until that is there, it is not in turn."""
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
@@ -163,7 +174,10 @@ class Run(models.Model):
                 name="run_status_known",
             )
         ]
-        indexes = [models.Index(fields=["status", "queued_at"])]
+        indexes = [
+            models.Index(fields=["status", "queued_at"]),
+            models.Index(fields=["status", "is_ready"]),
+        ]
 
     def __str__(self) -> str:
         return f"Run {self.pk} · {self.name}"

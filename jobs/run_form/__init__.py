@@ -52,8 +52,7 @@ class RunForms:
         tidied: bool = False,
     ) -> None:
         self.user = user
-        # an adapter can't be tuned again
-        self.models = [model for model in models_on_offer(user) if model.kind != "adapter"]
+        self.models = [model for model in models_on_offer(user) if model.is_mergeable]
         self.versions = versions_on_offer(user)
         self.other = ""
         if data is not None:

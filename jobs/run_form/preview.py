@@ -105,7 +105,7 @@ class Preview(NamedTuple):
 
 def preview_run(resolved: Resolved) -> Preview:
     """What a run of this configuration would need; why not, where that can't be known."""
-    config = resolved.for_engine()
+    config = resolved.for_estimate()
     kept = Path(settings.DATA_DIR) / "cache"  # of the trainers, who note there what runs took
     now = machine()
     shown = Preview([], resolved.config, resolved.version, disk_free=now.disk_total - now.disk_used)

@@ -16,7 +16,6 @@ class Look(NamedTuple):
 
 
 LOOKS: dict[Status, Look] = {
-    Status.DRAFT: Look("", Status.DRAFT.label, "edit"),
     Status.QUEUED: Look("", Status.QUEUED.label),
     Status.PAUSED: Look("note", Status.PAUSED.label, "pause"),
     Status.SUCCEEDED: Look("ok", Status.SUCCEEDED.label),
@@ -75,13 +74,6 @@ ACTIONS = (
     Action("resume", "Resume", "play", frozenset({Status.PAUSED}), kind="primary"),
     Action("save", "Stop and save", "save", WORKING),
     Action(
-        "retry",
-        "Retry",
-        "again",
-        frozenset({Status.FAILED, Status.CANCELLED}),
-        question="Train {run} again from its beginning, with the same configuration?",
-    ),
-    Action(
         "cancel",
         "Stop…",
         "stop",
@@ -93,7 +85,7 @@ ACTIONS = (
         "delete",
         "Delete…",
         "trash",
-        ENDED | {Status.DRAFT},
+        ENDED,
         kind="danger",
         question="Delete {run} with its checkpoints, its log and its tuned model? "
         "It can be taken back for seven days.",
@@ -102,15 +94,10 @@ ACTIONS = (
 """In the order of the page: most likely first, destructive last."""
 
 
-def is_hopeless(run: Run) -> bool:
-    """Whether the same configuration would end as badly again."""
-    return bool(run.verdict and run.verdict["code"] == "diverged")
-
-
 def actions_for(run: Run) -> list[Action]:
     named = str(run)
     return [
         action._replace(question=action.question.format(run=named))
         for action in ACTIONS
-        if run.status in action.states and not (action.verb == "retry" and is_hopeless(run))
+        if run.status in action.states
     ]

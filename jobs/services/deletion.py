@@ -34,6 +34,7 @@ def delete_run(*, run: Run, by: User) -> None:
     model, which are named.
     """
     with transaction.atomic():
+        User.objects.select_for_update().get(pk=run.owner_id)
         require_unused(run)
         move(run.pk, to=S.CANCELLED, came_from={S.QUEUED, S.PAUSED}, by=by.username, why="Deleted.")
         idle = Run.objects.filter(pk=run.pk).exclude(status__in=ACTIVE)
@@ -45,13 +46,23 @@ def delete_run(*, run: Run, by: User) -> None:
 
 def require_unused(run: Run) -> None:
     """Raises RunInUseError while a run that is there was, or will be, trained on its model."""
+    followers = [str(follower) for follower in Run.objects.later().filter(after=run)]
+    if followers:
+        raise RunInUseError(
+            f"Run {run.pk} can't be deleted: {named(followers)} will start from its model.",
+            "Take them out of the queue, or let them start from something else, on their pages.",
+        )
     users = [str(user) for user in Run.objects.filter(base_model__run=run, deleted=None)]
     if users:
-        more = f" and {len(users) - NAMED_RUNS} more" if len(users) > NAMED_RUNS else ""
         raise RunInUseError(
-            f"The model of run {run.pk} is the base of {', '.join(users[:NAMED_RUNS])}{more}.",
+            f"The model of run {run.pk} is the base of {named(users)}.",
             "Delete these runs first; their models are nothing without it.",
         )
+
+
+def named(runs: list[str]) -> str:
+    more = f" and {len(runs) - NAMED_RUNS} more" if len(runs) > NAMED_RUNS else ""
+    return f"{', '.join(runs[:NAMED_RUNS])}{more}"
 
 
 def restore_run(*, run: Run) -> None:

@@ -71,6 +71,10 @@ class Resolved(NamedTuple):
             return self
         return self._replace(config=resolve_defaults(self.config, kind, self.settings))
 
+    def for_estimate(self) -> RunConfig:
+        """The same, on the model below all adapters, which has the size of what is tuned."""
+        return self.for_engine(self.base)
+
     def for_engine(self, source: str = "") -> RunConfig:
         """The configuration with files in place of the site's names; the model from `source`."""
         files = {"dataset": None, "version": None, "train_file": str(self.version.training_path)}

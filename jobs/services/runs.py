@@ -1,23 +1,23 @@
-"""Run actions of a user: create, cancel, pause, resume, retry, extend."""
+"""Run actions of a user: create, cancel, pause, resume. What comes after the end: `lifecycle/`."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.models import ACTIVE, LanguageModel, Run, Status, Transition
+from jobs.models import ACTIVE, Run, Status, Transition
 from jobs.services.models import register_base
 from jobs.services.names import run_name
 from jobs.services.queue.claims import enter_queue
-from jobs.services.resolve import resolve
+from jobs.services.resolve import Resolved, resolve
 from jobs.services.transitions import IllegalMoveError, move
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import ConfigError, FineTuneError, Problem
-from maxaillm.dev.finetune.model_files.folder import HOW_TO_MERGE
 
 S = Status
 
@@ -35,38 +35,54 @@ class TooManyRunsError(FineTuneError):
         )
 
 
+class Later(NamedTuple):
+    """What a run waits for before it is in turn."""
+
+    after: Run | None = None
+    """Another run of its owner's, from whose model it starts."""
+    start_at: datetime | None = None
+
+
+NOW = Later()
+
+
 def create_run(
-    *, owner: User, config: RunConfig, copy_of: Run | None = None, draft: bool = False
+    *, owner: User, config: RunConfig, copy_of: Run | None = None, later: Later = NOW
 ) -> Run:
-    """Save a run and, unless it is a draft, queue it.
+    """Save a run and queue it.
 
     Raises ConfigError where the dataset or the model can't be used by `owner`, or not together,
     and TooManyRunsError.
     """
-    resolved = resolve(config, owner)
-    config = resolved.config
-    if resolved.model is not None and resolved.model.kind == LanguageModel.Kind.ADAPTER:
-        message = f"{resolved.model} is an adapter: it can't be tuned again. {HOW_TO_MERGE}"
+    return save_run(resolve(config, owner), owner, copy_of=copy_of, later=later)
+
+
+@transaction.atomic
+def save_run(
+    resolved: Resolved, owner: User, *, copy_of: Run | None, later: Later = NOW, **columns: Any
+) -> Run:
+    """Save a run whose names are resolved, and queue it."""
+    config, model = resolved.config, resolved.model
+    if model is not None and not model.is_mergeable:
+        message = f"{model} is an adapter that can't be merged with its base: none lies on it."
         raise ConfigError([Problem("model.name", message, config.model.name, "a whole model")])
-    model = resolved.model or register_base(
-        owner=owner, name=config.model.name, provider=config.provider
+    model = model or register_base(owner=owner, name=config.model.name, provider=config.provider)
+    require_place(owner)
+    run = Run.objects.create(
+        owner=owner,
+        name=run_name(config, owner, resolved.version),
+        config=config.model_dump(mode="json"),
+        dataset=resolved.version,
+        base_model=model,
+        copy_of=copy_of,
+        after=later.after,
+        start_at=later.start_at,
+        is_ready=later == NOW,
+        queued_at=timezone.now(),
+        **columns,
     )
-    with transaction.atomic():
-        if not draft:
-            require_place(owner)
-        run = Run.objects.create(
-            owner=owner,
-            name=run_name(config, owner, resolved.version),
-            config=config.model_dump(mode="json"),
-            dataset=resolved.version,
-            base_model=model,
-            copy_of=copy_of,
-            status=S.DRAFT if draft else S.QUEUED,
-            queued_at=None if draft else timezone.now(),
-        )
-        Transition.objects.create(run=run, to=run.status, attempt=0, by=owner.username)
-        if not draft:
-            enter_queue(run)
+    Transition.objects.create(run=run, to=run.status, attempt=0, by=owner.username)
+    enter_queue(run)
     return run
 
 
@@ -76,15 +92,6 @@ def require_place(owner: User) -> None:
     pending = Run.objects.filter(owner=owner, deleted=None, status__in=[S.QUEUED, *ACTIVE])
     if pending.count() >= settings.MAX_WAITING_RUNS:
         raise TooManyRunsError
-
-
-@transaction.atomic
-def queue_run(*, run: Run, by: User) -> None:
-    """Send a draft to the queue."""
-    require_place(run.owner)
-    if not move(run.pk, to=S.QUEUED, came_from={S.DRAFT}, by=by.username):
-        raise illegal(run, "be queued", "Only a draft can.")
-    enter_queue(run)
 
 
 def cancel_run(*, run: Run, by: User, save: bool) -> None:
@@ -105,7 +112,7 @@ def cancel_run(*, run: Run, by: User, save: bool) -> None:
             return
     run.refresh_from_db()
     if run.status != S.CANCELLED:
-        raise illegal(run, "be stopped", "A draft is deleted; a run that has ended stays so.")
+        raise illegal(run, "be stopped", "A run that has ended stays so.")
 
 
 def pause_run(*, run: Run, by: User) -> None:
@@ -127,32 +134,6 @@ def resume_run(*, run: Run, by: User) -> None:
     ):
         raise illegal(run, "be resumed", "Only a paused run can.")
     enter_queue(run)
-
-
-def retry_run(*, run: Run, by: User) -> Run:
-    """A new run with the configuration of one that has ended."""
-    if not run.has_ended:
-        raise illegal(run, "be tried again", "Wait for its end, or stop it.")
-    return create_run(owner=by, config=run.parsed_config, copy_of=run)
-
-
-def extend_run(*, run: Run, by: User, num_train_epochs: float) -> Run:
-    """A new run as long as `num_train_epochs`.
-
-    It begins anew: the schedule of the learning rate depends on the number of steps, so that
-    going on from the old run's end would not be the longer run.
-    """
-    if not run.has_ended:
-        raise illegal(run, "be extended", "Wait for its end, or stop it.")
-    least = 0 if run.parsed_config.training.max_steps else run.epochs or 0
-    if num_train_epochs <= least:
-        message = "A run is extended to more epochs than it had."
-        raise ConfigError(
-            [Problem("num_train_epochs", message, num_train_epochs, f"above {least:g}")]
-        )
-    training = {"num_train_epochs": num_train_epochs, "max_steps": None}
-    longer = {**run.config, "training": {**run.config["training"], **training}}
-    return create_run(owner=by, config=RunConfig.parse(longer), copy_of=run)
 
 
 def illegal(run: Run, what: str, hint: str) -> IllegalMoveError:

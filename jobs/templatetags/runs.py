@@ -13,6 +13,7 @@ from jobs.models import Run
 from jobs.run_page.number_formats import in_words
 from jobs.run_page.scores import DIGITS, Score, headline
 from jobs.run_page.states import look_of
+from jobs.services.lifecycle.retry import WAYS, Remedy, remedy_for
 from maxaillm.dev.finetune.methods import methods
 from maxaillm.dev.finetune.run.events.run_metrics import metric_info
 from maxaillm.dev.finetune.tasks import TASKS
@@ -35,6 +36,15 @@ def method_label(run: Run) -> str:
     """The tuning method's name for people; as it stands where it is no longer installed."""
     name = str(run.config.get("tuning", {}).get("name", ""))
     return methods[name].label if name in methods else name
+
+
+@register.filter
+def remedy(run: Run) -> Remedy | None:
+    """How a failed run is tried again with one click; None where a person has to look first."""
+    if run.verdict and run.verdict["code"] == "diverged":
+        return None
+    found = remedy_for(run)
+    return found if found.way in WAYS else None
 
 
 @register.filter

@@ -45,7 +45,7 @@ def prepare(run: Run) -> Prepared:
         raise DataError("The rows of the dataset are gone.", "Upload the file again.")
     config = resolved.for_engine()
     write_atomically(folder.config, config.model_dump_json(indent=1).encode())
-    earlier = [run.attempt_folder(number).checkpoints for number in range(1, run.attempt)]
+    earlier = [run.attempt_folder(number).checkpoints for number in range(run.attempt)]
     resume, damaged = newest_verified(earlier, at_most=recorded_checkpoint(run))
     argv = ["train", str(folder.config), "--folder", str(folder.root)]
     if resume:

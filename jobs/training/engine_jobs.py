@@ -100,7 +100,7 @@ def source(model: LanguageModel) -> Iterator[str]:
     """A model as commands name it."""
     yield model.source
     if model.kind == LanguageModel.Kind.ADAPTER and model.base is not None:
-        yield from ("--base", model.base.source)
+        yield from ("--base", model.base_source)
 
 
 def run(argv: Sequence[str], folder: Path) -> dict[str, Any]:

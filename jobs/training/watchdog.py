@@ -15,6 +15,7 @@ from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
 from jobs.services import attempts, notifications
 from jobs.services.deletion import purge_runs
+from jobs.services.lifecycle import later
 from jobs.services.queue import claims
 from jobs.services.queue.needs import note_length
 from jobs.training.recovery import recover
@@ -58,6 +59,7 @@ class Watchdog:
 
     def sweep(self) -> None:
         self.reap()
+        later.release_due("watchdog")
         self.requeue_lost_runs()
         self.estimate_waiting_runs()
         requeue_lost_checks()

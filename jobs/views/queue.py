@@ -5,16 +5,19 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
-from jobs.models import Run, Status
+from jobs.models import QueuePause, Run, Status
 from jobs.models.run import RunQuerySet
 from jobs.queue_page import queue_state, rows_of
+from jobs.queue_page.later import later_rows
+from jobs.queue_page.timeline import evenness, timeline
+from jobs.services.queue import claims, pauses
 from jobs.services.queue import order as queue_order
-from jobs.services.queue.forecast import shares
+from jobs.services.queue.forecast import KINDS, in_words, shares
 from jobs.training.workers import devices_up, workers_up
 from jobs.views.request import Request
 from maxft_site.web.formatting import typed_number
@@ -31,6 +34,7 @@ def queue(request: Request) -> HttpResponse:
     workers = workers_up()
     state = queue_state(request.user, devices_up(workers))
     page = Paginator(state.waiting, PER_PAGE).get_page(request.GET.get("page"))
+    everybody, name = shares(), request.user.get_username()
     context = {
         "state": state,
         "page": page,
@@ -38,7 +42,11 @@ def queue(request: Request) -> HttpResponse:
         "paused": runs.filter(status=Status.PAUSED),
         "failed": runs.filter(status=Status.FAILED)[:FAILED_SHOWN],
         "workers": workers,
-        "shares": shares(None if request.user.is_superuser else request.user.pk),
+        "shares": [s for s in everybody if request.user.is_superuser or s.user == name],
+        "evenness": evenness(everybody),
+        "later": later_rows(request.user),
+        "pauses": [(pause, in_words(pause)) for pause in pauses.pauses().values()],
+        "timeline": timeline(request.user),
     }
     template = "jobs/_queue.html" if request.htmx else "jobs/queue.html"
     return render(request, template, context)
@@ -71,6 +79,19 @@ def queue_first(request: Request) -> HttpResponse:
     queue_order.put_first(run=run, by=request.user, is_first=is_first)
     words = "goes before all others" if is_first else "waits for its turn again"
     messages.success(request, f"Run {run.pk} {words}.")
+    return redirect("jobs:queue")
+
+
+@require_POST
+def queue_pause(request: Request) -> HttpResponse:
+    """Have a kind of device, or all, take nothing new, or go on: an owner of the site may."""
+    kind, goes_on = request.POST.get("kind", ""), request.POST.get("goes_on") == "1"
+    if kind not in {QueuePause.EVERYTHING, *KINDS}:
+        raise Http404
+    if goes_on:
+        claims.open_again(kind=kind, by=request.user)
+    else:
+        pauses.begin(kind=kind, by=request.user, why=request.POST.get("why", ""))
     return redirect("jobs:queue")
 
 

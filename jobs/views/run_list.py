@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
-from jobs.models import Run
+from jobs.models import Run, RunDraft
 from jobs.models.run import RunQuerySet
 from jobs.run_search.language import QueryError
 from jobs.run_search.listing import RunFilter
@@ -99,6 +99,7 @@ def choices(request: Request, chosen: RunFilter) -> dict[str, Any]:
         "counts": counts,
         "datasets": selectors.datasets_of_runs(request.user),
         "methods": [(name, method.label) for name, method in methods.items()],
+        "drafts": RunDraft.objects.visible_to(request.user),
         "deleted": Run.objects.deleted_by(request.user).filter(pk=deleted or 0).first(),
     }
 

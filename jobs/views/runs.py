@@ -13,18 +13,23 @@ from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
 from jobs.models import Run, Status
+from jobs.queue_page.later import others_to_wait_for, place_of
 from jobs.run_page.advice import advice_panel
 from jobs.run_page.charts import charts_of
 from jobs.run_page.config_rows import config_rows
 from jobs.run_page.log import tail_of
+from jobs.run_page.next_steps import next_panel
 from jobs.run_page.states import actions_for
 from jobs.run_page.status import status_panel
 from jobs.run_page.verdict import verdict_panel
 from jobs.services import deletion, labels
 from jobs.services import runs as services
-from jobs.services.queue import forecast
+from jobs.services.lifecycle import later
+from jobs.services.lifecycle import retry as lifecycle_retry
+from jobs.training.workers import devices_up, workers_up
 from jobs.views.request import Request
 from maxaillm.dev.finetune.run.events.kinds import WarningEvent
+from maxft_site.web.formatting import typed_number
 
 
 def visible_run(request: Request, pk: int) -> Run:
@@ -50,9 +55,14 @@ def header_part(run: Run) -> dict[str, Any]:
     return {"actions": actions_for(run)}
 
 
+def next_part(run: Run) -> dict[str, Any]:
+    return {"next": next_panel(run)}
+
+
 def status_part(run: Run) -> dict[str, Any]:
-    place = forecast.places().get(run.pk) if run.status == Status.QUEUED else None
-    return {"panel": status_panel(run), "place": place}
+    place = place_of(run, devices_up(workers_up())) if run.status == Status.QUEUED else None
+    others = others_to_wait_for(run) if place and place.held else []
+    return {"panel": status_panel(run), "place": place, "others": others}
 
 
 def results_part(run: Run) -> dict[str, Any]:
@@ -86,6 +96,7 @@ def advice_part(run: Run) -> dict[str, Any]:
 PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "header": header_part,
     "verdict": verdict_part,
+    "next": next_part,
     "advice": advice_part,
     "status": status_part,
     "results": results_part,
@@ -142,9 +153,33 @@ def describe(run: Run, request: Request) -> Any:
 
 
 def retry(run: Run, request: Request) -> Any:
-    again = services.retry_run(run=run, by=request.user)
-    messages.success(request, f"Run {again.pk} tries again what run {run.pk} was to do.")
+    """In the way that the form names, else in that which fits the cause."""
+    way = request.POST.get("way") or None
+    if way is not None and way not in lifecycle_retry.WAYS:
+        raise Http404
+    again = lifecycle_retry.retry_run(run=run, by=request.user, way=way)
+    goes_on = f" from step {again.start_step:,}" if again.start_step else ""
+    messages.success(request, f"Run {again.pk} tries again what run {run.pk} was to do{goes_on}.")
     return again
+
+
+def wait(run: Run, request: Request) -> Any:
+    """What a waiting run starts from: `for` another run, `base` its base model, `anyway` what the
+    run that it waits for has left; `now`: whatever time it was to wait for."""
+    post, user = request.POST, request.user
+    if post.get("to") == "anyway":
+        later.start_anyway(run=run, by=user)
+    elif post.get("to") == "base":
+        later.wait_for(run=run, before=None, by=user)
+    elif post.get("to") == "now":
+        later.start_when(run=run, start_at=None, by=user)
+    else:
+        others = Run.objects.visible_to(run.owner)
+        before = others.filter(pk=typed_number(post.get("run", "")) or 0).first()
+        if before is None:
+            raise later.WaitError("That run is not there.", "Choose one of the list.")
+        later.wait_for(run=run, before=before, by=user)
+    return run
 
 
 def delete(run: Run, request: Request) -> Any:
@@ -159,6 +194,7 @@ ACTS: dict[str, Callable[[Run, Request], Any]] = {
     "pause": pause,
     "resume": resume,
     "retry": retry,
+    "wait": wait,
     "describe": describe,
     "delete": delete,
 }

@@ -28,6 +28,7 @@ async function refresh() {
       beforeAttributeUpdated: (name, _node, kind) => !(name === "open" && kind === "remove"),
     },
   });
+  tellZone();
   window.htmx.process(parts); // a part of the preview comes later
   if (setAside) toast(`Not used here, so left out: ${setAside}.`);
 }
@@ -78,13 +79,24 @@ function showRate() {
   form.querySelector("[data-rate-used]").hidden = isOwn;
 }
 
+/** The moment that was typed by the clock of this browser; and whose clock that is. */
+function tellZone() {
+  const typed = form.elements["later-start_at"].value;
+  const moment = new Date(typed);
+  form.elements["later-start_at_utc"].value = Number.isNaN(moment.getTime()) ? "" : moment.toISOString();
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const place of form.querySelectorAll("[data-zone]")) place.textContent = zone;
+}
+
 function changed(event) {
+  form.elements.typed.value = "1"; // from now on it is kept as a draft
   // A model of the list and one that is typed take turns.
   if (event?.target.name === "model-name") form.elements["model-other"].value = "";
   const preset = event?.target.closest("[name=preset]");
   if (preset) fillAll(preset.dataset.fix);
   changes++;
   showRate();
+  tellZone();
   clearTimeout(timer);
   timer = setTimeout(refresh, WAIT_MS);
 }
@@ -103,4 +115,5 @@ form.addEventListener("click", (event) => {
   form.elements["training-learning_rate"].focus();
 });
 form.querySelector(".is-invalid")?.focus(); // the server sent the form back with its mistakes
+tellZone();
 refresh();

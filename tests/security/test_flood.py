@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from jobs.models import Run, Status
+from tests.jobs.lives import ended
 from tests.jobs.runs import make_run, running
 from tests.security.conftest import by_key, config_of, post
 
@@ -28,13 +29,17 @@ def test_sixty_runs_at_once(alice: User, bob: User, starter: object, settings: A
 
 def test_no_way_around_it(alice: User, starter: object, settings: Any) -> None:
     settings.MAX_WAITING_RUNS = 1
-    paused, ended = make_run(alice, status="paused"), make_run(alice, status="succeeded")
+    paused, done = make_run(alice, status="paused"), ended(alice)
     script = by_key(alice)
     assert post(script, "/api/v1/runs", config_of(alice)).status_code == 201
-    for address in (f"{paused.pk}/resume", f"{ended.pk}/retry"):
-        assert post(script, f"/api/v1/runs/{address}").status_code == 429, address
-    longer = post(script, f"/api/v1/runs/{ended.pk}/extend", {"num_train_epochs": 9})
-    assert longer.status_code == 429
+    bodies = {
+        f"{paused.pk}/resume": {},
+        f"{done.pk}/retry": {"way": "anew"},
+        f"{done.pk}/extend": {"num_train_epochs": 9},
+        f"{done.pk}/continue": {"dataset": done.dataset.dataset_id},
+    }
+    for address, body in bodies.items():
+        assert post(script, f"/api/v1/runs/{address}", body).status_code == 429, address
     assert Run.objects.get(pk=paused.pk).status == "paused"
 
 

@@ -33,7 +33,7 @@ def charge(run: Run, seconds: float) -> None:
 def active_users(kind: str, *, but: Run | None = None) -> set[int]:
     """Those of whom a run waits, or works on this kind of device; `but` is left out."""
     runs = Run.objects.exclude(pk=but.pk) if but else Run.objects.all()
-    waiting = runs.filter(status=Status.QUEUED, deleted=None)
+    waiting = runs.filter(status=Status.QUEUED, is_ready=True, deleted=None)
     working = runs.filter(status__in=ACTIVE, device_kind=kind)
     return {pk for found in (waiting, working) for pk in found.values_list("owner", flat=True)}
 

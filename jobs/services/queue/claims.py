@@ -10,19 +10,25 @@ from collections import Counter
 from collections.abc import Iterator
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from jobs.models import ACTIVE, DeviceAccount, Run, Status
 from jobs.scheduling.policy import Candidate, fair, must_make_room
 from jobs.services import attempts
+from jobs.services.queue import pauses
 from jobs.services.queue.accounts import lift, weight_of
+from jobs.services.queue.pauses import is_paused
 from maxaillm.dev.finetune.provider_options import providers
 from maxft_site.web.enqueue import enqueue, enqueue_on_commit
 
 
 def enter_queue(run: Run) -> None:
-    """What follows where a run begins to wait, in the transaction that made it wait."""
+    """What follows where a run begins to wait, in the transaction that made it wait; nothing
+    before it is in turn."""
+    if not run.is_ready:
+        return
     lift(run)
     enqueue_on_commit(attempts.training_job())
 
@@ -48,6 +54,8 @@ def is_full(at_work: int) -> bool:
 
 def startable() -> int:
     """How many waiting runs could start if there were workers enough."""
+    if is_paused():
+        return 0
     waiting = Counter(Run.objects.waiting().values_list("owner", flat=True))
     if not settings.MAX_RUNNING_RUNS:
         return waiting.total()
@@ -65,6 +73,13 @@ def call_for_more() -> None:
         enqueue(attempts.training_job())
 
 
+def open_again(*, kind: str, by: User) -> None:
+    """Let what was paused take new runs. Raises PermissionDenied."""
+    pauses.end(kind=kind, by=by)
+    for _ in range(startable()):
+        enqueue_on_commit(attempts.training_job())
+
+
 def candidates(kind: str) -> Iterator[Candidate]:
     """Each user of whom a run waits and may start, with the first of these runs."""
     accounts = DeviceAccount.objects.select_for_update().filter(kind=kind)
@@ -80,6 +95,9 @@ def candidates(kind: str) -> Iterator[Candidate]:
 
 
 def next_in_turn(kind: str) -> Candidate | None:
+    """None where nothing waits that may start, or this kind of device takes nothing new."""
+    if is_paused(kind):
+        return None
     return min(candidates(kind), key=fair, default=None)
 
 

@@ -15,10 +15,11 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-from jobs.models import DeviceAccount, Run
+from jobs.models import DeviceAccount, QueuePause, Run
 from jobs.scheduling.simulation import Job, Simulation, Slot
 from jobs.services.queue.accounts import active_users, weight_of
 from jobs.services.queue.claims import is_full, working
+from jobs.services.queue.pauses import pauses
 from maxaillm.dev.finetune.provider_options import providers
 from maxft_site.web.formatting import duration
 
@@ -58,11 +59,12 @@ def foretell(devices: Mapping[str, int] | None) -> dict[int, Expected]:
     """Every waiting run -> what is foretold of it. `devices`: kind -> how many workers are up;
     None where that is not known just now."""
     waiting = waiting_runs()
-    known = {kind: number for kind, number in (devices or {}).items() if number}
+    paused = pauses()
+    known = {kind: n for kind, n in (devices or {}).items() if n and not paused_by(paused, kind)}
     simulated = Present(waiting, known or {"cpu": 1, "cuda": 1})
     jobs = {job.number: job for jobs in simulated.made.waiting.values() for job in jobs}
     unknown_from = simulated.run_until_started(jobs)
-    standing = Standings(waiting, known)
+    standing = Standings(waiting, known, paused)
     found: dict[int, Expected] = {}
     now = timezone.now()
     for place, job in enumerate(simulated.in_order(jobs), start=1):
@@ -70,6 +72,18 @@ def foretell(devices: Mapping[str, int] | None) -> dict[int, Expected]:
         start = now + timedelta(seconds=job.first or 0.0) if is_told else None
         found[job.number] = Expected(place, start, standing.why(job.number, devices, place))
     return found
+
+
+def paused_by(paused: Mapping[str, QueuePause], kind: str) -> QueuePause | None:
+    return paused.get(QueuePause.EVERYTHING) or paused.get(kind)
+
+
+def in_words(pause: QueuePause) -> str:
+    """Who has paused what, and why."""
+    what = f"The {KINDS.get(pause.kind, pause.kind)}" if pause.kind else "The queue"
+    who = f" by {pause.by.get_username()}" if pause.by else ""
+    why = f", {pause.why.rstrip('.')}" if pause.why else ""
+    return f"{what} is paused{who}{why}"
 
 
 def waiting_runs() -> list[Waiting]:
@@ -148,7 +162,13 @@ class Present:
 class Standings:
     """Who has had how much, in sentences."""
 
-    def __init__(self, waiting: list[Waiting], devices: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        waiting: list[Waiting],
+        devices: Mapping[str, int],
+        paused: Mapping[str, QueuePause],
+    ) -> None:
+        self.paused = paused
         self.rows = {row.run: row for row in waiting}
         self.owners = {row.owner for row in waiting}
         self.devices = devices
@@ -170,6 +190,9 @@ class Standings:
         if devices is None:
             return "The queue can't be reached; it waits in the database until it can."
         kinds = kinds_for(row.provider, self.devices)
+        pause = next((p for k in devices if (p := paused_by(self.paused, k))), None)
+        if not kinds and pause:
+            return f"{in_words(pause)}: nothing new starts until it goes on."
         if not kinds:
             return "No worker for it is up; it starts when one is."
         return self.own(row) or self.turn(row, kinds[0], place - 1)

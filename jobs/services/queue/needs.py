@@ -16,7 +16,7 @@ def note_length(run: Run) -> None:
     """Write down how many seconds a run will take; nothing where that can't be known."""
     try:
         resolved = resolve(run.parsed_config, run.owner, version=run.dataset, model=run.base_model)
-        seconds = estimate(resolved.for_engine(), Path(settings.DATA_DIR) / "cache").seconds
+        seconds = estimate(resolved.for_estimate(), Path(settings.DATA_DIR) / "cache").seconds
     except FineTuneError:
         return
     if seconds is not None:

@@ -163,15 +163,6 @@ def test_a_paused_run_is_resumed(script: Script, alice: User) -> None:
     assert script.post(f"/runs/{run.pk}/resume").json()["status"] == "queued"
 
 
-def test_an_ended_run_is_tried_again_or_for_longer(script: Script, alice: User) -> None:
-    run = make_run(alice, status="succeeded")
-    again = script.post(f"/runs/{run.pk}/retry")
-    assert (again.status_code, again.json()["copy_of"]) == (202, run.pk)
-    longer = script.post(f"/runs/{run.pk}/extend", {"num_train_epochs": 9})
-    assert longer.json()["config"]["training"]["num_train_epochs"] == 9
-    assert script.post(f"/runs/{run.pk}/extend", {"num_train_epochs": -1}).status_code == 422
-
-
 @pytest.mark.parametrize("verb", ["pause", "resume", "cancel"])
 def test_what_makes_no_sense_is_409_with_the_reason(script: Script, alice: User, verb: str) -> None:
     run = make_run(alice, status="succeeded")

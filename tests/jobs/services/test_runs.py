@@ -59,17 +59,6 @@ def test_runs_can_be_told_apart_by_name(alice: User, bob: User, queue: Any) -> N
     assert theirs.name == first.name
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_draft_waits_for_its_owner(alice: User, queue: Any) -> None:
-    made = config(make_dataset(alice).dataset_id, name="later")
-    run = runs.create_run(owner=alice, config=made, draft=True)
-    assert (run.status, run.name, queue.jobs) == ("draft", "later", [])
-    runs.queue_run(run=run, by=alice)
-    assert len(queue.jobs) == 1
-    with pytest.raises(IllegalMoveError):
-        runs.queue_run(run=run, by=alice)
-
-
 def test_all_that_is_wrong_is_said_at_once(alice: User, bob: User) -> None:
     theirs = make_dataset(bob)
     wrong = config(theirs.dataset_id, model={"name": "/no/such/folder"})
@@ -134,7 +123,7 @@ def test_cancelling_twice_is_no_mistake(alice: User) -> None:
     runs.cancel_run(run=run, by=alice, save=False)
 
 
-@pytest.mark.parametrize("status", [Status.DRAFT, Status.SUCCEEDED, Status.FAILED])
+@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED])
 def test_what_can_not_be_cancelled(alice: User, status: Status) -> None:
     run = make_run(alice, status=status)
     with pytest.raises(IllegalMoveError, match=f"is {status.label.lower()} and can't be stopped"):
@@ -177,22 +166,3 @@ def test_an_ended_run_does_neither(alice: User, act: Any) -> None:
     run = make_run(alice, status=Status.FAILED)
     with pytest.raises(IllegalMoveError):
         act(run=run, by=alice)
-
-
-def test_retry_makes_a_new_run(alice: User) -> None:
-    old = make_run(alice, status=Status.FAILED)
-    new = runs.retry_run(run=old, by=alice)
-    assert (new.copy_of, new.status, new.config) == (old, "queued", old.config)
-    assert status_of(old) == Status.FAILED
-    with pytest.raises(IllegalMoveError):
-        runs.retry_run(run=new, by=alice)
-
-
-def test_extend_makes_a_longer_run(alice: User) -> None:
-    old = make_run(alice, status=Status.SUCCEEDED)
-    old.phases = [{"name": "load"}, {"name": "train", "epochs": 3}]
-    new = runs.extend_run(run=old, by=alice, num_train_epochs=7)
-    assert new.parsed_config.training.num_train_epochs == 7
-    assert new.copy_of == old
-    with pytest.raises(ConfigError):
-        runs.extend_run(run=old, by=alice, num_train_epochs=2)

@@ -81,4 +81,6 @@ def test_name_notes_and_tags(alice_client: Client, alice: User) -> None:
     assert (answer["name"], answer["notes"], answer["tags"]) == (kept.name, kept.notes, ["last"])
     for wrong in ({"name": " "}, {"tags": ["a,b"]}, {"notes": "x" * 10_001}, {"tags": ["x" * 41]}):
         assert alice_client.patch(address, wrong, "application/json").status_code == 422
-    assert alice_client.get(address).json() == answer
+    shown = alice_client.get(address).json()
+    assert shown.pop("queue")["position"] == 1
+    assert shown == answer

@@ -78,6 +78,11 @@ class TuneMethod(Component, ABC):
         return f"{cls.label} does not serve {task} with {model_type}; it serves {served}."
 
     @property
+    def makes_whole(self) -> bool:
+        """Whether what it makes is a whole model, or can be merged into one: to tune further."""
+        return self.merges or not self.keeps_base
+
+    @property
     def virtual_tokens(self) -> int:
         """How many are put before each row; they take room from the context."""
         return 0

@@ -121,7 +121,7 @@ def check_counts(folder: Path, config: dict[str, Any]) -> None:
 def no_model(folder: Path) -> ModelError:
     """What a folder without a `config.json` is instead."""
     if (folder / "adapter_config.json").is_file():
-        return ModelError(f"{folder.name} is an adapter: it can't be tuned again.", HOW_TO_MERGE)
+        return ModelError(f"{folder.name} is an adapter, no whole model.", HOW_TO_MERGE)
     inside = next((path.parent.name for path in sorted(folder.glob("*/*config.json"))), None)
     return ModelError(
         f"{folder.name} has no config.json, so it is no model folder.",
@@ -131,9 +131,7 @@ def no_model(folder: Path) -> ModelError:
     )
 
 
-HOW_TO_MERGE = (
-    "Merge it with its base, and tune what that gives: maxft export ADAPTER merged FOLDER."
-)
+HOW_TO_MERGE = "Give its base, or merge it with that first: maxft export ADAPTER merged FOLDER."
 
 
 def check_adapter(folder: Path) -> dict[str, Any]:

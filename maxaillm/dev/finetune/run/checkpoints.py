@@ -98,12 +98,50 @@ def newest_verified(
     return None, damaged
 
 
+def newest_whole(folders: Iterable[Path], at_most: int) -> Checkpoint | None:
+    """The newest one with a manifest, up to the step `at_most`; what it holds is not verified."""
+    found = [folder / name_of(step) for folder in folders for step in checkpoints_in(folder)]
+    for path in sorted(found, key=step_of, reverse=True):
+        if step_of(path) <= at_most and (path / MANIFEST).is_file():
+            return Checkpoint.read(path)
+    return None
+
+
+def checkpoints_in(folder: Path) -> list[int]:
+    """The steps of which there are checkpoints."""
+    return sorted(map(step_of, folder.glob("step-*")))
+
+
 def prune(folder: Path, keep: int = 2, best_step: int | None = None) -> None:
     """Delete all but the newest `keep` checkpoints and the best one."""
     paths = sorted(folder.glob("step-*"), key=step_of, reverse=True)
     for path in paths[keep:]:
         if step_of(path) != best_step:
             shutil.rmtree(path)
+
+
+def carry(step: int | None, source: Path, target: Path) -> None:
+    """Have the checkpoint of a step beside those of an attempt that goes on; nothing where it is
+    there, or was never. Its files are the same ones where the file system can do that."""
+    name = name_of(step or 0)
+    if not (source / name).is_dir() or (target / name).exists():
+        return
+    staged = target / f".{name}"
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.copytree(source / name, staged, copy_function=link_or_copy)
+    staged.rename(target / name)
+    sync(target)
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
+
+
+def name_of(step: int) -> str:
+    return f"step-{step:07d}"
 
 
 def step_of(path: Path) -> int:

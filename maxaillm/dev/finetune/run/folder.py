@@ -64,6 +64,11 @@ class RunFolder(NamedTuple):
     def model(self) -> Path:
         return self.root / "model"
 
+    @property
+    def base(self) -> Path:
+        """The whole model that was made of an adapter, where the run tunes one further."""
+        return self.root / "base"
+
     def request_stop(self, action: StopAction) -> None:
         """Leave a request that the trainer reads before its next step."""
         write_atomically(self.stop, json.dumps({"action": action}).encode())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maxaillm.dev.finetune.errors import CheckpointError, DiskFullError
-from maxaillm.dev.finetune.run.checkpoints import Checkpoint, newest_verified, prune
-from maxaillm.dev.finetune.run.events import JournalReader
+from maxaillm.dev.finetune.run.checkpoints import Checkpoint, newest_verified, prune, sha256
+from maxaillm.dev.finetune.run.events import Event, JournalReader
 from tests.engine.conftest import Train, losses
 
 
@@ -92,3 +93,45 @@ def test_full_disk_ends_the_run_and_keeps_the_last_checkpoint(
     assert newest_verified([tmp_path / "run" / "checkpoints"])[0] is not None
     events = JournalReader(tmp_path / "run" / "events.jsonl").read()
     assert events[-1].data["code"] == "disk_full"
+
+
+def test_a_longer_run_goes_on_with_the_rates_of_its_own_length(
+    llama: Path, train: Train, tmp_path: Path
+) -> None:
+    """Of a linear schedule, which had fallen to nothing; the rows go on in their order."""
+    options = {"lr_scheduler_type": "linear", "save_steps": 2}
+    first = train(llama, "first", training=options | {"max_steps": 4})
+    unbroken = train(llama, "unbroken", training=options | {"max_steps": 8})
+    last = Checkpoint.read(tmp_path / "first" / "checkpoints" / "step-0000004")
+    longer = train(llama, "longer", last, training=options | {"max_steps": 8})
+    assert list(logged(longer, "loss")) == [5, 6, 7, 8]
+    rates = logged(unbroken, "learning_rate")
+    assert logged(first, "learning_rate")[4] < rates[4]
+    assert logged(longer, "learning_rate") == {step: rates[step] for step in (5, 6, 7, 8)}
+    for name in ("tokens", "epoch"):
+        assert logged(longer, name)[8] == logged(unbroken, name)[8]
+
+
+def logged(events: list[Event], name: str) -> dict[int, Any]:
+    return {event.step or 0: event.data[name] for event in events if event.kind == "log"}
+
+
+def test_the_best_model_of_before_is_kept(llama: Path, train: Train, tmp_path: Path) -> None:
+    """A run that goes on elsewhere, and gets worse there, ends with the weights of before."""
+    options = {
+        "load_best_model_at_end": True, "eval_steps": 2, "save_steps": 2,
+        "lr_scheduler_type": "constant", "learning_rate": 1e-2,
+    }  # fmt: skip
+    first = train(llama, "first", training=options | {"max_steps": 2})
+    best = tmp_path / "first" / "checkpoints" / "step-0000002"
+    state = json.loads((best / "trainer_state.json").read_text())
+    assert state["best_global_step"] == 2, first
+    state["best_metric"] = 0.0  # nothing beats it
+    (best / "trainer_state.json").write_text(json.dumps(state))
+    manifest = json.loads((best / "manifest.json").read_text())
+    manifest["files"]["trainer_state.json"] = sha256(best / "trainer_state.json")
+    (best / "manifest.json").write_text(json.dumps(manifest))
+    train(llama, "second", Checkpoint.read(best), training=options | {"max_steps": 6})
+    weights = "adapter_model.safetensors"
+    kept = tmp_path / "second" / "model" / weights
+    assert kept.read_bytes() == (best / weights).read_bytes()

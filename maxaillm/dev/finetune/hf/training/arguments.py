@@ -11,6 +11,7 @@ from transformers import TrainingArguments
 from transformers.utils import is_liger_kernel_available
 
 from maxaillm.dev.finetune.config import RunConfig, deepspeed
+from maxaillm.dev.finetune.config.schedule import LEAST_SHARE
 from maxaillm.dev.finetune.hf.training.out_of_memory import CHECKPOINTING
 
 KNOWN = frozenset(field.name for field in fields(TrainingArguments) if field.init)
@@ -28,8 +29,8 @@ OURS: Mapping[str, Any] = {
     "log_level": "error",
 }  # fmt: skip
 """Arguments that are not the configuration's to set, with their value; None: as by default."""
-SCHEDULES: Mapping[str, Mapping[str, Any]] = {"cosine_with_min_lr": {"min_lr_rate": 0.1}}
-"""What a schedule needs besides: to end at a tenth is usual (Hoffmann et al. 2022, appendix B)."""
+SCHEDULES: Mapping[str, Mapping[str, Any]] = {"cosine_with_min_lr": {"min_lr_rate": LEAST_SHARE}}
+"""What a schedule needs besides."""
 OWN_LOSS = {"fused_linear_cross_entropy": False, "cross_entropy": False}
 """Of Liger's kernels, those that take the place of our own loss."""
 

@@ -40,6 +40,8 @@ class RunRecord:
             higher = metric_info(training.metric_for_best_model).better == "higher"
         self.config = config
         self.baseline: Baseline | None = None
+        self.resumed_from: Path | None = None
+        """Where the checkpoints lie that it goes on from."""
         self.findings: list[Finding] = []
         self.steps_here = 0
         self.history = RunHistory(
@@ -85,6 +87,7 @@ class RunRecord:
 
     def resume(self, folder: Path) -> None:
         """Read what a checkpoint holds; older ones hold less."""
+        self.resumed_from = folder.parent
         if baseline := Baseline.read(folder):
             self.begin(baseline)
         if not (folder / FILE).is_file():

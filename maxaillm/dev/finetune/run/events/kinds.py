@@ -55,6 +55,15 @@ class ResumedEvent(EventPayload):
 
 
 @register
+class MergedEvent(EventPayload):
+    """The run tunes an adapter further: it was merged with its base first."""
+
+    kind: ClassVar[str] = "merged"
+
+    adapter: str = Field(description="The name of its folder.")
+
+
+@register
 class LogEvent(Measurement):
     """Training metrics of the steps since the last one that was logged."""
 

@@ -15,6 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import set_seed
 
+from maxaillm.dev.finetune.config.schedule import DECAYING_SHARE
 from maxaillm.dev.finetune.hf import distributed
 from maxaillm.dev.finetune.hf.batches.collate import (
     Batch,
@@ -28,8 +29,6 @@ from maxaillm.dev.finetune.hf.training.out_of_memory import MicroBatches
 from maxaillm.dev.finetune.methods import TuneMethod
 from maxaillm.dev.finetune.run.torchrun import process_count, rank
 
-DECAYING_SHARE = 0.2
-"""Of a run by warmup_stable_decay (Hägele et al. 2024, section 3)."""
 METHOD_STATE = "method.safetensors"
 """Of a checkpoint, what its method needs to go on where a saved adapter does not suffice."""
 
@@ -85,6 +84,17 @@ class StepTrainer(Trainer):  # type: ignore[misc]
             decaying = max(1, round(DECAYING_SHARE * num_training_steps))
             self.args.lr_scheduler_kwargs = {"num_decay_steps": decaying}
         return super().create_scheduler(num_training_steps, optimizer)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """The next step has the learning rate that the schedule says of a run of this length: the
+        one in the checkpoint is that of the length then, which may have been another."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None or self.is_sharded:
+            return
+        scheduler = self.lr_scheduler
+        rates = zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
+        for group, (base, share) in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = base * share(scheduler.last_epoch)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
