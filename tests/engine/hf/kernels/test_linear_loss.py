@@ -37,8 +37,9 @@ EVERY_LOSS = [
 def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows and words come in several pieces, the last one short, or in one."""
     tile, values = request.param
-    monkeypatch.setattr(tiles, "TILE", tile)
-    monkeypatch.setattr(tiles, "KEPT_VALUES", values)
+    monkeypatch.setattr(tiles, "TILE_ROWS", tile)
+    monkeypatch.setattr(tiles, "TILE_WORDS", tile)
+    monkeypatch.setattr(tiles, "KEPT_BYTES", values * torch.double.itemsize)
     monkeypatch.setattr(chunks, "CHUNK_VALUES", values)
 
 

@@ -17,10 +17,12 @@ from torch.nn.functional import linear
 
 from maxaillm.dev.finetune.losses import LikelihoodLoss
 
-TILE = 512
-"""Rows, and words, of a tile on a CPU: 1 MB of logits. On a GPU a tile has every word."""
-KEPT_VALUES = 256 * 50_000
-"""Logits that are held at once where they have to be: an efficient matrix product's worth."""
+TILE_ROWS, TILE_WORDS = 512, 1024
+"""Of a tile on a CPU: 2 MB of logits. On a GPU a tile has every word."""
+KEPT_BYTES = 2**26
+"""Logits that are held at once where they have to be. The gradient by the head's weights is read
+and written once for each lot of rows: by 254 rows instead of 668 a step of the head took a fifth
+longer (bf16, width 256, 50,257 words)."""
 
 
 class Head(NamedTuple):
@@ -93,10 +95,11 @@ class LikelihoodLossOfHead(torch.autograd.Function):
         head = Head(weight.to(hidden.dtype), None if bias is None else bias.to(hidden.dtype))
         total = hidden.new_zeros((), dtype=torch.float32)
         keep, whole = by_weight is not None or by_bias is not None, hidden.device.type != "cpu"
-        rows = max(1, KEPT_VALUES // len(weight)) if keep or whole else TILE
+        kept_rows = max(1, KEPT_BYTES // (len(weight) * hidden.element_size()))
+        rows = kept_rows if keep or whole else TILE_ROWS
         for part in slices(len(targets), rows):
             states, goals = hidden[part], targets[part]
-            sweep = Sweep(states, head, len(weight) if whole else TILE, keep=keep)
+            sweep = Sweep(states, head, len(weight) if whole else TILE_WORDS, keep=keep)
             summed, slopes = slopes_of(loss, head, states, goals, sweep.log_sum.squeeze(1))
             total += summed
             if by_hidden is not None:
