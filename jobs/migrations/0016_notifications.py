@@ -23,7 +23,7 @@ def say_occasions(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0014_notes_and_tags")]
+    dependencies = [("jobs", "0015_life_of_runs")]
 
     operations = [
         migrations.RemoveConstraint(model_name="webhook", name="webhook_once"),

@@ -83,7 +83,9 @@ function showRate() {
 function tellZone() {
   const typed = form.elements["later-start_at"].value;
   const moment = new Date(typed);
-  form.elements["later-start_at_utc"].value = Number.isNaN(moment.getTime()) ? "" : moment.toISOString();
+  form.elements["later-start_at_utc"].value = Number.isNaN(moment.getTime())
+    ? ""
+    : moment.toISOString();
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   for (const place of form.querySelectorAll("[data-zone]")) place.textContent = zone;
 }

@@ -48,9 +48,8 @@ WRITES_ENVIRONMENT = (
     "Path('found').write_text(json.dumps([os.getcwd(), tempfile.gettempdir(), *os.environ]))"
 )
 ASKS_FOR_ANOTHER = """
-    request = engine_server.Request(
-        ['train'], os.getcwd(), 'other.txt', os.environ['TMPDIR']
-    )._asdict()
+    asked = engine_server.Request(['train'], os.getcwd(), 'other.txt', os.environ['TMPDIR'])
+    request = asked._asdict()
     if os.fork() == 0:
         os.setsid()
         if os.fork():

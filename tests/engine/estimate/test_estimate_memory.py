@@ -61,6 +61,7 @@ def test_a_large_model_on_a_gpu_needs_what_its_tensors_add_up_to(
     seven_b: Path,
     long_text: Path,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     recompute: bool,
     counted: float,
 ) -> None:
@@ -75,7 +76,8 @@ def test_a_large_model_on_a_gpu_needs_what_its_tensors_add_up_to(
                 "training": {"per_device_train_batch_size": 1},
                 "tuning": {"name": "lora"},
             }
-        )
+        ),
+        kept=tmp_path,  # which knows of no earlier run
     )
     assert needed.total_parameters == pytest.approx(6.74e9, rel=0.01)
     assert needed.memory_bytes.total / GIGA == pytest.approx(counted, rel=0.2)

@@ -51,6 +51,7 @@ SIGNATURES: dict[str, tuple[str, str]] = {
     f"{TRAINER}._clip_grad_norm": ("(self, model)", STEP),
     f"{TRAINER}._save_checkpoint": ("(self, model, trial)", STEP),
     f"{TRAINER}._load_from_checkpoint": ("(self, resume_from_checkpoint, model=None)", STEP),
+    f"{TRAINER}._load_optimizer_and_scheduler": ("(self, checkpoint)", STEP),
     f"{TRAINER}.compute_loss": (LOSS, OBJECTIVE),
     f"{TRAINER}._get_num_items_in_batch": ("(self, batch_samples, device)", OBJECTIVE),
     f"{TRAINER}._prepare_inputs": ("(self, inputs)", PREFERENCE),

@@ -131,12 +131,6 @@ def test_a_digest_is_of_the_weights_and_not_of_their_files(llama: Path, tmp_path
     assert digest_of(sharded) == digest_of(llama)
 
 
-def test_an_adapter_is_no_base(adapter: Path, train: Train) -> None:
-    with pytest.raises(ModelError, match="is an adapter") as caught:
-        train(adapter, "second")
-    assert "export" in caught.value.hint
-
-
 def test_a_folder_comes_before_the_hub(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,12 +47,17 @@ class CheckpointWriter:
         self.pending: tuple[Staged, Future[CheckpointEvent]] | None = None
 
     def commit(self, staged: Staged) -> None:
-        """Begin to make what is staged a checkpoint, after the one before it is whole."""
+        """Begin to make what is staged a checkpoint, after the one before it is whole. Where the
+        system refuses a thread, for memory as a rule, it is whole when this returns."""
         self.wait()
-        self.pending = staged, self.thread.submit(self.make_whole, staged)
+        try:
+            self.pending = staged, self.thread.submit(self.make_whole, staged)
+        except RuntimeError:
+            self.thread.shutdown(cancel_futures=True)  # and each later one is made here, too
+            self.attempt.emit(self.make_whole(staged), staged.step)
 
     def make_whole(self, staged: Staged) -> CheckpointEvent:
-        folder = self.folder / f"step-{staged.step:07d}"
+        folder = self.folder / checkpoints.name_of(staged.step)
         saved = checkpoints.commit(staged.folder, folder, staged.step, self.facts)
         checkpoints.prune(self.folder, self.keep, staged.best_step)
         return CheckpointEvent(

@@ -69,6 +69,10 @@ class RunFolder(NamedTuple):
         """The whole model that was made of an adapter, where the run tunes one further."""
         return self.root / "base"
 
+    def name_of(self, folder: Path) -> str:
+        """As the journal says it: from here, where it lies inside."""
+        return str(folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder)
+
     def request_stop(self, action: StopAction) -> None:
         """Leave a request that the trainer reads before its next step."""
         write_atomically(self.stop, json.dumps({"action": action}).encode())

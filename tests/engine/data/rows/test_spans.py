@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from maxaillm.dev.finetune.data.rows.spans import spans_problem, tagged_words
@@ -49,6 +49,7 @@ def test_a_span_that_can_not_be_is_named(span, code):
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=30), st.integers(0, 30), st.integers(1, 10))
+@example("Anna \xadwas", 5, 2)
 def test_nothing_of_a_text_is_lost_between_words(text, start, length):
     span = [start, start + length, "X"]
     if spans_problem(text, [span]) is not None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.columns.targets import ScoreColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn
 from maxaillm.dev.finetune.data.examples import Example, example_kinds
-from maxaillm.dev.finetune.data.rows.labelled_texts import MAX_NUMBER
+from maxaillm.dev.finetune.data.rows.labels.texts import MAX_NUMBER
 
 
 @example_kinds.register

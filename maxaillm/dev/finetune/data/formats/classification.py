@@ -10,8 +10,8 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.classification import Classification
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
-from maxaillm.dev.finetune.data.rows.label_lists import separator_of
-from maxaillm.dev.finetune.data.rows.labelled_texts import (
+from maxaillm.dev.finetune.data.rows.labels.lists import separator_of
+from maxaillm.dev.finetune.data.rows.labels.texts import (
     are_labels,
     find_texts,
     label_of,

@@ -10,7 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.multi_label_classification import MultiLabelClassification
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
-from maxaillm.dev.finetune.data.rows.labelled_texts import find_texts, texts_in, texts_problem
+from maxaillm.dev.finetune.data.rows.labels.texts import find_texts, texts_in, texts_problem
 from maxaillm.dev.finetune.data.rows.values import (
     METADATA,
     Row,

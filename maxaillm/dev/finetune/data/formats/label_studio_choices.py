@@ -20,7 +20,7 @@ from maxaillm.dev.finetune.data.rows.annotated_tasks import (
     unread_in_data,
     values_of,
 )
-from maxaillm.dev.finetune.data.rows.labelled_texts import label_of
+from maxaillm.dev.finetune.data.rows.labels.texts import label_of
 from maxaillm.dev.finetune.data.rows.unfolding import a_row_each
 from maxaillm.dev.finetune.data.rows.unread import Unread, only
 from maxaillm.dev.finetune.data.rows.values import Row, RowProblem

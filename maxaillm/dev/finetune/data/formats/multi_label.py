@@ -16,8 +16,8 @@ from maxaillm.dev.finetune.data.formats import (
     option_field,
     text_column,
 )
-from maxaillm.dev.finetune.data.rows.label_lists import labels_in, separator_of
-from maxaillm.dev.finetune.data.rows.labelled_texts import find_texts, texts_in, texts_problem
+from maxaillm.dev.finetune.data.rows.labels.lists import labels_in, separator_of
+from maxaillm.dev.finetune.data.rows.labels.texts import find_texts, texts_in, texts_problem
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,

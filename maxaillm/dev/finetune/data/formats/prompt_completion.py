@@ -14,7 +14,7 @@ from maxaillm.dev.finetune.data.formats import (
     formats,
     text_column,
 )
-from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels, are_numbers
+from maxaillm.dev.finetune.data.rows.labels.texts import are_labels, are_numbers
 from maxaillm.dev.finetune.data.rows.messages import is_turn
 from maxaillm.dev.finetune.data.rows.values import (
     Row,

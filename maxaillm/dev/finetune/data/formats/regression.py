@@ -10,7 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.regression import Regression
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
-from maxaillm.dev.finetune.data.rows.labelled_texts import (
+from maxaillm.dev.finetune.data.rows.labels.texts import (
     are_numbers,
     find_texts,
     have_decimals,

@@ -10,7 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.unpaired_preference import UnpairedPreference
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, text_column
-from maxaillm.dev.finetune.data.rows.labelled_texts import flag_of
+from maxaillm.dev.finetune.data.rows.labels.texts import flag_of
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
     messages_of,

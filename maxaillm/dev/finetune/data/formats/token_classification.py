@@ -10,7 +10,7 @@ from pydantic import Field
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.token_labels import TokenLabels
 from maxaillm.dev.finetune.data.formats import DataFormat, Fields, formats, option_field
-from maxaillm.dev.finetune.data.rows.tag_lists import tags_in, text_tags, words_in
+from maxaillm.dev.finetune.data.rows.labels.tags import tags_in, text_tags, words_in
 from maxaillm.dev.finetune.data.rows.values import (
     Row,
     RowProblem,

@@ -18,7 +18,7 @@ from maxaillm.dev.finetune.data.formats import (
     tools_field,
     with_tools,
 )
-from maxaillm.dev.finetune.data.rows.labelled_texts import flag_of
+from maxaillm.dev.finetune.data.rows.labels.texts import flag_of
 from maxaillm.dev.finetune.data.rows.messages import (
     TurnError,
     messages_of,

@@ -16,8 +16,8 @@ from maxaillm.dev.finetune.data.formats.token_classification import (
 )
 from maxaillm.dev.finetune.data.readers import ReadOptions, Record, Records, open_records
 from maxaillm.dev.finetune.data.reading.unsupported import refuse_unanswered, refuse_unsupported
-from maxaillm.dev.finetune.data.rows.label_lists import separator_of
-from maxaillm.dev.finetune.data.rows.labelled_texts import are_labels
+from maxaillm.dev.finetune.data.rows.labels.lists import separator_of
+from maxaillm.dev.finetune.data.rows.labels.texts import are_labels
 from maxaillm.dev.finetune.data.rows.values import METADATA, Row, all_columns, text_columns
 from maxaillm.dev.finetune.errors import DataError
 

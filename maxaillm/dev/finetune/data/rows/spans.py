@@ -108,7 +108,7 @@ def tagged_words(text: str, items: Sequence[Any]) -> tuple[list[str], list[str]]
         while at < len(spans) and spans[at].end <= start:
             at += 1
         inside = at < len(spans) and spans[at].start <= start
-        is_first = inside and not text[spans[at].start : start].strip()
+        is_first = inside and is_blank(text[spans[at].start : start])
         words.append(text[start:end])
         tags.append(f"{'B' if is_first else 'I'}-{spans[at].label}" if inside else OUTSIDE)
     return words, tags

@@ -22,7 +22,9 @@ from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
 from maxaillm.dev.finetune.errors import ConfigError, DataError
 from maxaillm.dev.finetune.hf.batches.collate import Sequences
 from maxaillm.dev.finetune.hf.batches.tokenise import require_rows
+from maxaillm.dev.finetune.hf.distributed import agreed_scores
 from maxaillm.dev.finetune.hf.evaluation.judged import flat, guess_loss, row_statistics
+from maxaillm.dev.finetune.hf.training.baseline import Baseline
 from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 from maxaillm.dev.finetune.hf.training.tasks import ModelTask
 from maxaillm.dev.finetune.hf.training.token_loss import measuring
@@ -76,6 +78,11 @@ class HeldOutEvaluator:
         self.guess_loss = guess_loss(self.task.name, model, seen.predictions)
         self.predictions = seen.predictions
         return scores | {"rows": len(self.held_out.rows), "seconds": time.monotonic() - began}
+
+    def baseline(self, model: PreTrainedModel) -> Baseline:
+        """Measure a model that is not tuned yet."""
+        scores = agreed_scores(self.scores(model) | self.answer_scores(model))
+        return Baseline(scores, self.statistics, self.guess_loss)
 
     def beside(self, base: FloatArray | None, *, higher_is_better: bool) -> Comparison | None:
         """The model measured last, beside the one whose `statistics` were `base`; None where

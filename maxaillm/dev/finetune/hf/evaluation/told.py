@@ -25,7 +25,7 @@ def with_ends(
     counts: TokenCounts | None, task: ModelTask, model: Any, tokenizer: Any, rows: Rows
 ) -> TokenCounts | None:
     """The counts of the training rows, with those that teach an end token."""
-    ends = end_tokens(model, tokenizer) if task.answers else []
+    ends = ends_taught(task, model, tokenizer)
     return counts._replace(ended=examples_with_end(rows, ends)) if counts and ends else counts
 
 
@@ -33,9 +33,13 @@ def look(history: RunHistory, evaluator: HeldOutEvaluator, model: Any, trained: 
     """Note what the model that was measured last makes of labels and of ends."""
     task, rows = evaluator.task, evaluator.held_out.rows
     history.labels = label_counts(getattr(task, "labels", ()), trained, evaluator.predictions)
-    ends = end_tokens(model, evaluator.tokenizer) if task.answers else []
-    if ends:
+    if ends := ends_taught(task, model, evaluator.tokenizer):
         history.ends = ends_said(model, rows, ends, aligned=task.aligned)
+
+
+def ends_taught(task: ModelTask, model: Any, tokenizer: Any) -> list[int]:
+    """The end tokens; none where rows are no single answers, as those of preferences."""
+    return end_tokens(model, tokenizer) if task.answers and task.one_answer_a_row else []
 
 
 def label_counts(names: Sequence[str], rows: Rows, predictions: Sequence[Any]) -> list[LabelCount]:

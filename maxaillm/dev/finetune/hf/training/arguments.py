@@ -12,7 +12,9 @@ from transformers.utils import is_liger_kernel_available
 
 from maxaillm.dev.finetune.config import RunConfig, deepspeed
 from maxaillm.dev.finetune.config.schedule import LEAST_SHARE
+from maxaillm.dev.finetune.config.training import TrainingSection
 from maxaillm.dev.finetune.hf.training.out_of_memory import CHECKPOINTING
+from maxaillm.dev.finetune.run.attempt import Attempt
 
 KNOWN = frozenset(field.name for field in fields(TrainingArguments) if field.init)
 OURS: Mapping[str, Any] = {
@@ -86,3 +88,12 @@ def machine(config: RunConfig, precision: str, *, on_cpu: bool) -> dict[str, Any
         and is_liger_kernel_available(),
         "liger_kernel_config": OWN_LOSS,
     }
+
+
+def warn_of_unreached(training: TrainingSection, steps: int, attempt: Attempt) -> None:
+    """Say what would happen every so many steps, but never does in so short a run."""
+    for name, every in training.unreached(steps).items():
+        attempt.warn(
+            f"training.{name} is {every:,}, but the run has {steps:,} steps.",
+            "Leave it out: then the length of the run decides.",
+        )

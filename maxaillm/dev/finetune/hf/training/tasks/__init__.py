@@ -64,6 +64,8 @@ class ModelTask(ABC):
     """Whether labels lie at the tokens that the model sees."""
     answers: ClassVar[bool] = False
     """Whether the model answers in words."""
+    one_answer_a_row: ClassVar[bool] = True
+    """Whether a row ends where an answer that is learned ends."""
     learns_tokens: ClassVar[bool] = True
     """Whether labels are tokens, or say something of them; else of the whole row."""
     trainer: ClassVar[str] = "objective"

@@ -49,6 +49,7 @@ class PreferenceTask(CausalLM):
     name: ClassVar[str] = "preference"
     aligned: ClassVar[bool] = False
     trainer: ClassVar[str] = "preference"
+    one_answer_a_row: ClassVar[bool] = False
 
     held_out: HeldOut | None = None
 

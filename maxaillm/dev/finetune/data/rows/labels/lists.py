@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from maxaillm.dev.finetune.data.rows.labelled_texts import are_numbers
-from maxaillm.dev.finetune.data.rows.tag_lists import are_tags
+from maxaillm.dev.finetune.data.rows.labels.tags import are_tags
+from maxaillm.dev.finetune.data.rows.labels.texts import are_numbers
 from maxaillm.dev.finetune.data.rows.values import Row, is_mostly, items_of
 
 SEPARATORS = ("|", ";", ",", "/", "\n")
