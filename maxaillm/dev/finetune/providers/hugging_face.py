@@ -162,7 +162,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         history.tokens = told.with_ends(counts, self.task, model, tokenizer, self.rows)
         history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
         trainer.add_callback(self.callback)
-        self.attempt.observe(TensorBoardFiles(self.attempt.folder, resume))
+        self.attempt.observe(TensorBoardFiles(self.attempt.folder, self.attempt.warn, resume))
         self.tell_training(model, resume)
         lost = self.callback.base.before_a_verdict()
         out = out_of_memory_said(self.config)

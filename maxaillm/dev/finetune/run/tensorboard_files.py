@@ -8,6 +8,7 @@ and `eval/…`.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from maxaillm.dev.finetune.run.torchrun import rank
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
 
+Warn = Callable[[str, str], None]
+"""Told a message and a next step."""
 FLUSH_SECONDS = 10
 NOT_CURVES = frozenset({"epoch", "tokens", "rows", "answered_rows", "seconds"})
 """Of an evaluation: what is no measure of the model."""
@@ -27,16 +30,29 @@ NOT_CURVES = frozenset({"epoch", "tokens", "rows", "answered_rows", "seconds"})
 
 class TensorBoardFiles:
     """A listener of an attempt. Going on from a checkpoint, it takes over what was written up to
-    there, and later steps take the place of those that were made before: no point is twice."""
+    there, and later steps take the place of those that were made before: no point is twice.
 
-    def __init__(self, folder: RunFolder, resume: Checkpoint | None = None) -> None:
-        self.folder = folder.tensorboard
+    The journal has all of it, so where the system refuses memory, a thread or the disk, `warn` says
+    that there are no more of these files, and the run goes on.
+    """
+
+    def __init__(self, folder: RunFolder, warn: Warn, resume: Checkpoint | None = None) -> None:
+        self.folder, self.warn, self.is_refused = folder.tensorboard, warn, False
         self.first_step = 0 if resume is None else resume.step + 1
         self.writer: SummaryWriter | None = None
         if resume is not None and rank() == 0:
             take_over(RunFolder(resume.folder.parent.parent).tensorboard, self.folder)
 
     def __call__(self, event: Event) -> None:
+        if self.is_refused:
+            return
+        try:
+            self.write(event)
+        except (OSError, RuntimeError, MemoryError) as refusal:
+            self.is_refused = True
+            self.warn(f"TensorBoard's files end here: {refusal}.", "The run's own curves go on.")
+
+    def write(self, event: Event) -> None:
         if event.kind in {LogEvent.kind, EvalEvent.kind} and event.step is not None:
             for tag, value in scalars(event).items():
                 self.opened().add_scalar(tag, value, event.step, walltime=event.time)
@@ -48,7 +64,11 @@ class TensorBoardFiles:
             from tensorboardX import SummaryWriter
 
             self.writer = SummaryWriter(
-                str(self.folder), purge_step=self.first_step, flush_secs=FLUSH_SECONDS
+                str(self.folder),
+                purge_step=self.first_step,
+                flush_secs=FLUSH_SECONDS,
+                # its names have whole seconds: of two within one, the later would replace the other
+                filename_suffix=f".{self.first_step:08d}",
             )
         return self.writer
 

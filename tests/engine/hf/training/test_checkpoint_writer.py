@@ -165,3 +165,25 @@ def test_all_checkpoints_are_whole_before_the_model_is_measured_and_saved(
 
 def assert_(held: bool) -> None:
     assert held
+
+
+def test_a_run_that_gets_no_more_threads_writes_its_checkpoints_itself(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorBoard's files, which need one too, end with a word; the run goes on."""
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("checkpoint") or type(thread).__name__ == "_EventLoggerThread":
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    events = run.train()
+    assert events[-1].kind == "succeeded"
+    assert run.told == [3, 6, 8]
+    newest, damaged = newest_verified([run.root / "checkpoints"])
+    assert (newest and newest.step) == 8
+    assert not damaged
+    said = [e.data["message"] for e in events if e.kind == "warning"]
+    assert len([text for text in said if "TensorBoard" in text]) == 1
