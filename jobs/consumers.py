@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar, TypedDict
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth.models import AnonymousUser, User
 
 from jobs.live import group_of_run
 from jobs.models import Run
 from jobs.selectors import EventItem, events_after
 from maxaillm.dev.finetune.run.events.payload import payload_class
 from maxft_site.web.serving.sessions import is_signed_in
+from maxft_site.web.serving.sockets import BAD_FRAME, NOT_FOUND, PersonalConsumer
 
-NOT_FOUND, TOO_MANY, TOO_SLOW, BAD_FRAME, BROKEN = 4404, 4429, 4408, 4400, 1011
+TOO_SLOW = 4408
 FRAME_BYTES = 64 * 1024
-SOCKETS_PER_USER = 60
 BATCH = 500
 TICK_SECONDS = 5.0
 SEND_SECONDS = 10.0
@@ -31,25 +28,10 @@ class RunState(TypedDict):
     last_seq: int
 
 
-class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class RunConsumer(PersonalConsumer):
     """In: {"after": seq} on every (re)connect. Out: {"events": […], "last": seq, "status": …}."""
 
-    open_sockets: ClassVar[Counter[int]] = Counter()
-    """User -> sockets that this process holds for them."""
     tick_seconds: ClassVar[float] = TICK_SECONDS
-
-    user: User | AnonymousUser
-    ticker: asyncio.Task[None] | None = None
-    is_counted = False
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            if self.ticker is not None:
-                self.ticker.cancel()
-            if self.is_counted:
-                self.open_sockets[self.user.pk or 0] -= 1
 
     async def connect(self) -> None:
         self.run_id: int = self.scope["url_route"]["kwargs"]["pk"]
@@ -59,22 +41,8 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.reading = asyncio.Lock()
         if await self.state() is None:
             await self.close(NOT_FOUND)
-        elif self.open_sockets[self.user.pk or 0] >= SOCKETS_PER_USER:
-            await self.close(TOO_MANY)
         else:
-            await self.begin()
-
-    async def begin(self) -> None:
-        self.open_sockets[self.user.pk or 0] += 1
-        self.is_counted = True
-        # Before anything is read: what is announced from here on is heard or found by a read.
-        await self.channel_layer.group_add(group_of_run(self.run_id), self.channel_name)
-        await self.accept()
-        self.ticker = asyncio.create_task(self.tick())
-
-    async def disconnect(self, code: int) -> None:
-        if self.is_counted:
-            await self.channel_layer.group_discard(group_of_run(self.run_id), self.channel_name)
+            await self.admit(group_of_run(self.run_id))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         after = newest_known(text_data or "")
@@ -95,15 +63,8 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 return
         await self.catch_up()
 
-    async def tick(self) -> None:
-        """Hints can get lost and access can end: look for both, whatever the layer says."""
-        try:
-            while True:
-                await asyncio.sleep(self.tick_seconds)
-                await self.catch_up()
-        except Exception:
-            await self.close(BROKEN)  # the browser comes back and asks again
-            raise
+    async def look(self) -> None:
+        await self.catch_up()
 
     async def catch_up(self) -> None:
         """Send what the database has and the browser lacks."""

@@ -2,69 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import Counter
 from typing import Any, ClassVar
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth.models import AnonymousUser, User
 
 from jobs.live import group_of_user
 from jobs.notify.words import words_of
 from jobs.services import notifications
 from maxft_site.web.serving.sessions import is_signed_in
+from maxft_site.web.serving.sockets import BAD_FRAME, NOT_FOUND, PersonalConsumer
 
-NOT_SIGNED_IN, TOO_MANY, BAD_FRAME = 4404, 4429, 4400
 FRAME_CHARS = 200
-SOCKETS_PER_USER = 60
-TICK_SECONDS = 30.0
 
 
-class NoticeConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class NoticeConsumer(PersonalConsumer):
     """Out: {"id", "title", "text", "path"}, each notice that no page has shown. In: {"shown": id}.
 
     Several open pages get the same notice; the browser shows those with one tag once.
     """
 
-    open_sockets: ClassVar[Counter[int]] = Counter()
-    user: User | AnonymousUser
-    ticker: asyncio.Task[None] | None = None
-    is_counted = False
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            if self.ticker is not None:
-                self.ticker.cancel()
-            if self.is_counted:
-                self.open_sockets[self.user.pk or 0] -= 1
+    tick_seconds: ClassVar[float] = 30.0
 
     async def connect(self) -> None:
         self.user, self.sent = self.scope["user"], set[int]()
         if not await self.may_look():
-            await self.close(NOT_SIGNED_IN)
-        elif self.open_sockets[self.user.pk or 0] >= SOCKETS_PER_USER:
-            await self.close(TOO_MANY)
-        else:
-            self.open_sockets[self.user.pk or 0] += 1
-            self.is_counted = True
-            await self.channel_layer.group_add(group_of_user(self.user.pk or 0), self.channel_name)
-            await self.accept()
-            self.ticker = asyncio.create_task(self.tick())
-
-    async def disconnect(self, code: int) -> None:
+            await self.close(NOT_FOUND)
+            return
+        await self.admit(group_of_user(self.user.pk or 0))
         if self.is_counted:
-            group = group_of_user(self.user.pk or 0)
-            await self.channel_layer.group_discard(group, self.channel_name)
-
-    async def tick(self) -> None:
-        """Hints can get lost and access can end: look for both, whatever the layer says."""
-        while True:
-            await self.notice_waits()
-            await asyncio.sleep(TICK_SECONDS)
+            await self.look()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
@@ -76,10 +43,13 @@ class NoticeConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         elif number is None:
             await self.close(BAD_FRAME)
 
-    async def notice_waits(self, message: dict[str, Any] | None = None) -> None:
-        """A hint from the channel layer, or the time to look."""
+    async def notice_waits(self, message: dict[str, Any]) -> None:
+        """A hint from the channel layer."""
+        await self.look()
+
+    async def look(self) -> None:
         if not await self.may_look():
-            await self.close(NOT_SIGNED_IN)
+            await self.close(NOT_FOUND)
             return
         for notice in await self.waiting():
             if notice["id"] not in self.sent:

@@ -13,6 +13,7 @@ from jobs.models import Run
 from jobs.run_form.mistakes import Missing
 from jobs.services.lifecycle.later import WaitError, check_time, possible_predecessors
 from jobs.services.runs import Later
+from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxft_site.web.formatting import typed_number
 
 AFTER, START_AT, START_AT_UTC = "later-after", "later-start_at", "later-start_at_utc"
@@ -87,6 +88,21 @@ class LaterFields:
     def missing(self) -> list[Missing]:
         wrong = [Missing("Not before", START_AT)] if self.time_errors else []
         return wrong + ([Missing("After run", AFTER)] if self.after_errors else [])
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """Fields to send along where the run is shown as text, which does not say them."""
+        given = {name: self.data.get(name, "") for name in (AFTER, START_AT, START_AT_UTC)}
+        return {name: value for name, value in given.items() if value}
+
+    def require(self) -> None:
+        """Raises ConfigError where a field is wrong."""
+        wrong = [(START_AT, error) for error in self.time_errors]
+        wrong += [(AFTER, error) for error in self.after_errors]
+        if wrong:
+            raise ConfigError(
+                [Problem(name, error, self.data.get(name, ""), "") for name, error in wrong]
+            )
 
     @property
     def value(self) -> Later:

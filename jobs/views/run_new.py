@@ -25,7 +25,6 @@ from jobs.run_page.config_rows import config_rows
 from jobs.services.lifecycle import drafts
 from jobs.services.lifecycle.later import start
 from jobs.services.resolve import resolve
-from jobs.services.runs import create_run
 from jobs.views.request import Request
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override
@@ -77,16 +76,20 @@ def posted_form(request: Request) -> HttpResponse:
 
 def posted_text(request: Request, text: str) -> HttpResponse:
     """The same from YAML that was pasted or carried along."""
-    view = request.POST.get("show", "")
+    view, later = request.POST.get("show", ""), LaterFields(request.user, request.POST)
     try:
         config = config_from_yaml(text)
         if not view:
-            return redirect(create_run(owner=request.user, config=config))
+            later.require()
+            run = start(owner=request.user, config=config, later=later.value)
+            drafts.started(owner=request.user, form=request.POST)
+            return redirect(run)
     except ConfigError as error:
         return show_text(request, "yaml", text, problems=error.problems)
     if view in TEXTS:
         return show_text(request, view, text, config)
-    return show_form(request, initial=config.model_dump(mode="json"))
+    forms = RunForms(request.user, None, config.model_dump(mode="json"))
+    return render_form(request, forms, later)
 
 
 def prefilled(request: Request) -> dict[str, Any]:
@@ -199,6 +202,8 @@ def show_text(
         "yaml": text,
         "written": written,
         "problems": problems,
+        "later": LaterFields(request.user, request.POST),
+        "draft": drafts.number_of(request.POST),
     }
     return render(request, "jobs/run_new_text.html", context, status=422 if problems else 200)
 

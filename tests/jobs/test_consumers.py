@@ -20,6 +20,7 @@ from jobs.live import group_of_run
 from jobs.models import Run
 from jobs.selectors import events_after
 from jobs.services.ingest import record_events
+from maxft_site.web.serving import sockets
 from tests.conftest import signed_in
 from tests.jobs.pages import add_logs, trained
 from tests.jobs.runs import event, make_run
@@ -166,7 +167,7 @@ def test_outsiders_and_strangers_are_turned_away(
     @async_to_sync
     async def chat() -> None:
         for stranger in (bob_client, Client()):
-            assert await socket(stranger, run).connect() == consumers.NOT_FOUND
+            assert await socket(stranger, run).connect() == sockets.NOT_FOUND
         for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
             assert await socket(alice_client, run, origin=origin).connect() == 1000
 
@@ -189,7 +190,7 @@ def test_access_that_ends_closes_the_socket(alice: User, end: str) -> None:
             key = client.cookies[settings.SESSION_COOKIE_NAME].value
             store = import_module(settings.SESSION_ENGINE).SessionStore(key)
             await sync_to_async(store.delete)()
-        assert await page.closing_code() == consumers.NOT_FOUND
+        assert await page.closing_code() == sockets.NOT_FOUND
         await page.leave()
 
     async_to_sync(watch)()
@@ -204,7 +205,7 @@ def test_nonsense_closes_the_socket(alice: User, alice_client: Client, text: str
         page = socket(alice_client, run)
         await page.connect()
         await page.say(text)
-        assert await page.closing_code() == consumers.BAD_FRAME
+        assert await page.closing_code() == sockets.BAD_FRAME
         await page.leave()
 
     chat()
@@ -213,14 +214,14 @@ def test_nonsense_closes_the_socket(alice: User, alice_client: Client, text: str
 def test_one_user_opens_so_many_sockets(
     alice: User, alice_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "SOCKETS_PER_USER", 2)
+    monkeypatch.setattr(RunConsumer, "most_sockets", 2)
     run = make_run(alice)
 
     @async_to_sync
     async def chat() -> None:
         pages = [await opened(alice_client, run) for _ in range(2)]
         third = socket(alice_client, run)
-        assert await third.connect() == consumers.TOO_MANY
+        assert await third.connect() == sockets.TOO_MANY
         for page in pages:
             await page.leave()
 

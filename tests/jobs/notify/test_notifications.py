@@ -13,14 +13,17 @@ import requests
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from jobs.models import NotificationChannel, Occasion, Run
 from jobs.notify import sender
+from jobs.notify.socket import NoticeConsumer
 from jobs.services import attempts, notifications, runs
 from jobs.services.ingest import FencedError, record_events
 from jobs.training.watchdog import Watchdog
+from maxft_site.web.serving.sockets import BROKEN
 from tests.jobs.notify.conftest import Receiver
 from tests.jobs.notify.finished import finished
 from tests.jobs.runs import make_run, running, success
@@ -237,3 +240,28 @@ def test_open_pages_show_a_notice_once(
 
     async_to_sync(journey)()
     assert NotificationChannel.objects.get().newest.sent
+
+
+def test_a_page_whose_notices_can_not_be_read_is_told_to_come_back(
+    alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that stayed open without looking would never tell of anything."""
+
+    looks = 0
+
+    def fails(user_id: int) -> list[Any]:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise OperationalError("the database is gone")
+        return []
+
+    async def journey() -> None:
+        page = Socket(alice_client, "/ws/notices/")
+        assert await page.connect() is None
+        assert await page.closing_code() == BROKEN
+        await page.leave()
+
+    monkeypatch.setattr(notifications, "for_browser", fails)
+    monkeypatch.setattr(NoticeConsumer, "tick_seconds", 0.05)
+    async_to_sync(journey)()

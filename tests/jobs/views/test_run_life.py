@@ -98,6 +98,27 @@ def test_the_moment_of_the_browser_counts(alice_client: Client, alice: User) -> 
     assert Run.objects.get().start_at == datetime(day.year, day.month, day.day, 6, tzinfo=UTC)
 
 
+def test_what_text_does_not_say_goes_along_with_it(alice_client: Client, alice: User) -> None:
+    """From the form to YAML, back, and started from YAML: later, from the draft's number."""
+    first = make_run(alice)
+    moment = (timezone.now() + timedelta(days=1)).replace(second=0, microsecond=0)
+    later = {"later-after": str(first.pk), "later-start_at": f"{moment:%Y-%m-%dT%H:%M}"}
+    sent = form(alice, show="yaml", typed="1", **later)
+    alice_client.post(reverse("jobs:run-new-form"), sent)
+    page = alice_client.post(NEW, sent)
+    for name, value in (later | {"draft": sent["draft"]}).items():
+        assert f'name="{name}" value="{value}"' in page.text
+    carried = {"yaml": page.context["yaml"], "draft": sent["draft"]} | later
+    assert alice_client.post(NEW, carried | {"show": "form"}).context["later"].moment == moment
+    past = alice_client.post(NEW, carried | {"later-start_at": "2020-01-01T00:00"})
+    assert past.status_code == 422
+    assert "is over" in past.text
+    alice_client.post(NEW, carried)
+    run = Run.objects.latest("pk")
+    assert (run.after, run.start_at, run.is_ready) == (first, moment, False)
+    assert not RunDraft.objects.exists()
+
+
 def test_a_form_is_kept_as_one_draft_until_it_is_started(
     alice_client: Client, bob_client: Client, alice: User
 ) -> None:
