@@ -95,6 +95,13 @@ class LaterFields:
         given = {name: self.data.get(name, "") for name in (AFTER, START_AT, START_AT_UTC)}
         return {name: value for name, value in given.items() if value}
 
+    @property
+    def words(self) -> str:
+        """What the fields say, as they were typed."""
+        time = self.start_at_text.replace("T", " ")
+        said = [f"not before {time}"] if time else []
+        return ", ".join(said + ([f"from the model of {self.after}"] if self.after else []))
+
     def require(self) -> None:
         """Raises ConfigError where a field is wrong."""
         wrong = [(START_AT, error) for error in self.time_errors]

@@ -108,6 +108,7 @@ def test_what_text_does_not_say_goes_along_with_it(alice_client: Client, alice: 
     page = alice_client.post(NEW, sent)
     for name, value in (later | {"draft": sent["draft"]}).items():
         assert f'name="{name}" value="{value}"' in page.text
+    assert f"not before {moment:%Y-%m-%d %H:%M}, from the model of {first}." in page.text
     carried = {"yaml": page.context["yaml"], "draft": sent["draft"]} | later
     assert alice_client.post(NEW, carried | {"show": "form"}).context["later"].moment == moment
     past = alice_client.post(NEW, carried | {"later-start_at": "2020-01-01T00:00"})
