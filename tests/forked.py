@@ -1,4 +1,4 @@
-"""Processes to be killed that need not import the libraries: forked from one that has them."""
+"""Processes that need not import the libraries: forked from one that has them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from maxaillm.dev.finetune.processes.engine_server import IMPORTED_AHEAD
+from tests.site_process import PATIENCE_SECONDS
 
 CONTEXT = get_context("forkserver")
 CONTEXT.set_forkserver_preload([*IMPORTED_AHEAD])
@@ -39,7 +40,7 @@ class Forked:
 
     def end(self) -> int:
         """How it ended, negative for a signal."""
-        self.process.join()
+        self.process.join(PATIENCE_SECONDS)
         self.output.close()
         assert self.process.exitcode is not None
         return self.process.exitcode
