@@ -41,7 +41,7 @@ FAULTS = (
 )
 TOGETHER = (
     tuple(f"tests/e2e/test_{name}" for name in ("data", "first_light", "run_form", "wheel")),
-    ("tests/engine/faults/", "tests/faults/test_answers", "tests/jobs/api/test_openai"),
+    ("tests/engine/faults/", "tests/faults/test_answers", "tests/jobs/api/test_"),
     *(tuple(f"tests/faults/test_{name}" for name in names) for names in FAULTS),
 )
 """How paths begin of modules that one worker is to run, since they share costly processes."""

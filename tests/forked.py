@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from maxaillm.dev.finetune.processes.engine_server import IMPORTED_AHEAD
+from maxaillm.dev.finetune.processes import engine_server
 from tests.site_process import PATIENCE_SECONDS
 
 CONTEXT = get_context("forkserver")
-CONTEXT.set_forkserver_preload([*IMPORTED_AHEAD])
+CONTEXT.set_forkserver_preload(["tests.imported_ahead"])
 
 
 class Forked:
@@ -53,3 +55,8 @@ def begin(
     os.dup2(written.fileno(), 1)
     written.close()
     call(*arguments)
+
+
+def serve_engine(listener: socket.socket, root: Path) -> None:
+    """The engine's fork server, for folders below `root`."""
+    engine_server.main(engine_server.engine_source(listener, root.resolve()))
