@@ -8,7 +8,6 @@ from pkgutil import resolve_name
 from typing import Any
 
 from maxaillm.dev.finetune.errors import UnknownComponentError
-from maxaillm.dev.finetune.processes.imports import uncollected
 
 
 class Plugins:
@@ -28,11 +27,10 @@ class Plugins:
 
     def load(self, name: str) -> Any:
         """The class `name`; raises UnknownComponentError."""
-        with uncollected():
-            if name in self.own:
-                return resolve_name(self.own[name])
-            for entry in entry_points(group=self.group, name=name):
-                return entry.load()
+        if name in self.own:
+            return resolve_name(self.own[name])
+        for entry in entry_points(group=self.group, name=name):
+            return entry.load()
         raise UnknownComponentError(self.kind, name, known=self.names)
 
 
