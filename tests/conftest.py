@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,11 +35,14 @@ def empty_cache() -> Iterator[None]:
     cache.clear()
 
 
+FAULTS = (
+    ("killed", "life", "stops"),
+    ("outages", "shared_worker", "site_killed"),
+)
 TOGETHER = (
     tuple(f"tests/e2e/test_{name}" for name in ("data", "first_light", "run_form", "wheel")),
-    ("tests/engine/faults/",),
-    ("tests/faults/test_killed", "tests/faults/test_stops"),
-    ("tests/faults/test_outages", "tests/faults/test_site_killed"),
+    ("tests/engine/faults/", "tests/faults/test_answers", "tests/jobs/api/test_"),
+    *(tuple(f"tests/faults/test_{name}" for name in names) for names in FAULTS),
 )
 """How paths begin of modules that one worker is to run, since they share costly processes."""
 
@@ -54,6 +58,18 @@ class Scheduler(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler | None:
     return Scheduler(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Without a search for garbage: what the modules and their imports make is kept."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def starts_processes(item: pytest.Item) -> bool:

@@ -15,6 +15,8 @@ import openai
 import redis
 
 from jobs.inference_queue import requests
+from maxaillm.dev.finetune.processes.fork_server import redirect_output
+from tests.forked import Forked
 from tests.redis_server import RedisServer, running_redis
 from tests.site_process import PATIENCE_SECONDS, ROOT, free_port
 
@@ -60,12 +62,13 @@ class ServedApi:
         return subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log)
 
     def start_worker(self) -> None:
-        self.worker = self.start([*MANAGE, "infer", "--device", "cpu"])
+        self.worker = Forked(infer, self.log.name, env=self.env)
 
     def stop(self) -> None:
-        for process in (self.worker, self.web):
-            process.terminate()
-            process.wait(PATIENCE_SECONDS)
+        self.worker.process.terminate()
+        self.worker.end()
+        self.web.terminate()
+        self.web.wait(PATIENCE_SECONDS)
 
     @property
     def client(self) -> openai.OpenAI:
@@ -74,6 +77,15 @@ class ServedApi:
     def is_busy(self) -> bool:
         with redis.Redis.from_url(self.redis.url) as client:
             return bool(client.hlen(requests.OWNERS))
+
+
+def infer(log: str) -> None:
+    """`maxft infer`, forked from a process with the libraries, as `up` does."""
+    from django.core.management import execute_from_command_line
+
+    os.chdir(ROOT)
+    redirect_output(log)
+    execute_from_command_line(["maxft", "infer", "--device", "cpu"])
 
 
 @contextmanager

@@ -26,9 +26,9 @@ from maxaillm.dev.finetune.processes.fork_server import (
     NUMBER,
     ForkServer,
     PrivateSource,
-    import_ahead,
     redirect_output,
 )
+from maxaillm.dev.finetune.processes.imports import import_ahead
 from maxaillm.dev.finetune.processes.parent_death import LIBC, end_with_parent
 
 IS_SAFE = sys.platform == "linux"

@@ -80,7 +80,8 @@ def browser():
 @pytest.fixture(scope="module")
 def page(site, browser, people, request):
     """A new person's browser; what its console complains of fails the test that saw it."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    # Without animations, for which a browser without a GPU would draw all the time.
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.set_default_timeout(PATIENCE_MS)
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))

@@ -48,7 +48,7 @@ def launch(page, dataset, **fields):
     page.goto(dataset)
     page.get_by_role("link", name="Train on it").click()
     page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
-    for name, value in fields.items():
+    for name, value in {"data__max_length": 64, **fields}.items():
         page.locator(f"[name={name.replace('__', '-')}]").fill(str(value))
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/runs/\d+/$"))

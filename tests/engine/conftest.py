@@ -12,6 +12,7 @@ import pytest
 
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.processes.engine_server import IMPORTED_AHEAD
+from maxaillm.dev.finetune.processes.imports import uncollected
 from maxaillm.dev.finetune.providers.hugging_face import MaxHuggingFaceFineTuning
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events import Event, read_journal
@@ -23,8 +24,9 @@ Train = Callable[..., list[Event]]
 @pytest.fixture(scope="module", autouse=True)
 def libraries() -> None:
     """A Trainer collects garbage: among all the libraries' objects it would seek half a second."""
-    for name in (*IMPORTED_AHEAD, "trl"):
-        import_module(name)
+    with uncollected():
+        for name in (*IMPORTED_AHEAD, "trl"):
+            import_module(name)
     gc.collect()
     gc.freeze()
 

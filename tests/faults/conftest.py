@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
-from tests.faults.farm import STEPS, Farm, database, losses, wait_for
+from tests.faults.farm import Farm, database
 from tests.redis_server import running_redis
 
 
@@ -64,15 +64,6 @@ def farm(
         yield processes
 
 
-_reference: dict[int, float] = {}
-
-
 @pytest.fixture
 def reference(farm: Farm) -> dict[int, float]:
-    """The losses of a run to which nothing happens."""
-    if not _reference:
-        run = wait_for(farm.create_run(), "succeeded", "failed")
-        assert run.status == "succeeded", run.error
-        _reference.update(losses(run))
-        assert len(_reference) == STEPS
-    return _reference
+    return farm.reference()

@@ -22,6 +22,7 @@ from jobs.training.fork_server import FORK_SERVER, listen
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.processes import engine_server
 from tests import tiny
+from tests.faults import paced_engine
 from tests.jobs.runs import make_dataset
 from tests.redis_server import RedisServer
 from tests.site_process import PATIENCE_SECONDS, ROOT
@@ -38,6 +39,7 @@ class Farm:
         self.folder, self.redis = folder, redis
         self.model = tiny.make_llama(folder.parent / "model")
         self.started: list[subprocess.Popen[bytes]] = []
+        self.references: dict[str, dict[int, float]] = {}
         self.env = {**os.environ, "MAXFT_DATA_DIR": str(folder), "REDIS_URL": redis.url}
         self.env |= {"OMP_NUM_THREADS": "1", "MAXFT_STALL_SECONDS": "6", "TMPDIR": str(folder)}
         # Where one user alone has runs, none ever makes room.
@@ -47,7 +49,7 @@ class Farm:
         """One for all workers, as `up` has; libraries are imported once for all tests."""
         address = self.folder / "w.sock"
         with listen(address) as listener:
-            command = [sys.executable, "-m", engine_server.__name__, str(listener.fileno())]
+            command = [sys.executable, "-m", paced_engine.__name__, str(listener.fileno())]
             self.started.append(
                 subprocess.Popen(
                     command,
@@ -73,11 +75,12 @@ class Farm:
         return process
 
     def is_up(self, *command: str) -> bool:
-        return any(p.poll() is None and tuple(p.args[2:]) == command for p in self.started)
+        alive = (p.args for p in self.started if p.poll() is None)
+        return any(tuple(args[2 : 2 + len(command)]) == command for args in alive)
 
     def keep_up(self) -> None:
         """What `up` would do: fork server, watchdog and worker are there."""
-        if FORK_SERVER not in self.env:
+        if not self.is_up(paced_engine.__name__):
             self.start_fork_server()
         for command in (("watchdog",), ("worker", "training")):
             if not self.is_up(*command):
@@ -107,7 +110,7 @@ class Farm:
         return next(child for child in children if engine_server.__name__ not in child.cmdline())
 
     def create_run(self, *, owner: str = "ann", **training: Any) -> Run:
-        """A run of steps that take some hundredths of a second each."""
+        """A run of steps that take some hundredths of a second each, mostly of rest."""
         user, _ = User.objects.get_or_create(username=owner)
         rows = stored_rows(tiny.conversations(60))
         version = make_dataset(user, rows_sha256=rows)
@@ -116,7 +119,7 @@ class Farm:
             "save_steps": SAVED_EVERY,
             "eval_steps": 1000,
             "per_device_train_batch_size": 2,
-            "gradient_accumulation_steps": 4,
+            "gradient_accumulation_steps": 1,
             "learning_rate": 1e-3,
         }
         config = {
@@ -126,6 +129,16 @@ class Farm:
             "training": options | training,
         }
         return create_run(owner=user, config=RunConfig.parse(config))
+
+    def reference(self, **training: Any) -> dict[int, float]:
+        """The losses of a run to which nothing happens."""
+        key = str(training)
+        if key not in self.references:
+            run = wait_for(self.create_run(**training), Status.SUCCEEDED, Status.FAILED)
+            assert run.status == Status.SUCCEEDED, run.error
+            self.references[key] = losses(run)
+            assert len(self.references[key]) == STEPS
+        return self.references[key]
 
 
 def belongs_to(process: psutil.Process, folder: Path) -> bool:
@@ -159,14 +172,14 @@ def database(path: Path) -> Iterator[None]:
         connections["default"] = before
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, *, every_seconds: float = 0.05) -> Any:
     """The first true value of `condition`."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         if value := condition():
             return value
-        time.sleep(0.02)
-    raise AssertionError(f"Not in {seconds} s: {what}")
+        time.sleep(every_seconds)
+    raise AssertionError(f"Not in {PATIENCE_SECONDS} s: {what}")
 
 
 def fresh(run: Run) -> Run:

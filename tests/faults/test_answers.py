@@ -8,7 +8,6 @@ import openai
 import pytest
 
 from tests.served_api import ServedApi, served_api, wait_until
-from tests.site_process import PATIENCE_SECONDS
 from tests.tiny import make_llama
 
 pytestmark = pytest.mark.faults
@@ -54,8 +53,8 @@ def test_worker_killed_in_the_middle_is_said(served):
 
     def kill(number):
         if number == 2:
-            served.worker.kill()
-            served.worker.wait()
+            served.worker.process.kill()
+            served.worker.end()
             served.start_worker()
 
     with pytest.raises(openai.APIError, match="lost"):
@@ -69,10 +68,10 @@ def test_the_worker_ends_when_told(served):
 
     def end(number):
         if number == 2:
-            served.worker.terminate()
+            served.worker.process.terminate()
 
     with pytest.raises(openai.APIError, match="stopped"):
         read(chunks, end)
-    assert served.worker.wait(PATIENCE_SECONDS) == 0
+    assert served.worker.end() == 0
     served.start_worker()
     assert read(served.client.chat.completions.create(**ASK, model=served.model))

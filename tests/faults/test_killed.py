@@ -59,7 +59,7 @@ def test_trainer_while_it_saves(farm: Farm, reference: dict[int, float]) -> None
     run = farm.create_run()
     wait_for_step(run, 1)
     staging = run.attempt_folder(1).checkpoints / ".staging"
-    wait_until(lambda: any(staging.iterdir()), "a checkpoint is being written")
+    wait_until(lambda: any(staging.iterdir()), "a checkpoint is written", every_seconds=0.005)
     kill(trainer(farm, run))
     assert_whole(farm, run, reference)
 

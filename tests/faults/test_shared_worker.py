@@ -18,9 +18,8 @@ from tests.faults.farm import (
     wait_until,
 )
 
-LONG, SHORT = 24, 5
-SLOWER = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 15}
-"""So that some steps fill the quantum, however fast the processor is."""
+LONG, SHORT = 80, 5
+"""Steps; some of them fill the quantum of a second, however fast the processor is."""
 
 
 def assert_done_once(farm: Farm, run: Run, steps: int) -> None:
@@ -33,7 +32,7 @@ def assert_done_once(farm: Farm, run: Run, steps: int) -> None:
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["left alone", "killed meanwhile"])
 def test_a_long_run_makes_room_for_somebody_elses(farm: Farm, is_killed: bool) -> None:
-    long = farm.create_run(owner="ann", max_steps=LONG, save_steps=LONG, **SLOWER)
+    long = farm.create_run(owner="ann", max_steps=LONG, save_steps=LONG)
     wait_for_step(long, 1)
     short = farm.create_run(owner="ben", max_steps=SHORT)
     wait_until(lambda: fresh(long).stop == Run.Stop.ROOM or fresh(long).attempt > 1, "a pause")

@@ -27,6 +27,14 @@ from tests.faults.farm import (
 from tests.redis_server import RedisServer
 from tests.site_process import Site, running_site
 
+SLOWER = {"gradient_accumulation_steps": 4}
+"""A site that users start has no pauses between steps."""
+
+
+@pytest.fixture
+def reference(farm: Farm) -> dict[int, float]:
+    return farm.reference(**SLOWER)
+
 
 @pytest.fixture
 def folder(
@@ -71,7 +79,7 @@ def test_everything_dies_and_later_is_stopped_at_work(
         database(folder / "db.sqlite3"),
     ):
         farm = Farm(folder, RedisServer(folder))
-        run = farm.create_run()
+        run = farm.create_run(**SLOWER)
         wait_for_step(run, 5)
         web = process_of(site, "web")
         kill(web)
@@ -88,7 +96,7 @@ def test_everything_dies_and_later_is_stopped_at_work(
     ):
         assert_whole(farm, run, reference)
         assert fresh(run).attempt == 2, story(run)
-        long = farm.create_run(max_steps=4000)
+        long = farm.create_run(max_steps=4000, **SLOWER)
         wait_for_step(long, 5)
     with django_db_blocker.unblock(), database(folder / "db.sqlite3"):
         assert (fresh(long).status, fresh(long).idle_attempts) == ("queued", 0), story(long)

@@ -23,7 +23,7 @@ from maxaillm.dev.finetune.run.checkpoints import newest_verified
 from maxaillm.dev.finetune.run.events import Event, RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
-from tests.engine.faults.forked import Forked
+from tests.forked import Forked
 from tests.site_process import PATIENCE_SECONDS, free_port
 
 PROGRAM = [sys.executable, "-m", "maxaillm.dev.finetune", "train"]

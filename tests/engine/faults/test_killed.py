@@ -22,7 +22,7 @@ from maxaillm.dev.finetune.run.checkpoints import newest_verified
 from maxaillm.dev.finetune.run.events import RunFolder, read_journal
 from tests import tiny
 from tests.engine.conftest import Train, losses
-from tests.engine.faults.forked import Forked
+from tests.forked import Forked
 
 PROGRAM = [sys.executable, "-m", "maxaillm.dev.finetune", "train"]
 STEPS = {"max_steps": 30, "save_steps": 4, "eval_steps": 5, "gradient_accumulation_steps": 2}

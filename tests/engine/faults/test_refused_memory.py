@@ -15,8 +15,8 @@ from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.events import Event, read_journal
 from tests import tiny
 from tests.engine.conftest import losses
-from tests.engine.faults.forked import Forked
 from tests.engine.hf.training.test_out_of_memory import warnings
+from tests.forked import Forked
 
 
 def train_within(config: Path, folder: Path, megabytes: int) -> None:

@@ -81,7 +81,6 @@ class Workshop:
     def data(self, task: str) -> Path:
         return tiny.write_lines(self.root / f"{task}.jsonl", rows_for(task))
 
-    @cache  # noqa: B019
     def train(self, case: Case) -> Trained:
         """Two steps. Raises what the run raises."""
         sections: dict[str, Any] = {
@@ -99,9 +98,8 @@ class Workshop:
             trainer = run.train(*run.configure_model(), rows, held)
             return Trained(trainer.model.eval(), run.save_model(trainer))
 
-    def open(self, case: Case) -> LoadedModel:
+    def open(self, case: Case, folder: Path) -> LoadedModel:
         """What the case's run saved."""
-        folder = self.train(case).folder
         base = self.base(case.family)
         return open_model(folder, base=base, device="cpu", precision="fp32")
 

@@ -51,7 +51,8 @@ def test_what_was_saved_says_what_was_trained_or_is_refused(case: Case, workshop
         assert case.refusal.removeprefix(case.family) in str(refused.value)
         assert refused.value.hint
         return
-    trained, opened = workshop.train(case), workshop.open(case)
+    trained = workshop.train(case)
+    opened = workshop.open(case, trained.folder)
     encoded = opened.tokenizer(PROMPT, return_tensors="pt")
     inputs = {name: encoded[name] for name in ("input_ids", "attention_mask")}
     expected = logits(trained.model, inputs)

@@ -6,8 +6,10 @@ import errno
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import pytest
@@ -16,9 +18,24 @@ from django.contrib.auth.models import User
 from jobs.models import Evaluation, Export, LanguageModel
 from jobs.services import engine_jobs
 from jobs.training import engine_jobs as carried_out
+from jobs.training.fork_server import FORK_SERVER, listen
 from tests.downloads import whole
+from tests.forked import Forked, serve_engine
 from tests.jobs.api.test_runs import Script
 from tests.jobs.runs import make_dataset
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The engine's, as `up` has it."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        address = Path(folder) / "w.sock"  # a path short enough for one
+        with listen(address) as listener:
+            server = Forked(serve_engine, listener, tmp_path_factory.getbasetemp())
+        patch.setenv(FORK_SERVER, str(address))
+        yield
+        server.process.terminate()
+        server.end()
 
 
 @pytest.fixture(autouse=True)

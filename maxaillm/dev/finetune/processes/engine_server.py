@@ -28,9 +28,9 @@ from maxaillm.dev.finetune.processes.fork_server import (
     ForkServer,
     PublicSource,
     Source,
-    import_ahead,
     redirect_output,
 )
+from maxaillm.dev.finetune.processes.imports import import_ahead
 from maxaillm.dev.finetune.processes.parent_death import end_with_connection, end_with_parent
 
 IMPORTED_AHEAD = (

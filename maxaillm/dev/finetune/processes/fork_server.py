@@ -8,33 +8,22 @@ for one.
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import importlib
 import json
 import os
-import re
 import select
 import signal
 import socket
 import struct
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from maxaillm.dev.finetune.processes.descendants import descends_from, end_others
-from maxaillm.dev.finetune.processes.parent_death import LIBC, end_with_parent
+from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 
 REQUEST_SECONDS = 5.0
 REQUEST_BYTES = 64 * 1024
-MAPPED_FILE = re.compile(
-    r"^([0-9a-f]+-[0-9a-f]+) (\S+) \S+ \S+ \d+ +/.*\n(?:[A-Z].*\n)*?Private_Dirty: +(\d+) kB",
-    re.MULTILINE,
-)
-"""Addresses, rights and changed kilobytes of a file in memory."""
-MADV_DONTNEED = 4
 NUMBER = struct.Struct("!i")
 CREDENTIALS = struct.Struct("3i")
 
@@ -87,26 +76,6 @@ class PrivateSource(Source):
         if not numbers:
             sys.exit()
         return socket.socket(fileno=numbers[0])
-
-
-def import_ahead(names: Iterable[str]) -> None:
-    """Import modules, and keep them out of garbage collections, which would copy their pages."""
-    for name in names:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
-    unmap_code()
-
-
-def unmap_code() -> None:
-    """Let go of the libraries' code that the imports have gone through, a hundred megabytes of it:
-    a fork does not inherit it, and what is used again comes from the system's cache. Linux only."""
-    if LIBC is None:
-        return
-    for place, rights, dirty in MAPPED_FILE.findall(Path("/proc/self/smaps").read_text()):
-        if rights == "r-xp" and dirty == "0":
-            begin, end = (int(number, 16) for number in place.split("-"))
-            LIBC.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), MADV_DONTNEED)
 
 
 class ForkServer:

@@ -71,8 +71,10 @@ def common_windows(batches: Sequence[Batch], rows: int) -> Slots | None:
     for hashes, ends in (part for batch in batches for part in windows_of(batch)):
         whole = ends[: room + 1]
         owners = np.repeat(np.arange(len(whole) - 1), np.diff(whole))
-        pairs = np.unique((owners << SLOT_BITS) + slots_of(hashes[: whole[-1]]))
-        count += np.bincount(pairs & (2**SLOT_BITS - 1), minlength=2**SLOT_BITS)
+        # np.unique would hash them, which takes twenty times as long as to sort
+        pairs = np.sort((owners << SLOT_BITS) + slots_of(hashes[: whole[-1]]))
+        own = pairs[np.diff(pairs, prepend=-1) != 0]
+        count += np.bincount(own & (2**SLOT_BITS - 1), minlength=2**SLOT_BITS)
         room -= len(whole) - 1
     seen = rows - room
     common = count > max(COMMON_SHARE * seen, 1)

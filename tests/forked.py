@@ -1,18 +1,21 @@
-"""Processes to be killed that need not import the libraries: forked from one that has them."""
+"""Processes that need not import the libraries: forked from one that has them."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from maxaillm.dev.finetune.processes.engine_server import IMPORTED_AHEAD
+from maxaillm.dev.finetune.processes import engine_server
+from tests.site_process import PATIENCE_SECONDS
 
 CONTEXT = get_context("forkserver")
-CONTEXT.set_forkserver_preload([*IMPORTED_AHEAD])
+CONTEXT.set_forkserver_preload(["tests.imported_ahead"])
 
 
 class Forked:
@@ -39,7 +42,7 @@ class Forked:
 
     def end(self) -> int:
         """How it ended, negative for a signal."""
-        self.process.join()
+        self.process.join(PATIENCE_SECONDS)
         self.output.close()
         assert self.process.exitcode is not None
         return self.process.exitcode
@@ -52,3 +55,8 @@ def begin(
     os.dup2(written.fileno(), 1)
     written.close()
     call(*arguments)
+
+
+def serve_engine(listener: socket.socket, root: Path) -> None:
+    """The engine's fork server, for folders below `root`."""
+    engine_server.main(engine_server.engine_source(listener, root.resolve()))
