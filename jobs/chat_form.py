@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 
-from jobs.models import Conversation, LanguageModel
+from jobs.models import ChatPreset, Conversation, LanguageModel
 from jobs.services.playground import QUESTION_LIMIT
 from maxaillm.dev.finetune.errors import ModelError
 from maxaillm.dev.finetune.model_files.folder import find_folder
@@ -78,9 +78,14 @@ class ChatForms:
     def __init__(
         self, data: Any, *, user: User, chat: Conversation | None, asked: Mapping[str, str]
     ) -> None:
-        self.chat = ChatForm(data, user=user, initial=start_of(chat, user, asked))
+        preset = preset_of(user, asked)
+        start = start_of(chat, user, asked)
         last = chat.answers.order_by("turn").last() if chat else None
         kept = last.options if last and "defaults" not in asked else None
+        if preset is not None:
+            start["system_prompt"], kept = preset.system_prompt, preset.options
+        self.preset = preset
+        self.chat = ChatForm(data, user=user, initial=start)
         self.options = OptionsForm(data, initial=kept)
 
     def are_valid(self) -> bool:
@@ -98,6 +103,12 @@ class ChatForms:
             for name, errors in (form.errors or {}).items():
                 return f"{form[name].label}: {errors[0]}" if name in form.fields else str(errors[0])
         return ""
+
+
+def preset_of(user: User, asked: Mapping[str, str]) -> ChatPreset | None:
+    """The parameters that `?preset=ID` asks for."""
+    wished = typed_number(asked.get("preset", ""))
+    return ChatPreset.objects.visible_to(user).filter(pk=wished).first() if wished else None
 
 
 def is_awaited(model: LanguageModel) -> bool:

@@ -58,6 +58,7 @@ class ObservedTuning(MaxHuggingFaceFineTuning):
 
     exam_file: Path
     slow_factor = 0.0
+    is_base = False
 
     def observe(self, exam_file: Path, slow_factor: float) -> None:
         self.exam_file, self.slow_factor = exam_file, slow_factor
@@ -87,20 +88,27 @@ class ObservedTuning(MaxHuggingFaceFineTuning):
         packed, width = held_out.packed, max(self.base.width, int(rows.tokens.lengths.max()))
         sequences = TaskDataset(self.task, rows, packed=packed, width=width)
         exam = HeldOutEvaluator(self.task, self.tokenizer, sequences, [], batch_size=64)
-        measure = evaluator.scores
+        measure, measure_base = evaluator.scores, evaluator.baseline
 
         def scores(model: Any) -> Any:
             own = measure(model)
             self.sit(exam, model)
             return own
 
+        def baseline(model: Any) -> Any:
+            self.is_base = True  # it is measured after the first step
+            found = measure_base(model)
+            self.is_base = False
+            return found
+
         evaluator.scores = scores  # type: ignore[method-assign]
+        evaluator.baseline = baseline  # type: ignore[method-assign]
         self.exam = exam
         return evaluator
 
     def sit(self, exam: HeldOutEvaluator, model: Any) -> None:
         """Measure on the exam; the gain and its error are those of the newest measurement."""
-        step = int(self.callback.trainer.state.global_step)
+        step = 0 if self.is_base else int(self.callback.trainer.state.global_step)
         loss = exam.scores(model)[EVAL_LOSS]
         kept = dict(self.unseen.exam)
         self.unseen.exam = sorted((kept | {step: float(loss)}).items())  # type: ignore[arg-type]

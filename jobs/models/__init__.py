@@ -10,9 +10,10 @@ from jobs.models.queue_pause import QueuePause
 from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
 from jobs.models.run_draft import RunDraft
 from jobs.models.run_tag import RunTag
+from jobs.models.saved_prompts import ChatPreset, PromptSet
 
 __all__ = [
-    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "DeviceAccount", "EngineJob",
-    "Evaluation", "Event", "Export", "LanguageModel", "Notice", "NotificationChannel", "Occasion",
-    "QueuePause", "Run", "RunDraft", "RunTag", "Status", "Transition",
+    "ACTIVE", "ENDED", "MOVES", "Answer", "ChatPreset", "Conversation", "DeviceAccount",
+    "EngineJob", "Evaluation", "Event", "Export", "LanguageModel", "Notice", "NotificationChannel",
+    "Occasion", "PromptSet", "QueuePause", "Run", "RunDraft", "RunTag", "Status", "Transition",
 ]  # fmt: skip

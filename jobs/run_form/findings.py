@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune.config import MOST_TOKENS, RunConfig
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.data import MOST_TOKENS
 from maxaillm.dev.finetune.estimate import Estimate, estimate
 from maxft_site.web.formatting import duration, sig, size
 

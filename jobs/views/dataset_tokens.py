@@ -19,7 +19,8 @@ from jobs.tokens.page import findings_of, lengths_figure, refusals_of, shown_str
 from jobs.tokens.requests import SUMMARY, Answer, TokenView, look_up, part_with_row
 from jobs.tokens.rows import Places
 from jobs.views.request import Request
-from maxaillm.dev.finetune.config import DataSection, RunConfig
+from maxaillm.dev.finetune.config import RunConfig
+from maxaillm.dev.finetune.config.data import DataSection
 from maxaillm.dev.finetune.data.columns.messages import DialogueColumn
 from maxaillm.dev.finetune.errors import ConfigError
 from maxft_site.web.schema_forms.info import extra_of

@@ -10,23 +10,33 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import aget_object_or_404, get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs.chat_form import ChatForms
+from jobs.chat_form import SYSTEM_LIMIT, ChatForms
 from jobs.inference_queue import requests
 from jobs.inference_queue.stream_limit import StreamLimit
-from jobs.models import Answer, Conversation, LanguageModel
+from jobs.models import Answer, ChatPreset, Conversation, LanguageModel, PromptSet
 from jobs.services import playground as services
+from jobs.services.playground import copies, saved
 from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxft_site.web.errors import status_of
 from maxft_site.web.formatting import typed_number
 
 CHATS_PER_PAGE = 12
+SETS_SHOWN = 20
 STREAMING = Answer.Status.STREAMING
+CHAT_FILES = {
+    "md": ("text/markdown; charset=utf-8", copies.as_markdown),
+    "jsonl": ("application/jsonl; charset=utf-8", copies.as_json_lines),
+}
 ENTRY_ID = re.compile(r"\d{1,15}-\d{1,10}")
 
 
@@ -131,6 +141,8 @@ def show(
         "page": Paginator(chats.order_by("-updated"), CHATS_PER_PAGE).get_page(
             request.GET.get("page")
         ),
+        "presets": ChatPreset.objects.visible_to(request.user),
+        "prompt_sets": PromptSet.objects.visible_to(request.user)[:SETS_SHOWN],
         "has_models": LanguageModel.objects.visible_to(request.user).exists(),
         "error": error,
     }
@@ -159,6 +171,62 @@ def conversation_stop(request: Request, pk: int) -> HttpResponse:
 def conversation_delete(request: Request, pk: int) -> HttpResponse:
     services.delete_conversation(conversation=visible_chat(request, pk))
     return redirect("jobs:playground")
+
+
+@require_POST
+def conversation_branch(request: Request, pk: int, turn: int) -> HttpResponse:
+    """Go on from an earlier turn in a new chat."""
+    chat = visible_chat(request, pk)
+    try:
+        return redirect(copies.branch(conversation=chat, turn=turn))
+    except FineTuneError as error:
+        asked = request.GET.dict()
+        forms = ChatForms(None, user=request.user, chat=chat, asked=asked)
+        return refuse(request, chat, forms, error)
+
+
+@require_POST
+def preset_save(request: Request) -> HttpResponse:
+    """Keep the parameters that the page has now, under a name; `?chat=ID` is gone back to."""
+    shown = Conversation.objects.visible_to(request.user)
+    chat = shown.filter(pk=typed_number(request.GET.get("chat", ""))).first()
+    forms = ChatForms(request.POST, user=request.user, chat=chat, asked={})
+    prompt = request.POST.get("system_prompt", "")[:SYSTEM_LIMIT]
+    try:
+        if not forms.options.is_valid():
+            return show(request, chat, forms, status=422)
+        preset, is_new = saved.save_preset(
+            owner=request.user,
+            name=request.POST.get("preset_name", ""),
+            system_prompt=prompt,
+            options=forms.sampling,
+        )
+    except FineTuneError as error:
+        return show(request, chat, forms, error=error, status=status_of(error))
+    messages.success(request, f"The preset {preset} is {'kept' if is_new else 'changed'}.")
+    place = chat.get_absolute_url() if chat else reverse("jobs:playground")
+    return redirect(f"{place}?preset={preset.pk}")
+
+
+@require_POST
+def preset_delete(request: Request, pk: int) -> HttpResponse:
+    preset = get_object_or_404(ChatPreset.objects.visible_to(request.user), pk=pk)
+    saved.delete_preset(preset=preset)
+    messages.success(request, f"The preset {preset.name} is deleted.")
+    return redirect("jobs:playground")
+
+
+@require_GET
+def conversation_file(request: Request, pk: int, suffix: str) -> HttpResponse:
+    """A chat as a file: Markdown for people, JSON Lines for training."""
+    chat = visible_chat(request, pk)
+    if suffix not in CHAT_FILES:
+        raise Http404(f"A chat is no {suffix} file.")
+    content_type, write = CHAT_FILES[suffix]
+    name = f"{slugify(chat.title) or 'chat'}.{suffix}"
+    disposition = content_disposition_header(as_attachment=True, filename=name)
+    headers = {"Content-Disposition": str(disposition)}
+    return HttpResponse(write(chat), content_type=content_type, headers=headers)
 
 
 @require_GET

@@ -1,4 +1,5 @@
 // The playground: sends messages without a reload and shows answers while they are written.
+import { watchAttachments } from "./attach.js";
 import { HttpError, send } from "./http.js";
 import { icon, toast, toastError } from "./toast.js";
 
@@ -12,8 +13,25 @@ if (form) {
   message.addEventListener("keydown", sendOnEnter);
   for (const select of [form.elements.model, form.elements.beside])
     select.addEventListener("change", showChoice);
+  document.addEventListener("keydown", stopOnEscape);
+  watchAttachments(message, showProblem);
+  form.addEventListener("click", choosePrompt);
   followNew();
   turns.scrollTop = turns.scrollHeight;
+}
+
+function choosePrompt(event) {
+  const button = event.target.closest("[data-prompt]");
+  if (!button) return;
+  form.elements.question.value = button.dataset.prompt;
+  form.elements.question.focus();
+}
+
+function stopOnEscape(event) {
+  const stop = form.querySelector("[data-live=stop]");
+  if (event.key !== "Escape" || event.defaultPrevented || !stop || stop.hidden) return;
+  event.preventDefault();
+  form.requestSubmit(stop);
 }
 
 function sendOnEnter(event) {

@@ -25,7 +25,7 @@ from maxaillm.dev.finetune.cli.arguments import (
     reading_of,
 )
 from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
-from maxaillm.dev.finetune.cli.validation import config_asked, validation_facts
+from maxaillm.dev.finetune.cli.validation import config_asked, read_as, validation_facts
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
 from maxaillm.dev.finetune.data.rows.splits import Split
@@ -86,6 +86,7 @@ def add_commands(commands: Any) -> None:
     add_model(evaluate)
     add_precision(evaluate)
     evaluate.add_argument("data", type=Path, help="rows that the model has not seen")
+    add_reading(evaluate)
     evaluate.add_argument("--max-length", type=int, default=512)
     evaluate.add_argument("--metrics", nargs="+", default=(), help="default: all of the task")
     evaluate.add_argument("--split", choices=get_args(Split), help="default: what is held out")
@@ -158,7 +159,7 @@ def run_validation(args: argparse.Namespace) -> None:
     """Raises ConfigError, or DataError where the file is not ready to be trained on."""
     config = config_asked(args.config, overrides_of(args)).of_this_machine(print_note)
     stay_off_the_network(config.model.name)
-    facts = validation_facts(config, reading_of(args))
+    facts = validation_facts(read_as(config, reading_of(args)))
     print_facts(facts, args)
     if error := facts["error"]:
         raise DataError(error["message"], error["hint"])
@@ -166,18 +167,18 @@ def run_validation(args: argparse.Namespace) -> None:
 
 def run_evaluation(args: argparse.Namespace) -> None:
     stay_off_the_network(args.model)
-    from maxaillm.dev.finetune.hf.evaluation.evaluator import evaluate_file, kind_in
+    from maxaillm.dev.finetune.hf.evaluation.evaluator import EvaluationFile, evaluate_file
 
-    kind = kind_in(args.data)
+    file = EvaluationFile(args.data, args.split, reading_of(args))
+    kind = file.kind()
     model = open_asked(args, args.max_length)
     scores = evaluate_file(
         model.task_for(kind),
         model.answering,
         model.tokenizer,
-        args.data,
+        file,
         model.max_length,
         names=args.metrics,
-        split=args.split,
     )
     print_facts(scores, args)
 

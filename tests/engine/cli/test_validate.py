@@ -7,6 +7,8 @@ import json
 import pytest
 
 from maxaillm.dev.finetune.__main__ import main
+from maxaillm.dev.finetune.config.files import read_config
+from maxaillm.dev.finetune.config.hosted import refusals
 
 
 @pytest.fixture
@@ -30,6 +32,21 @@ def test_a_file_is_read_as_its_owner_says(config, capsys):
     assert (code, report["status"], report["rows"]) == (0, "ready", 1)
     assert report["sample"] == [{"prompt": "Сколько", "completion": "Триста"}]
     assert report["options"]["encoding"] == "koi8-r"
+
+
+def test_every_command_reads_as_the_configuration_says(config, capsys):
+    said = ["data.reading.encoding=koi8-r", 'data.reading.delimiter="~"']
+    code, report = report_of(capsys, config, *said)
+    assert (code, report["options"]["encoding"]) == (0, "koi8-r")
+    assert report["in_the_model"]["rows"] == 1
+    for command in ("tokens", "estimate"):
+        assert main([command, str(config), *said, "--json"]) == 0
+        assert main([command, str(config), "--json"]) != 0
+
+
+def test_a_configuration_of_how_files_are_written_is_no_sites(config):
+    asked = read_config(config, ["data.reading.encoding=koi8-r"])
+    assert [problem.path for problem in refusals(asked)] == ["data.train_file", "data.reading"]
 
 
 def test_what_can_not_be_said_is_refused_by_its_name(config, capsys):

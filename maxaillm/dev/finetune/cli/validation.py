@@ -28,7 +28,13 @@ def config_asked(path: Path, overrides: Sequence[str]) -> RunConfig:
     return RunConfig.parse(data)
 
 
-def validation_facts(config: RunConfig, options: ReadOptions) -> dict[str, Any]:
+def read_as(config: RunConfig, said: ReadOptions) -> RunConfig:
+    """The configuration with what is `said` besides of how its files are written."""
+    reading = config.data.reading.model_copy(update=said.given)
+    return config.model_copy(update={"data": config.data.model_copy(update={"reading": reading})})
+
+
+def validation_facts(config: RunConfig) -> dict[str, Any]:
     """The report on the training file, its findings, and what the model would make of some rows.
 
     Raises DataError where no file is named.
@@ -36,7 +42,7 @@ def validation_facts(config: RunConfig, options: ReadOptions) -> dict[str, Any]:
     from maxaillm.dev.finetune.data.reading.recognition import usual_format
     from maxaillm.dev.finetune.data.reading.validate import validate
 
-    file = config.data.train_file
+    file, options = config.data.train_file, config.data.reading
     if not file:
         hint = "Type validate data.jsonl, or data.train_file=data.jsonl after the configuration."
         raise DataError("The configuration names no training file.", hint)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from maxaillm.dev.finetune.data.columns.messages import AnswerColumn, MessagesColumn, ToolsColumn
 from maxaillm.dev.finetune.data.columns.texts import StringColumn
 from maxaillm.dev.finetune.data.examples import Example, StoredExample
+from maxaillm.dev.finetune.data.readers.options import ReadOptions
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
 from maxaillm.dev.finetune.data.store.batch import stored
 from maxaillm.dev.finetune.data.store.store import RowStore, holds_rows
@@ -61,28 +62,38 @@ def look_into(config: RunConfig, folder: Path) -> Held:
     data = config.data
     if not data.train_file:
         raise DataError("No training file is given.", "Set data.train_file.")
-    held = read(*file_state(data.train_file), folder / "tokenizer.json")
+    state = FileState.of(data.train_file, data.reading)
+    held = read(state, folder / "tokenizer.json")
     if data.validation_file:
-        others = survey(*file_state(data.validation_file)).splits
+        others = survey(FileState.of(data.validation_file, data.reading)).splits
         return held._replace(validation_rows=others.total())
     return held
 
 
-def file_state(name: str) -> tuple[Path, int, int]:
-    """A file and what tells one content of it from the next. Raises DataError."""
-    file = Path(name)
-    try:
-        state = file.stat()
-    except OSError as error:
-        raise DataError(
-            f"{file.name} can't be read: {error.strerror}.", "Check the path."
-        ) from None
-    return file, state.st_mtime_ns, state.st_size
+class FileState(NamedTuple):
+    """A file, what tells one content of it from the next, and how it is read."""
+
+    file: Path
+    changed: int
+    size: int
+    options: ReadOptions
+
+    @classmethod
+    def of(cls, name: str, options: ReadOptions) -> FileState:
+        """Raises DataError."""
+        file = Path(name)
+        try:
+            state = file.stat()
+        except OSError as error:
+            raise DataError(
+                f"{file.name} can't be read: {error.strerror}.", "Check the path."
+            ) from None
+        return cls(file, state.st_mtime_ns, state.st_size, options)
 
 
 @lru_cache(maxsize=64)
-def read(file: Path, changed: int, size: int, tokenizer: Path) -> Held:
-    found = survey(file, changed, size)
+def read(state: FileState, tokenizer: Path) -> Held:
+    found = survey(state)
     if not found.sample:
         raise DataError("The training file has no rows.", "Choose a file with rows in it.")
     tokens: set[int] = set()
@@ -98,8 +109,10 @@ def read(file: Path, changed: int, size: int, tokenizer: Path) -> Held:
 
 
 @lru_cache(maxsize=64)
-def survey(file: Path, changed: int, size: int) -> Survey:
-    return survey_store(RowStore(file)) if holds_rows(file) else survey_file(file)
+def survey(state: FileState) -> Survey:
+    if holds_rows(state.file):
+        return survey_store(RowStore(state.file))
+    return survey_file(state.file, state.options)
 
 
 def survey_store(store: RowStore) -> Survey:
@@ -134,13 +147,13 @@ def blocks_of(places: Sequence[int]) -> list[int]:
     return [place for begin in begins for place in places[begin : begin + wide]]
 
 
-def survey_file(file: Path) -> Survey:
+def survey_file(file: Path, options: ReadOptions) -> Survey:
     """Every k-th row, k growing with the file."""
     splits: Counter[str | None] = Counter()
     labels: set[str] = set()
     sample: list[Example] = []
     stride, trained = 1, 0
-    for example in read_documents(str(file)):
+    for example in read_documents(str(file), options=options):
         splits[example.split] += 1
         if example.split not in TRAINED:
             continue

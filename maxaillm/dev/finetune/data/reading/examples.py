@@ -111,11 +111,11 @@ class Beside:
             tell(f"Not read: {', '.join(names[:TOLD_NAMES])}{more}.", LISTED)
 
 
-def has_split(path: str | Path, split: Split) -> bool:
+def has_split(path: str | Path, split: Split, options: ReadOptions | None = None) -> bool:
     """Whether the file at `path` puts a row into `split`."""
     if holds_rows(Path(path)):
         return any(split in batch.splits for batch in RowStore(Path(path)).batches())
-    records = open_records(path)
+    records = open_records(path, options=options)
     if not SplitColumn(sample_of(records)).is_marker:
         return False
     rows = (record.row for record in records if isinstance(record, Record))

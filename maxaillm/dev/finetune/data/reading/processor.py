@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from maxaillm.dev.finetune.data.readers import BadRecord, open_records
+from maxaillm.dev.finetune.data.readers import BadRecord, ReadOptions, open_records
 from maxaillm.dev.finetune.data.reading.recognition import sample_of
 from maxaillm.dev.finetune.data.rows.splits import Split, SplitColumn
 from maxaillm.dev.finetune.errors import DataError
@@ -42,9 +42,9 @@ class RawRow(BaseModel):
     split: Split | None = None
 
 
-def read_raw_rows(path: str | Path) -> Iterator[RawRow]:
+def read_raw_rows(path: str | Path, options: ReadOptions | None = None) -> Iterator[RawRow]:
     """The rows of a file, whatever their columns mean. Raises DataError at a broken one."""
-    records = open_records(path)
+    records = open_records(path, options=options)
     split_column = SplitColumn(sample_of(records))
     for number, record in enumerate(records, start=1):
         if isinstance(record, BadRecord):

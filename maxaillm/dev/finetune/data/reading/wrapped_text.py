@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.text import Text
-from maxaillm.dev.finetune.data.readers import BadRecord, Record, Records, open_records
+from maxaillm.dev.finetune.data.readers import BadRecord, ReadOptions, Record, Records, open_records
 from maxaillm.dev.finetune.data.reading.examples import Beside, Tell, read_examples, refused
 from maxaillm.dev.finetune.data.reading.recognition import refuse_doubt
 from maxaillm.dev.finetune.data.rows.splits import Split, split_of
@@ -22,17 +22,20 @@ DOCUMENT_CHARS = 20_000
 
 
 def read_documents(
-    path: str | Path, tell: Tell = lambda _message, _hint: None
+    path: str | Path,
+    tell: Tell = lambda _message, _hint: None,
+    options: ReadOptions | None = None,
 ) -> Iterator[Example]:
     """The examples of a file; of a wrapped text, documents of many lines instead of lines.
 
-    A line alone would be learned without what it goes on from. `tell` as for `read_examples`.
+    A line alone would be learned without what it goes on from. `tell` and `options` as for
+    `read_examples`.
     Raises DataError.
     """
-    records = None if holds_rows(Path(path)) else open_records(path)
+    records = None if holds_rows(Path(path)) else open_records(path, options=options)
     sample = list(islice(records, SAMPLED_LINES)) if records and records.kind == "text" else []
     if records is None or not is_wrapped(sample):
-        yield from read_examples(path, tell=tell)
+        yield from read_examples(path, options=options, tell=tell)
         return
     refuse_doubt(records, [record.row for record in sample if isinstance(record, Record)], None)
     beside = Beside(records)

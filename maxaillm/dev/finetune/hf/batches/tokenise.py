@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.advice.history import TokenCounts
-from maxaillm.dev.finetune.config import DataSection
+from maxaillm.dev.finetune.config.data import DataSection
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import JsonValue
@@ -16,6 +17,7 @@ from maxaillm.dev.finetune.advice.comparison import Comparison, FloatArray
 from maxaillm.dev.finetune.advice.history import EVAL_LOSS
 from maxaillm.dev.finetune.config.compatibility import unfit_metrics
 from maxaillm.dev.finetune.data.examples import Example
+from maxaillm.dev.finetune.data.readers.options import ReadOptions
 from maxaillm.dev.finetune.data.reading.examples import has_split
 from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
 from maxaillm.dev.finetune.data.rows.splits import EVERY_SPLIT, Split
@@ -124,51 +126,67 @@ def chosen(names: SequenceOf[str]) -> list[Metric]:
     return [metrics[name](name=name) for name in names]
 
 
+class EvaluationFile(NamedTuple):
+    """A data file to measure a model on: of a file with splits its `split`, else what is not for
+    training. `options`: how it is written."""
+
+    path: Path
+    split: Split | None = None
+    options: ReadOptions | None = None
+
+    def kind(self) -> type[Example]:
+        """What its examples are. Raises DataError."""
+        first = next(self.read(), None)
+        if first is None:
+            raise DataError(f"{self.path.name} has no rows.", "Choose a file with rows in it.")
+        return type(first)
+
+    def examples(self) -> Iterator[Example]:
+        """Those to measure on. Raises DataError where the file has no such split."""
+        splits = self.splits()
+        return (example for example in self.read() if example.split in splits)
+
+    def read(self) -> Iterator[Example]:
+        return read_documents(self.path, options=self.options)
+
+    def splits(self) -> tuple[Split | None, ...]:
+        if self.split is None:
+            held_out: tuple[Split, ...] = ("validation", "test")
+            return held_out if any(map(self.has, held_out)) else EVERY_SPLIT
+        if self.has(self.split):
+            return (self.split,)
+        raise DataError(
+            f"{self.path.name} has no rows for {self.split}.",
+            "Leave the split out, or choose another.",
+        )
+
+    def has(self, split: Split) -> bool:
+        return has_split(self.path, split, self.options)
+
+
 def evaluate_file(
     task: ModelTask,
     model: PreTrainedModel,
     tokenizer: Tokenizer,
-    path: Path,
+    file: EvaluationFile,
     width: int,
     *,
     names: SequenceOf[str] = (),
-    split: Split | None = None,
 ) -> Scores:
     """The metrics of a model on a data file, with their intervals: those named, else all that
-    serve the task. Of a file with splits on `split`, else on what is not for training."""
-    examples = (example for example in read_documents(path) if example.split in wanted(path, split))
-    found = task.encoder(tokenizer, width).encode(examples)
-    require_rows(found, f"rows of {path.name}")
+    serve the task."""
+    found = task.encoder(tokenizer, width).encode(file.examples())
+    require_rows(found, f"rows of {file.path.name}")
     packed = task.packs and task.keeps_rows_apart(model)
     sequences = TaskDataset(task, found.rows, packed=packed, width=width)
     judge = HeldOutEvaluator(task, tokenizer, sequences, serving(task.name, names), intervals=True)
     scores = judge.scores(model) | judge.answer_scores(model)
     if unfit := [name for name in names if name not in scores]:
         raise DataError(
-            f"{unfit[0]} can't be made of the rows of {path.name}.",
+            f"{unfit[0]} can't be made of the rows of {file.path.name}.",
             f"Measured can be: {', '.join(name for name in metrics if name in scores)}.",
         )
     return scores
-
-
-def kind_in(path: Path) -> type[Example]:
-    """What the examples of a file are. Raises DataError."""
-    first = next(iter(read_documents(path)), None)
-    if first is None:
-        raise DataError(f"{path.name} has no rows.", "Choose a file with rows in it.")
-    return type(first)
-
-
-def wanted(path: Path, split: Split | None) -> tuple[Split | None, ...]:
-    """The splits whose rows are measured. Raises DataError where the file has no such one."""
-    if split:
-        if has_split(path, split):
-            return (split,)
-        raise DataError(
-            f"{path.name} has no rows for {split}.", "Leave the split out, or choose another."
-        )
-    held_out: tuple[Split, ...] = ("validation", "test")
-    return held_out if any(has_split(path, split) for split in held_out) else EVERY_SPLIT
 
 
 def serving(task: str, names: SequenceOf[str]) -> list[str]:

@@ -21,12 +21,11 @@ from transformers import (
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.data.reading.wrapped_text import read_documents
 from maxaillm.dev.finetune.errors import ConfigError, DataError, OutOfMemoryError, Problem
 from maxaillm.dev.finetune.hf.batches.collate import Sequences
 from maxaillm.dev.finetune.hf.batches.rows import IGNORED, Rows, Tokens
 from maxaillm.dev.finetune.hf.batches.tokenise import Encoder, require_rows
-from maxaillm.dev.finetune.hf.evaluation.evaluator import wanted
+from maxaillm.dev.finetune.hf.evaluation.evaluator import EvaluationFile
 from maxaillm.dev.finetune.hf.loading import context_length
 from maxaillm.dev.finetune.hf.training.dataset import TaskDataset
 from maxaillm.dev.finetune.hf.training.packed_pairs import decoder_inputs
@@ -75,9 +74,7 @@ def task_of(name: str, model: PreTrainedModel, tokenizer: Tokenizer) -> ModelTas
 
 
 def rows_of_file(path: Path, encoder: Encoder) -> Rows:
-    splits = wanted(path, None)
-    examples = (example for example in read_documents(path) if example.split in splits)
-    found = encoder.encode(examples)
+    found = encoder.encode(EvaluationFile(path).examples())
     require_rows(found, f"rows of {path.name}")
     return found.rows
 

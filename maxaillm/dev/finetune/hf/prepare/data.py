@@ -51,7 +51,7 @@ def survey(
 
 def training_examples(config: RunConfig) -> Iterator[Example]:
     """What the training file has for training."""
-    examples = read_documents(str(config.data.train_file))
+    examples = read_documents(str(config.data.train_file), options=config.data.reading)
     return (example for example in examples if example.split in {None, "train"})
 
 
@@ -80,7 +80,7 @@ class RunData:
         found = self.tokenise(source, {None, "train"}, "training rows")
         if data.validation_file:
             return found, found.rows, self.held_out(Path(data.validation_file))
-        if has_split(source, "validation"):
+        if has_split(source, "validation", data.reading):
             return found, found.rows, self.held_out(source, {"validation"})
         share = data.share_held_out(len(found.rows))
         if share and len(found.rows) > 1:
@@ -145,7 +145,10 @@ class RunData:
         return token_cache.TokenCache().encode(key, encoder, examples, check_stop)
 
     def read(self, path: Path, tell: Tell) -> Iterator[Any]:
-        return read_raw_rows(path) if self.config.data.processor else read_documents(path, tell)
+        data = self.config.data
+        if data.processor:
+            return read_raw_rows(path, data.reading)
+        return read_documents(path, tell, data.reading)
 
     def encoder(self) -> Encoder:
         return make_encoder(self.config, self.task, self.tokenizer, self.width)

@@ -68,7 +68,12 @@ class FileExamples:
 
     def numbered(self) -> Iterator[Placed]:
         is_raw = self.config.data.processor is not None
-        examples = read_raw_rows(self.path) if is_raw else read_documents(self.path)
+        options = self.config.data.reading
+        examples = (
+            read_raw_rows(self.path, options)
+            if is_raw
+            else read_documents(self.path, options=options)
+        )
         return (Placed(n, n, example) for n, example in enumerate(examples, start=1))
 
 
