@@ -84,7 +84,8 @@ def running_site(data_dir: Path, *options: str, maxft: Sequence[str] = CHECKOUT)
         assert base is not None
         yield Site(processes, base.group(), address, data_dir, env, maxft, start)
     finally:
-        stop(processes[-1])
+        for process in processes:
+            stop(process)
 
 
 def stop(process: subprocess.Popen[str]) -> None:
