@@ -216,6 +216,8 @@ USE_I18N = False
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = False
 
+SITE_URL = os.environ.get("MAXFT_SITE_URL", "").rstrip("/")
+"""Under which address people reach the site; trackers of experiments are told it with each run."""
 MAX_UPLOAD_BYTES = int(os.environ.get("MAXFT_MAX_UPLOAD_BYTES") or 2 * 1024**3)
 DATA_QUOTA_BYTES = int(os.environ.get("MAXFT_DATA_QUOTA_BYTES") or 100 * 1024**3)
 PRIVATE_WEBHOOKS = env_flag("MAXFT_PRIVATE_WEBHOOKS", default=False)

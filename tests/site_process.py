@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -21,13 +21,25 @@ ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+/\S*)\n")
 
 
 class Site(NamedTuple):
-    process: subprocess.Popen[str]
+    processes: list[subprocess.Popen[str]]
+    """The last one is up."""
     url: str
     first_visit: str
     """The address printed at the start; it carries the setup token where there is no user."""
     data_dir: Path
     env: dict[str, str]
     maxft: Sequence[str]
+    start: Callable[[], str]
+    """Starts the site; gives the address that it prints."""
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        return self.processes[-1]
+
+    def restart(self) -> None:
+        """As a person does it: SIGTERM, wait, start."""
+        stop(self.process)
+        self.start()
 
     def manage(self, *arguments: str) -> str:
         """The output of a command on this site's data."""
@@ -53,21 +65,33 @@ def running_site(data_dir: Path, *options: str, maxft: Sequence[str] = CHECKOUT)
     env = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
     env |= {"MAXFT_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
     env.pop("DATABASE_URL", None)
-    command = [*maxft, "up", "--no-browser", "--port", str(free_port())]
+    command = [*maxft, "up", "--no-browser", "--port", str(free_port()), *options]
     output = data_dir.parent / f"{data_dir.name}-up.txt"
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            [*command, *options], cwd=data_dir, env=env, text=True, stdout=file, stderr=file
-        )
+    processes: list[subprocess.Popen[str]] = []
+
+    def start() -> str:
+        with output.open("w") as file:
+            processes.append(
+                subprocess.Popen(
+                    command, cwd=data_dir, env=env, text=True, stdout=file, stderr=file
+                )
+            )
+        return wait_for_address(processes[-1], output)
+
     try:
-        address = wait_for_address(process, output)
+        address = start()
         base = re.match(r"http://127\.0\.0\.1:\d+", address)
         assert base is not None
-        yield Site(process, base.group(), address, data_dir, env, maxft)
+        yield Site(processes, base.group(), address, data_dir, env, maxft, start)
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE_SECONDS)
+        for process in processes:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    process.wait(PATIENCE_SECONDS)
 
 
 def wait_for_address(process: subprocess.Popen[str], output: Path) -> str:

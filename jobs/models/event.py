@@ -15,7 +15,10 @@ P = TypeVar("P", bound=EventPayload)
 class EventQuerySet(models.QuerySet["Event"]):
     def typed(self, cls: type[P]) -> Iterator[tuple[Event, P]]:
         """The events of a kind, in the order of the query, each with its payload."""
-        for row in self.filter(kind=cls.kind):
+        rows = self.filter(kind=cls.kind)
+        if not rows.query.order_by:  # as they came. By `seq` itself SQLite walks through all kinds
+            rows = rows.order_by(models.F("seq") + 0)
+        for row in rows:
             if isinstance(payload := row.payload, cls):
                 yield row, payload
 

@@ -14,7 +14,8 @@ from django.urls import reverse
 from maxaillm.dev.finetune.advice.doctor.finding import Finding
 from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig
-from maxaillm.dev.finetune.config.training import Intervals, TrainingSection
+from maxaillm.dev.finetune.config.intervals import Intervals
+from maxaillm.dev.finetune.config.training import TrainingSection
 from maxaillm.dev.finetune.run.events import RunFolder
 from maxft_site.web.columns import NameField
 

@@ -10,8 +10,11 @@ from django.db.models import QuerySet
 
 from jobs.models import Run
 from jobs.selectors import SHOWN_WITH
-from jobs.services.queue.forecast import KINDS, Expected, foretell
+from jobs.services.queue.forecast import Expected, Planned, forecast
+from jobs.services.queue.kinds import KINDS
 from jobs.services.queue.order import own_order, version_of
+
+HOURS_AHEAD = 3
 
 
 class Lane(NamedTuple):
@@ -43,6 +46,8 @@ class QueueState(NamedTuple):
     """Waiting runs of other people, which the reader does not see."""
     expected: dict[int, Expected]
     own_order: list[int]
+    planned: list[Planned]
+    """What the devices are to do in the hours that the page shows."""
 
     @property
     def version(self) -> str:
@@ -52,13 +57,16 @@ class QueueState(NamedTuple):
 
 def queue_state(user: User, devices: Mapping[str, int] | None) -> QueueState:
     """Of a superuser everybody's runs by their turn, else one's own in the order that one gave."""
-    expected, order = foretell(devices), own_order(user)
+    foretold, order = forecast(devices, ahead=HOURS_AHEAD * 3600), own_order(user)
+    expected = foretold.expected
     waiting = [run for run in order if run in expected]
     if user.is_superuser:
         waiting = sorted(expected, key=lambda run: expected[run].place)
     at_hand = Run.objects.within_reach_of(user).select_related("owner", *SHOWN_WITH)
     lanes = lanes_of(at_hand, devices or {})
-    return QueueState(lanes, waiting, len(expected) - len(waiting), expected, order)
+    return QueueState(
+        lanes, waiting, len(expected) - len(waiting), expected, order, foretold.planned
+    )
 
 
 def rows_of(shown: Sequence[int], user: User, state: QueueState) -> list[WaitingRow]:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from jobs.models import ACTIVE, Run, Status, Transition
 from jobs.scheduling.fairness import jain
-from jobs.services.queue.forecast import KINDS, Share
+from jobs.services.queue.forecast import Share
+from jobs.services.queue.kinds import KINDS
 from maxft_site.web.formatting import duration
 
 HOURS = 24

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.data import MOST_TOKENS
 from maxaillm.dev.finetune.estimate import Estimate, estimate
+from maxaillm.dev.finetune.trackers import lacking, trackers
 from maxft_site.web.formatting import duration, sig, size
 
 HIGH_RATE, LOW_RATE = 10, 0.02
@@ -54,6 +55,7 @@ def findings_of(config: RunConfig, found: Estimate, disk_free: int) -> list[Find
         *held_out_findings(config, found),
         *interval_findings(config, found.steps),
         *cut_findings(config, found),
+        *tracker_findings(config),
         *other_findings(found, disk_free),
     ]
 
@@ -182,6 +184,15 @@ def cut_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
     text = f"About {found.cut_tokens:,} tokens are lost. The tab Tokens of the dataset shows which."
     is_better = after.cut_tokens < found.cut_tokens
     yield Finding("warn", title, text, fixes if is_better else ())
+
+
+def tracker_findings(config: RunConfig) -> Iterator[Finding]:
+    """Trackers that are asked for and can't be reported to from here."""
+    for lack in lacking(config.training.report_to):
+        kept = [name for name in config.training.report_to if trackers[name].label != lack.label]
+        changes: dict[str, JsonValue] = {"training.report_to": [*kept]}
+        fix = Fix(f"Leave out {lack.label}", "the run's own curves have everything", changes)
+        yield Finding("warn", lack.message, lack.hint, (fix,))
 
 
 def other_findings(found: Estimate, disk_free: int) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
-from jobs.run_form.findings import Finding, findings_of
+from jobs.run_form.findings import Finding, findings_of, tracker_findings
 from jobs.run_form.machine import machine
 from jobs.run_form.mistakes import Missing
 from jobs.services.resolve import Resolved
@@ -112,7 +112,7 @@ def preview_run(resolved: Resolved) -> Preview:
     try:
         found = estimate(config, kept)
     except FineTuneError as error:
-        return shown._replace(error=error)
+        return shown._replace(error=error, findings=tuple(tracker_findings(config)))
     findings = findings_of(config, found, shown.disk_free)
     return shown._replace(estimate=found, findings=tuple(findings))
 
@@ -147,4 +147,5 @@ def as_json(preview: Preview) -> dict[str, JsonValue]:
         return figures | {"findings": [finding.as_json() for finding in preview.findings]}
     unknown: dict[str, JsonValue] = dict.fromkeys(Estimate._fields)
     error = preview.error.as_json() if preview.error else {}
-    return unknown | {"findings": [{"level": "warn", **error}]}
+    findings: list[JsonValue] = [{"level": "warn", **error}]
+    return unknown | {"findings": findings + [found.as_json() for found in preview.findings]}

@@ -32,7 +32,7 @@ class Columns(NamedTuple):
     given: dict[str, NDArray[np.bool_]]
     """Whether a figure was measured at all at a step."""
     seq: int
-    """Of the newest event in it."""
+    """Up to which event of the run it was read."""
 
     def figure(self, name: str) -> Numbers:
         found = self.figures.get(name)
@@ -54,38 +54,42 @@ class ColumnStore:
         """Up to the newest event. Only one thread reads a run; the others find what it read."""
         pk = run if isinstance(run, int) else run.pk
         # An attempt that ends may take steps of an earlier one back: then all is read anew.
-        facts = Run.objects.filter(pk=pk).values_list("folder", "attempt", "status").first()
-        key = (facts, kind)
+        columns = ("last_seq", "folder", "attempt", "status")
+        seq, *facts = Run.objects.filter(pk=pk).values_list(*columns).first() or (0,)
+        key = (*facts, kind)
         with self.lock:
             known = self.kept.pop(key, None)
-            found = self.kept[key] = self.read(pk, kind, known)
+            found = self.kept[key] = self.read(pk, kind, known, seq)
             while len(self.kept) > KEPT_RUNS:
                 self.kept.popitem(last=False)
         return found
 
-    def read(self, pk: int, kind: str, known: Columns | None) -> Columns:
+    def read(self, pk: int, kind: str, known: Columns | None, seq: int) -> Columns:
+        """With what has come up to the event `seq`, at least."""
         rows = Event.objects.filter(run=pk, kind=kind, step__isnull=False)
         if known is None:
-            return made_of(rows.order_by("step"))
-        fresh = made_of(rows.filter(seq__gt=known.seq).order_by("step"))
-        return joined(known, fresh) if len(fresh.step) else known
+            return made_of(rows.order_by("step"), seq)
+        if known.seq >= seq:
+            return known
+        fresh = made_of(rows.filter(seq__gt=known.seq).order_by("step"), seq)
+        return joined(known, fresh) if len(fresh.step) else known._replace(seq=seq)
 
 
 STORE = ColumnStore()
 
 
-def made_of(rows: QuerySet[Event]) -> Columns:
+def made_of(rows: QuerySet[Event], seq: int) -> Columns:
     # As text: orjson reads it several times as fast as Django's own field does.
     texts = rows.annotate(text=Cast("data", TextField()))
-    found = list(texts.values_list("step", "time", "seq", "text"))
-    data = [orjson.loads(text) for _, _, _, text in found]
+    found = list(texts.values_list("step", "time", "text"))
+    data = [orjson.loads(text) for _, _, text in found]
     names = list(dict.fromkeys(name for row in data for name in row))
     return Columns(
         step=np.array([row[0] for row in found], dtype=np.int64),
         time=np.array([row[1] for row in found], dtype=np.float64),
         figures={name: numbers([row.get(name) for row in data]) for name in names},
         given={name: np.array([name in row for row in data], dtype=bool) for name in names},
-        seq=max((row[2] for row in found), default=0),
+        seq=seq,
     )
 
 

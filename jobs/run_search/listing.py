@@ -51,12 +51,13 @@ class RunFilter(NamedTuple):
     sort: str = "-run"
 
     def runs(self, user: AnyUser) -> RunQuerySet:
-        """Runs of `user`; a superuser who names an owner looks among everybody's.
+        """Runs of `user`; a superuser who names an owner, or sorts by it, looks among everybody's.
 
         Raises QueryError.
         """
         conditions = parse(self.query)
         names_owner = any(condition.field.lower() == "owner" for condition in conditions)
+        names_owner |= self.sort.removeprefix("-") == "owner"
         found = runs_within_reach_of(user) if names_owner else runs_of(user)
         found = found.filter(reduce(and_, map(filter_of, conditions), Q()))
         if self.state in STATES:

@@ -7,11 +7,12 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from jobs.scheduling.policy import TICK, Candidate, Policy, fair, lifted, must_make_room
+from jobs.scheduling.ranking import Ranking, User
 
-User = int | str
 Kind = str
 
 
@@ -52,6 +53,16 @@ class Slot(NamedTuple):
     number: int
 
 
+class Piece(NamedTuple):
+    """Device time of a run; `event` says how it ended."""
+
+    slot: Slot
+    job: Job
+    begin: float
+    end: float
+    event: str
+
+
 class Busy(NamedTuple):
     job: Job
     since: float
@@ -87,10 +98,12 @@ class Simulation:
         self.waiting: dict[User, list[Job]] = {}
         self.busy: dict[Slot, Busy] = {}
         self.trace: list[Happening] = []
+        self.pieces: list[Piece] = []
         self.used: dict[User, list[tuple[float, float, Kind]]] = defaultdict(list)
         """(from, to, kind) of each piece of device time."""
         self.events: list[tuple[float, int, int, Job | Slot, int]] = []
         self.scheduled = 0
+        self.rankings: dict[Kind, Ranking] = {}
 
     def arrive(self, jobs: Iterable[Job]) -> None:
         """Let runs come at their times of arrival."""
@@ -106,6 +119,7 @@ class Simulation:
         """Let a run wait behind, or before, those of its user that have the same priority."""
         jobs = self.waiting.setdefault(job.user, [])
         jobs.insert(place(jobs, -job.priority, key=lambda other: -other.priority), job)
+        self.touch(job.user)
 
     def occupy(self, slot: Slot, job: Job, had: float = 0.0) -> None:
         """A run that is at work already and has had its device for `had` seconds, in accounts."""
@@ -129,7 +143,8 @@ class Simulation:
     def come(self, job: Job) -> None:
         for kind in job.kinds:
             if not self.is_active(job.user, kind):
-                others = [self.standing(kind, user) for user in self.active(kind)]
+                running = self.running_time(kind)
+                others = [self.virtual[kind, u] + running.get(u, 0.0) for u in self.active(kind)]
                 clock = max((v for (k, _), v in self.virtual.items() if k == kind), default=0.0)
                 key = (kind, job.user)
                 self.virtual[key] = lifted(self.virtual[key], others, clock)
@@ -165,7 +180,9 @@ class Simulation:
         job = busy.job
         del self.busy[slot]
         self.virtual[slot.kind, job.user] += (self.now - busy.since) / self.weights[job.user]
+        self.touch(job.user)
         self.used[job.user].append((busy.since, self.now, slot.kind))
+        self.pieces.append(Piece(slot, job, busy.since, self.now, event))
         self.note(event, job, slot)
 
     def fill(self, kinds: Iterable[Kind]) -> None:
@@ -191,6 +208,7 @@ class Simulation:
 
     def begin(self, slot: Slot, job: Job, quantum: float) -> None:
         busy = self.busy[slot] = Busy(job, self.now, self.scheduled)
+        self.touch(job.user)
         self.tick(slot, busy, job.left, quantum)
 
     def tick(self, slot: Slot, busy: Busy, left: float, quantum: float) -> None:
@@ -205,19 +223,29 @@ class Simulation:
     def choose(self, kind: Kind) -> Candidate | None:
         """The user who is next for a kind of device, with the run that would start."""
         running = self.running_time(kind)
-        found = [
-            Candidate(
-                user,
-                self.virtual[kind, user] + running.get(user, 0.0),
-                job.arrival,
-                job.number,
-                job.priority,
-                self.served[kind, user],
-            )
-            for user, jobs in self.waiting.items()
-            if (job := first_for(kind, jobs))
-        ]
-        return min(found, key=self.policy, default=None)
+        found = [self.candidate(kind, user, more) for user, more in running.items()]
+        found.append(self.ranking(kind).first(running))
+        return min(filter(None, found), key=self.policy, default=None)
+
+    def candidate(self, kind: Kind, user: User, more: float = 0.0) -> Candidate | None:
+        """What a user has waiting for a kind of device; `more`: virtual time of what runs now."""
+        job = first_for(kind, self.waiting.get(user, ()))
+        if job is None:
+            return None
+        virtual, served = self.virtual[kind, user] + more, self.served[kind, user]
+        return Candidate(user, virtual, job.arrival, job.number, job.priority, served)
+
+    def ranking(self, kind: Kind) -> Ranking:
+        if kind not in self.rankings:
+            made = self.rankings[kind] = Ranking(self.policy, partial(self.candidate, kind))
+            for user in self.waiting:
+                made.touch(user)
+        return self.rankings[kind]
+
+    def touch(self, user: User) -> None:
+        """Note that something of a user has changed which decides when it is their turn."""
+        for ranking in self.rankings.values():
+            ranking.touch(user)
 
     def take(self, kind: Kind, user: User) -> Job:
         jobs = self.waiting[user]
@@ -226,6 +254,7 @@ class Simulation:
         jobs.remove(job)
         if not jobs:
             del self.waiting[user]
+        self.touch(user)
         return job
 
     def standing(self, kind: Kind, user: User) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db.models import Max
 
 from jobs.models import Run
 from jobs.services.resolve import resolve
+from jobs.training.engine_process import Reports
 from maxaillm.dev.finetune.errors import DataError
 from maxaillm.dev.finetune.model_files.folder import is_hub_name
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint, newest_verified
 from maxaillm.dev.finetune.run.events import RunFolder, write_atomically
+from maxaillm.dev.finetune.trackers import trackers
 
 
 class Prepared(NamedTuple):
@@ -22,6 +26,7 @@ class Prepared(NamedTuple):
     is_online: bool
     secrets: tuple[str, ...]
     """Names of the environment variables that the provider reads."""
+    reports: Reports
     resume: Checkpoint | None
     damaged: list[str]
     """What was wrong with newer checkpoints, in words."""
@@ -52,9 +57,13 @@ def prepare(run: Run) -> Prepared:
         argv += ["--resume", str(resume.folder)]
     words = [error.message for error in damaged]
     provider = config.provider
+    to_hub = [trackers[name].hub_variable for name in config.training.report_to]
     is_online = not provider.local_models or is_hub_name(config.model.name)
+    is_online |= any(os.environ.get(variable) for variable in to_hub)
     secrets = tuple(secret.variable for secret in provider.secrets)
-    return Prepared(folder, argv, is_online, secrets, resume, words)
+    address = f"{settings.SITE_URL}{run.get_absolute_url()}" if settings.SITE_URL else ""
+    reports = Reports(config.training.report_to, address)
+    return Prepared(folder, argv, is_online, secrets, reports, resume, words)
 
 
 def recorded_checkpoint(run: Run) -> int:

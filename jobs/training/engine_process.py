@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from django.conf import settings
@@ -33,6 +34,7 @@ from maxaillm.dev.finetune.processes.limits import set_limit
 from maxaillm.dev.finetune.processes.plain_files import remove_links
 from maxaillm.dev.finetune.processes.resources import memory_limit_bytes
 from maxaillm.dev.finetune.run.events import RunFolder
+from maxaillm.dev.finetune.trackers import RUN_ADDRESS, trackers
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +53,32 @@ LONGEST_TEMPORARY = 50
 """Characters: sockets lie in the folder, whose whole path may have some hundred."""
 
 
-def trainer_environment(*, online: bool, secrets: Collection[str] = ()) -> dict[str, str]:
+class Reports(NamedTuple):
+    """The trackers that a run is reported to, and the address of its page that they are told."""
+
+    trackers: Sequence[str] = ()
+    address: str = ""
+
+    @property
+    def variables(self) -> list[str]:
+        """What configures them; no other tracker's reach the trainer."""
+        return [name for tracker in self.trackers for name in trackers[tracker].variables]
+
+
+NO_REPORTS = Reports()
+
+
+def trainer_environment(
+    *, online: bool, secrets: Collection[str] = (), reports: Reports = NO_REPORTS
+) -> dict[str, str]:
     """The environment of a trainer, with the `secrets` that its provider reads; one that stays
     off the network gets neither these nor a proxy."""
-    if online:
-        passed = allowed_environment(LIBRARIES, HUB, NETWORK, *secrets)
-    else:
-        passed = allowed_environment(LIBRARIES, HUB_WITHOUT_TOKEN) | {"HF_HUB_OFFLINE": "1"}
+    passing = [LIBRARIES, *((HUB, *secrets) if online else (HUB_WITHOUT_TOKEN,))]
+    if online or reports.trackers:
+        passing += [NETWORK, *reports.variables]
+    passed = allowed_environment(*passing) | ({} if online else {"HF_HUB_OFFLINE": "1"})
+    if reports.trackers and reports.address:
+        passed[RUN_ADDRESS] = reports.address
     return passed | {
         "PYTHONPATH": str(settings.BASE_DIR),
         "PYTHONSAFEPATH": "1",
@@ -73,8 +94,8 @@ class EngineProcess:
     """`python -m maxaillm.dev.finetune ARGV`, with a process group of its own and its output in
     the log of `folder`.
 
-    One that stays off the network is forked by the fork server where there is one; else that very
-    command is started.
+    One that stays off the network, and reports to no tracker, is forked by the fork server where
+    there is one; else that very command is started.
     """
 
     def __init__(
@@ -84,15 +105,16 @@ class EngineProcess:
         *,
         online: bool,
         secrets: Collection[str] = (),
+        reports: Reports = NO_REPORTS,
     ) -> None:
         self.argv, self.folder = argv, folder
         self.temporary = make_temporary()
         self.others = children_now()
-        self.env = trainer_environment(online=online, secrets=secrets)
+        self.env = trainer_environment(online=online, secrets=secrets, reports=reports)
         self.env |= own_temporary(self.temporary)
         self.process: psutil.Process | None = None
         self.peak_bytes = 0
-        address = None if online else fork_server_address()
+        address = None if online or reports.trackers else fork_server_address()
         self.child = self.fork(address) if address else self.start()
 
     def fork(self, address: Path) -> ForkedChild | subprocess.Popen[bytes]:

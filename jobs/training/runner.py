@@ -91,7 +91,11 @@ class Runner:
         self.folder = prepared.folder
         self.journal = JournalReader(self.folder.journal)
         self.trainer = EngineProcess(
-            prepared.argv, self.folder, online=prepared.is_online, secrets=prepared.secrets
+            prepared.argv,
+            self.folder,
+            online=prepared.is_online,
+            secrets=prepared.secrets,
+            reports=prepared.reports,
         )
         try:
             warn(*self.key, prepared.damaged)

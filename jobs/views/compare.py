@@ -58,7 +58,7 @@ def compare(request: Request) -> HttpResponse:
             "differences": found,
             "table": table,
             "heads": heads(request, table),
-            "remarks": remarks(choice, found, table),
+            "remarks": remarks(choice, found, table, request.user),
             "samples": (prompts := answers_of(choice.runs)),
             "sample": sample_at(prompts, get.get("sample", "")),
             "query": get.urlencode(),

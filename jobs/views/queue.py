@@ -13,11 +13,14 @@ from jobs import selectors
 from jobs.models import QueuePause, Run, Status
 from jobs.models.run import RunQuerySet
 from jobs.queue_page import queue_state, rows_of
+from jobs.queue_page.ahead import ahead
 from jobs.queue_page.later import later_rows
 from jobs.queue_page.timeline import evenness, timeline
 from jobs.services.queue import claims, pauses
 from jobs.services.queue import order as queue_order
-from jobs.services.queue.forecast import KINDS, in_words, shares
+from jobs.services.queue.forecast import shares
+from jobs.services.queue.kinds import KINDS
+from jobs.services.queue.pauses import in_words
 from jobs.training.workers import devices_up, workers_up
 from jobs.views.request import Request
 from maxft_site.web.formatting import typed_number
@@ -47,6 +50,7 @@ def queue(request: Request) -> HttpResponse:
         "later": later_rows(request.user),
         "pauses": [(pause, in_words(pause)) for pause in pauses.pauses().values()],
         "timeline": timeline(request.user),
+        "ahead": ahead(state.planned, request.user),
     }
     template = "jobs/_queue.html" if request.htmx else "jobs/queue.html"
     return render(request, template, context)

@@ -29,6 +29,7 @@ MOST_SAID = 5
 """Refusals that a notice names one by one."""
 HEADS = (
     ("run", "Run"),
+    ("owner", "Owner"),
     ("status", "State"),
     ("model", "Model and method"),
     ("loss", "Loss"),
@@ -55,13 +56,7 @@ class Head(NamedTuple):
 def runs(request: Request) -> HttpResponse:
     """All runs of the user; htmx asks for the rows alone, again and again."""
     get = request.GET
-    chosen = RunFilter(
-        state=get.get("state", ""),
-        dataset=get.get("dataset", ""),
-        method=get.get("method", ""),
-        query=get.get("query", ""),
-        sort=get.get("sort", "") or "-run",
-    )
+    chosen = filter_in(get)
     found, mistake = Run.objects.none(), None
     try:
         found = chosen.runs(request.user)
@@ -69,10 +64,22 @@ def runs(request: Request) -> HttpResponse:
         mistake = error
     page = Paginator(found.prefetch_related("tags"), PER_PAGE).get_page(get.get("page"))
     status = 422 if mistake else 200
-    context = rows_context(page, request) | {"mistake": mistake, "heads": heads(get, chosen.sort)}
+    shown = heads(get, chosen.sort, with_owner=request.user.is_superuser)
+    context = rows_context(page, request) | {"mistake": mistake, "heads": shown}
     if request.htmx:
         return render(request, "jobs/_run_rows.html", context, status=status)
     return render(request, "jobs/runs.html", context | choices(request, chosen), status=status)
+
+
+def filter_in(get: QueryDict) -> RunFilter:
+    """What an address narrows the list to."""
+    return RunFilter(
+        state=get.get("state", ""),
+        dataset=get.get("dataset", ""),
+        method=get.get("method", ""),
+        query=get.get("query", ""),
+        sort=get.get("sort", "") or "-run",
+    )
 
 
 def rows_context(page: Page[Run], request: Request) -> dict[str, Any]:
@@ -81,7 +88,7 @@ def rows_context(page: Page[Run], request: Request) -> dict[str, Any]:
         "query": query_without_page(request.GET),
         "sparks": selectors.sparks(page.object_list),
         "places": forecast.places(),
-        "has_others": any(run.owner_id != request.user.pk for run in page.object_list),
+        "shows_owner": request.user.is_superuser,
     }
 
 
@@ -104,7 +111,7 @@ def choices(request: Request, chosen: RunFilter) -> dict[str, Any]:
     }
 
 
-def heads(get: QueryDict, sort: str) -> list[Head]:
+def heads(get: QueryDict, sort: str, *, with_owner: bool) -> list[Head]:
     name, is_descending = sort.removeprefix("-"), sort.startswith("-")
     return [
         Head(
@@ -114,6 +121,7 @@ def heads(get: QueryDict, sort: str) -> list[Head]:
             ("descending" if is_descending else "ascending") if column == name else "",
         )
         for column, word in HEADS
+        if with_owner or column != "owner"
     ]
 
 
@@ -134,8 +142,8 @@ def query_without_page(get: QueryDict) -> str:
 def selected(request: Request) -> HttpResponse:
     """Do something with the runs that are checked. Deleting asks on a page of its own."""
     post = request.POST
-    asked = [pk for text in post.getlist("run")[: bulk.MOST_RUNS] if (pk := typed_number(text))]
     verb, back = post.get("verb", ""), f"{reverse('jobs:runs')}?{post.get('back', '')}"
+    asked = chosen_in(request)
     if not asked:
         messages.warning(request, "No run is chosen. Check the box of one or more.")
         return redirect(back)
@@ -147,6 +155,19 @@ def selected(request: Request) -> HttpResponse:
         return render(request, "jobs/runs_delete.html", context)
     tell(request, *done_with(verb, reached, asked, request))
     return redirect(back)
+
+
+def chosen_in(request: Request) -> list[int]:
+    """The runs whose boxes are checked, or with `all` those that the list's address matches."""
+    post = request.POST
+    if not post.get("all"):
+        numbers = map(typed_number, post.getlist("run")[: bulk.MOST_RUNS])
+        return [number for number in numbers if number]
+    found = filter_in(QueryDict(post.get("back", ""))).runs(request.user)
+    asked = list(found.values_list("pk", flat=True)[: bulk.MOST_RUNS])
+    if (rest := found.count() - len(asked)) > 0:
+        messages.warning(request, f"{rest:,} more runs match: {bulk.MOST_RUNS:,} at once.")
+    return asked
 
 
 def done_with(

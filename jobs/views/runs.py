@@ -28,7 +28,7 @@ from jobs.services.lifecycle import later
 from jobs.services.lifecycle import retry as lifecycle_retry
 from jobs.training.workers import devices_up, workers_up
 from jobs.views.request import Request
-from maxaillm.dev.finetune.run.events.kinds import WarningEvent
+from maxaillm.dev.finetune.run.events.kinds import TrackedEvent, WarningEvent
 from maxft_site.web.formatting import typed_number
 
 
@@ -52,7 +52,8 @@ def run(request: Request, pk: int) -> HttpResponse:
 
 
 def header_part(run: Run) -> dict[str, Any]:
-    return {"actions": actions_for(run)}
+    tracked = {payload.tracker: payload for _, payload in run.events.typed(TrackedEvent)}
+    return {"actions": actions_for(run), "tracked": tracked.values()}
 
 
 def next_part(run: Run) -> dict[str, Any]:

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
+from maxft_client.commands.run_config import read_config, section
+from maxft_client.commands.run_facts import reference, tell
+from maxft_client.commands.run_life import COMMANDS, instant
 from maxft_client.commands.watching import tell_end, watch
-from maxft_client.errors import ConfigurationError
 from maxft_client.site.connection import Site
 from maxft_client.site.finding import find
 from maxft_client.terminal.screen import Screen, json_option
 from maxft_client.terminal.text import duration, figure, moment
 
+YAML_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 COLUMNS = ("id", "name", "status", "step", "of", "left", "loss", "created")
-reference = click.argument("run", metavar="RUN")
 
 
 @click.group()
 def runs() -> None:
-    """List, start, show, stop, pause, resume, extend and delete runs.
+    """List, start and show runs, and whatever becomes of them.
 
     RUN is the number of a run or its name.
     """
+
+
+for command in COMMANDS:
+    runs.add_command(command)
 
 
 @runs.command("list")
@@ -51,20 +58,31 @@ def row_of(run: dict[str, Any]) -> tuple[object, ...]:
 
 
 @runs.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=YAML_FILE)
 @click.argument("overrides", nargs=-1, metavar="[section.option=value]...")
 @click.option("--dataset", help="Number or name; in the place of data.dataset.")
 @click.option("--name", help="Of the run.")
-@click.option("--follow", is_flag=True, help="Watch it until it has ended.")
+@click.option("--after", metavar="RUN", help="Start from its model, once that is there.")
+@click.option("--start-at", metavar="TIME", help="Not before: 2030-01-31T22:00, here or +01:00.")
+@click.option(
+    "--then",
+    "followers",
+    multiple=True,
+    type=YAML_FILE,
+    metavar="FILE",
+    help="Another run, from the model of the one before; may be given several times.",
+)
+@click.option("--follow", is_flag=True, help="Watch it, the last of a chain, until it has ended.")
 @json_option
 def start(
     *,
     file: Path,
     overrides: tuple[str, ...],
     dataset: str | None,
-    name: str | None,
+    followers: tuple[Path, ...],
     follow: bool,
     as_json: bool,
+    **given: str | None,
 ) -> None:
     """Start the run that FILE (YAML or JSON) configures; the page New run shows such files.
 
@@ -72,73 +90,29 @@ def start(
     """
     screen, site = Screen(as_json=as_json), Site()
     config = read_config(file, overrides)
-    if name is not None:
-        config["name"] = name
+    chain = [read_config(follower, ()) for follower in followers]
+    if given["name"] is not None:
+        config["name"] = given["name"]
     if dataset is not None:
         section(config, "data")["dataset"] = find(site, "datasets", dataset)["id"]
-    run = site.post("/runs", config, is_repeatable=True)
+    after, time = given["after"], given["start_at"]
+    later = {"after": find(site, "runs", after)["id"] if after else None}
+    run = post_run(site, config, later | {"start_at": instant(time) if time else None})
+    begun = [run]
+    for config in chain:
+        run = post_run(site, config, {"after": run["id"]})
+        begun.append(run)
     if not (as_json and follow):
-        tell(screen, site, run)
+        for one in begun:
+            tell(screen, site, one)
     if follow:
         tell_end(screen, site, watch(screen, site, run["id"]))
 
 
-def read_config(file: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
-    """A run's configuration with what is given besides. Raises ConfigurationError."""
-    import yaml
-
-    try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} is no YAML: {error}", "Correct it.") from None
-    if not isinstance(config, dict):
-        raise ConfigurationError(f"{file} holds no options.", "Such as model: {name: …}.")
-    for override in overrides:
-        path, equals, value = override.partition("=")
-        *sections, option = path.split(".")
-        if not equals or not option:
-            raise ConfigurationError(f"{override!r} sets nothing.", "Write section.option=value.")
-        place = config
-        for name in sections:
-            place = section(place, name)
-        place[option] = yaml.safe_load(value)
-    return config
-
-
-def section(config: dict[str, Any], name: str) -> dict[str, Any]:
-    found = config.setdefault(name, {})
-    if not isinstance(found, dict):
-        raise ConfigurationError(f"{name} is no section in the file.", f"Write {name}: {{…}}.")
-    return found
-
-
-def tell(screen: Screen, site: Site, run: dict[str, Any]) -> None:
-    if screen.as_json:
-        screen.document(run)
-        return
-    error, verdict = run["error"] or {}, run["verdict"] or {}
-    screen.facts(
-        {
-            "run": run["id"],
-            "name": run["name"],
-            "status": run["status"],
-            "verdict": verdict.get("title"),
-            "error": error.get("message"),
-            "hint": error.get("hint"),
-            "waits": run["waiting_for"],
-            "step": f"{run['step']:,} of {run['total_steps']:,}" if run["total_steps"] else "",
-            "left": duration(run["eta_seconds"]),
-            **{name: figure(value) for name, value in run["metrics"].items() if numeric(value)},
-            "model": run["model"],
-            "page": f"{site.url}/runs/{run['id']}/",
-        }
-    )
-    for finding in run["advice"]:
-        screen.say(f"advice  {finding.get('message', '')}")
-
-
-def numeric(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def post_run(site: Site, config: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    query = urlencode({name: value for name, value in later.items() if value is not None})
+    run: dict[str, Any] = site.post(f"/runs?{query}", config, is_repeatable=True)
+    return run
 
 
 @runs.command()
@@ -157,54 +131,6 @@ def follow(*, run: str, as_json: bool) -> None:
     """Watch RUN until it has ended. Ctrl-C stops watching; the run goes on."""
     screen, site = Screen(as_json=as_json), Site()
     tell_end(screen, site, watch(screen, site, find(site, "runs", run)["id"]))
-
-
-def act(run: str, verb: str, body: object, *, as_json: bool, is_repeatable: bool = False) -> None:
-    site = Site()
-    path = f"/runs/{find(site, 'runs', run)['id']}/{verb}"
-    tell(Screen(as_json=as_json), site, site.post(path, body, is_repeatable=is_repeatable))
-
-
-@runs.command()
-@reference
-@click.option("--save", is_flag=True, help="Keep the model as it is then.")
-@json_option
-def stop(*, run: str, save: bool, as_json: bool) -> None:
-    """Stop RUN."""
-    act(run, "cancel", {"save": save}, as_json=as_json)
-
-
-@runs.command()
-@reference
-@json_option
-def pause(*, run: str, as_json: bool) -> None:
-    """Pause RUN: a checkpoint is saved, and the device is free."""
-    act(run, "pause", None, as_json=as_json)
-
-
-@runs.command()
-@reference
-@json_option
-def resume(*, run: str, as_json: bool) -> None:
-    """Go on with RUN, which is paused."""
-    act(run, "resume", None, as_json=as_json)
-
-
-@runs.command()
-@reference
-@json_option
-def retry(*, run: str, as_json: bool) -> None:
-    """The same again, as a new run."""
-    act(run, "retry", None, as_json=as_json, is_repeatable=True)
-
-
-@runs.command()
-@reference
-@click.option("--epochs", type=click.FloatRange(0, 1000, min_open=True), required=True)
-@json_option
-def extend(*, run: str, epochs: float, as_json: bool) -> None:
-    """RUN for so many epochs in all."""
-    act(run, "extend", {"num_train_epochs": epochs}, as_json=as_json, is_repeatable=True)
 
 
 @runs.command()

@@ -76,9 +76,14 @@ function take(frame) {
   draw();
 }
 
+const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+
 async function loadAll() {
   try {
-    await Promise.all(charts.map((chart) => chart.load()));
+    const [first, ...others] = charts;
+    await first.load(); // what one came for, before the rest takes server and browser
+    await painted();
+    await Promise.all(others.map((chart) => chart.load()));
     if (view.axis === "step") draw();
     else drawAll(); // where a step stands is known now
   } catch (error) {

@@ -51,6 +51,7 @@ def add_logs(run: Run, values: list[float | None]) -> None:
         )
         for step, value in enumerate(values, start=1)
     )
+    Run.objects.filter(pk=run.pk).update(last_seq=run.last_seq + len(values))
 
 
 def is_text(response: HttpResponse, payload: str) -> bool:

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-from jobs.models import DeviceAccount, QueuePause, Run
-from jobs.scheduling.simulation import Job, Simulation, Slot
+from jobs.models import DeviceAccount, Run
+from jobs.scheduling.simulation import Job, Piece, Simulation, Slot
 from jobs.services.queue.accounts import active_users, weight_of
-from jobs.services.queue.claims import is_full, working
-from jobs.services.queue.pauses import pauses
-from maxaillm.dev.finetune.provider_options import providers
+from jobs.services.queue.kinds import KINDS, kinds_for
+from jobs.services.queue.pauses import paused_by, pauses
+from jobs.services.queue.standings import Standings, Waiting
 from maxft_site.web.formatting import duration
 
 RESUME_SECONDS = 20.0
@@ -30,7 +30,6 @@ QUANTUM_UP_TO = 200
 MOST_EVENTS = 5000
 GUESS_SECONDS = 900.0
 """For a run of unknown length, so that an order can be told; no time is foretold behind it."""
-KINDS = {"cuda": "GPU", "cpu": "CPU"}
 
 
 class Expected(NamedTuple):
@@ -43,27 +42,43 @@ class Expected(NamedTuple):
     why: str
 
 
-class Waiting(NamedTuple):
-    """A waiting run, as far as the forecast needs it."""
+class Planned(NamedTuple):
+    """A piece of device time as it is foretold; times in seconds from now."""
 
     run: int
-    owner: int
-    is_owner: bool
-    priority: int
-    queued_at: datetime | None
-    needed: float | None
-    provider: str | None
+    user: int | str
+    kind: str
+    number: int
+    """Of the device, from 0 among those of its kind."""
+    begin: float
+    end: float
+    """Infinite where that is not known."""
+    is_paused: bool
+    """Whether it makes room then, instead of ending."""
+
+
+class Forecast(NamedTuple):
+    expected: dict[int, Expected]
+    """Of every waiting run."""
+    planned: list[Planned]
+    known_until: float
+    """Seconds from now: behind it a run of unknown length is at work."""
 
 
 def foretell(devices: Mapping[str, int] | None) -> dict[int, Expected]:
     """Every waiting run -> what is foretold of it. `devices`: kind -> how many workers are up;
     None where that is not known just now."""
+    return forecast(devices).expected
+
+
+def forecast(devices: Mapping[str, int] | None, *, ahead: float = 0.0) -> Forecast:
+    """The same, with what the devices do in the next `ahead` seconds."""
     waiting = waiting_runs()
     paused = pauses()
     known = {kind: n for kind, n in (devices or {}).items() if n and not paused_by(paused, kind)}
     simulated = Present(waiting, known or {"cpu": 1, "cuda": 1})
     jobs = {job.number: job for jobs in simulated.made.waiting.values() for job in jobs}
-    unknown_from = simulated.run_until_started(jobs)
+    unknown_from = simulated.run_until_started(jobs, ahead)
     standing = Standings(waiting, known, paused)
     found: dict[int, Expected] = {}
     now = timezone.now()
@@ -71,31 +86,14 @@ def foretell(devices: Mapping[str, int] | None) -> dict[int, Expected]:
         is_told = bool(known) and job.first is not None and job.first <= unknown_from
         start = now + timedelta(seconds=job.first or 0.0) if is_told else None
         found[job.number] = Expected(place, start, standing.why(job.number, devices, place))
-    return found
-
-
-def paused_by(paused: Mapping[str, QueuePause], kind: str) -> QueuePause | None:
-    return paused.get(QueuePause.EVERYTHING) or paused.get(kind)
-
-
-def in_words(pause: QueuePause) -> str:
-    """Who has paused what, and why."""
-    what = f"The {KINDS.get(pause.kind, pause.kind)}" if pause.kind else "The queue"
-    who = f" by {pause.by.get_username()}" if pause.by else ""
-    why = f", {pause.why.rstrip('.')}" if pause.why else ""
-    return f"{what} is paused{who}{why}"
+    planned = simulated.planned(ahead) if known else []
+    return Forecast(found, [p for p in planned if p.begin <= unknown_from], unknown_from)
 
 
 def waiting_runs() -> list[Waiting]:
     columns = ("pk", "owner", "owner__is_superuser", "priority", "queued_at", "needed_seconds")
     rows = Run.objects.waiting().values_list(*columns, "config__provider__name")
     return list(starmap(Waiting, rows))
-
-
-def kinds_for(provider: str | None, devices: Mapping[str, int]) -> tuple[str, ...]:
-    known = providers.get(provider or "")
-    needed = known.devices if known else frozenset()
-    return tuple(kind for kind in devices if not needed or kind in needed)
 
 
 class Present:
@@ -137,9 +135,9 @@ class Present:
             self.made.occupy(slot, job, had)
             return
 
-    def run_until_started(self, jobs: Mapping[int, Job]) -> float:
-        """Until every run has started. Gives the time from which it is guesswork: then a run is at
-        work of which nobody knows how long it takes."""
+    def run_until_started(self, jobs: Mapping[int, Job], ahead: float) -> float:
+        """Until every run has started and `ahead` seconds are over. Gives the time from which it is
+        guesswork: then a run is at work of which nobody knows how long it takes."""
         self.made.fill(self.made.devices)
         unknown_from, left = inf, MOST_EVENTS
         while self.made.events and left:
@@ -147,83 +145,32 @@ class Present:
                 busy.job.number for busy in self.made.busy.values()
             }:
                 unknown_from = self.made.now
-            if self.made.starts >= len(jobs) and all(j.first is not None for j in jobs.values()):
+            if self.made.now >= ahead and self.have_started(jobs):
                 break
             self.made.advance()
             left -= 1
         return unknown_from
 
+    def have_started(self, jobs: Mapping[int, Job]) -> bool:
+        return self.made.starts >= len(jobs) and all(j.first is not None for j in jobs.values())
+
+    def planned(self, ahead: float) -> list[Planned]:
+        """What the devices do until then."""
+        now_busy = ((slot, busy.job, busy.since) for slot, busy in self.made.busy.items())
+        pieces = [*self.made.pieces, *(Piece(*one, inf, "end") for one in now_busy)]
+        return [
+            Planned(job.number, job.user, *slot, begin, self.known_end(job, end), event == "pause")
+            for slot, job, begin, end, event in sorted(pieces, key=lambda piece: piece.begin)
+            if begin < ahead
+        ]
+
+    def known_end(self, job: Job, end: float) -> float:
+        return inf if job.number in self.unknown else end
+
     def in_order(self, jobs: Mapping[int, Job]) -> list[Job]:
         """By their first start; those that never started in it come last."""
         started = {h.run: None for h in self.made.trace if h.event == "start" and h.run in jobs}
         return [jobs[run] for run in started] + [j for pk, j in jobs.items() if pk not in started]
-
-
-class Standings:
-    """Who has had how much, in sentences."""
-
-    def __init__(
-        self,
-        waiting: list[Waiting],
-        devices: Mapping[str, int],
-        paused: Mapping[str, QueuePause],
-    ) -> None:
-        self.paused = paused
-        self.rows = {row.run: row for row in waiting}
-        self.owners = {row.owner for row in waiting}
-        self.devices = devices
-        self.at_work = working()
-        self.before: dict[int, int] = {}
-        """Run -> how many of its owner's wait before it."""
-        counted: dict[int, int] = {}
-        for row in waiting:
-            self.before[row.run] = counted.get(row.owner, 0)
-            counted[row.owner] = self.before[row.run] + 1
-        self.virtual = {
-            (account.kind, account.user_id): account.virtual
-            for account in DeviceAccount.objects.all()
-        }
-
-    def why(self, run: int, devices: Mapping[str, int] | None, place: int) -> str:
-        """Why a run waits, in one sentence."""
-        row = self.rows[run]
-        if devices is None:
-            return "The queue can't be reached; it waits in the database until it can."
-        kinds = kinds_for(row.provider, self.devices)
-        pause = next((p for k in devices if (p := paused_by(self.paused, k))), None)
-        if not kinds and pause:
-            return f"{in_words(pause)}: nothing new starts until it goes on."
-        if not kinds:
-            return "No worker for it is up; it starts when one is."
-        return self.own(row) or self.turn(row, kinds[0], place - 1)
-
-    def own(self, row: Waiting) -> str:
-        """What holds a run back among its owner's; empty where nothing does."""
-        if self.before[row.run]:
-            return f"Waits behind {runs_in_words(self.before[row.run])} of its owner."
-        if is_full(self.at_work[row.owner]):
-            number = self.at_work[row.owner]
-            return f"Its owner has {runs_in_words(number)} at work, as many as one may."
-        return ""
-
-    def turn(self, row: Waiting, kind: str, ahead: int) -> str:
-        """What holds it back beside the runs of others."""
-        if row.priority:
-            return "Put first by an owner of the site."
-        if not ahead:
-            return "Next: it starts as soon as a device is free."
-        others = self.owners - {row.owner}
-        mine = self.virtual.get((kind, row.owner), 0.0)
-        least = min((self.virtual.get((kind, other), 0.0) for other in others), default=mine)
-        come_first = f"{runs_in_words(ahead)} {'comes' if ahead == 1 else 'come'} first"
-        if mine - least < 60:
-            return f"{come_first}: their turn is before this one's."
-        share = f"its owner has had {duration(mine - least)} more of the {KINDS[kind]}"
-        return f"{come_first}: {share} than those who are next."
-
-
-def runs_in_words(number: int) -> str:
-    return f"{number:,} run" if number == 1 else f"{number:,} runs"
 
 
 def places() -> dict[int, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
 from jobs.models import QueuePause
+from jobs.services.queue.kinds import KINDS
 
 
 def is_paused(kind: str = QueuePause.EVERYTHING) -> bool:
@@ -36,3 +39,15 @@ def end(*, kind: str, by: User) -> None:
 def require_owner(by: User) -> None:
     if not by.is_superuser:
         raise PermissionDenied
+
+
+def paused_by(paused: Mapping[str, QueuePause], kind: str) -> QueuePause | None:
+    return paused.get(QueuePause.EVERYTHING) or paused.get(kind)
+
+
+def in_words(pause: QueuePause) -> str:
+    """Who has paused what, and why."""
+    what = f"The {KINDS.get(pause.kind, pause.kind)}" if pause.kind else "The queue"
+    who = f" by {pause.by.get_username()}" if pause.by else ""
+    why = f", {pause.why.rstrip('.')}" if pause.why else ""
+    return f"{what} is paused{who}{why}"

@@ -19,6 +19,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "stage": {"name": "train", "total_steps": 9},
     "resumed": {"checkpoint": "step-0000003"},
     "merged": {"adapter": "model"},
+    "tracked": {"tracker": "MLflow", "address": "https://tracker.example/runs/7"},
     "log": {"loss": 1.5, "tokens": 64},
     "eval": {"eval_loss": 1.5, "bleu": 12.5, "bleu_interval": [10.0, 15.0], "rows": 3},
     "checkpoint": {"folder": "checkpoints/step-0000003", "size_bytes": 12, "best": True},

@@ -57,6 +57,18 @@ def test_a_run_that_fits_has_no_findings(
     assert sum(part.size_bytes for part in meter.parts) == preview.estimate.memory_bytes.total
 
 
+def test_a_tracker_that_can_not_be_reported_to_is_said_before_the_run(
+    alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_memory(monkeypatch, 10**12)
+    asked = changed(config, {"training.report_to": ["comet_ml"]})
+    (finding,) = previewed(asked, alice).findings
+    assert finding.title == "Comet is not installed, so this run is not reported to it."
+    assert finding.text == "Whoever runs this: pip install comet-ml."
+    (fix,) = finding.fixes
+    assert titles(previewed(changed(asked, fix.changes), alice)) == []
+
+
 def test_each_change_that_is_offered_makes_it_fit(
     alice: User, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from jobs.models import Event, Run
 from jobs.run_page.states import ACTIONS
+from jobs.services.ingest import record_events
 from tests.jobs.pages import PAYLOADS, add_logs, is_text, trained
-from tests.jobs.runs import make_run, running, status_of
+from tests.jobs.runs import event, make_run, running, status_of
 
 
 def address(view: str, run: Run, *more: str) -> str:
@@ -58,6 +59,20 @@ def test_the_page_tells_where_the_run_stands(alice_client: Client, alice: User) 
     for words in ("Training", "Step 6 of 6", "base says", "tuned says", "12.0 kB", "perplexity"):
         assert words.lower() in page.lower()
     assert f'data-seq="{run.last_seq}"' in page
+
+
+def test_the_page_leads_to_the_run_in_its_tracker(alice_client: Client, alice: User) -> None:
+    run = running(alice)
+    there = "https://tracker.example/runs/7"
+    told = [("MLflow", there), ("Trackio", ""), ("Comet", "javascript:alert(1)")]
+    events = [event(9 + n, "tracked", tracker=t, address=a) for n, (t, a) in enumerate(told)]
+    record_events(run.pk, run.attempt, events)
+    page = alice_client.get(address("run", run)).text
+    assert f'<a href="{there}" rel="noopener noreferrer">MLflow</a>' in page
+    assert "reported to Trackio" in page
+    header = alice_client.get(address("run-part", run, "header")).text
+    assert there in header
+    assert 'href="javascript' not in page
 
 
 def test_a_failed_run_says_why_and_what_next(alice_client: Client, alice: User) -> None:

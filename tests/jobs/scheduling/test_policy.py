@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,45 @@ def test_every_run_is_done_once_and_no_device_idles_while_one_waits(
         assert job.first is not None
         for kind in job.kinds:
             assert busy_all_through(done, kind, devices[kind], job.arrival, job.first)
+
+
+class Plain(Simulation):
+    """Looks at everybody each time."""
+
+    def choose(self, kind: str) -> Any:
+        running = self.running_time(kind)
+        found = (self.candidate(kind, user, running.get(user, 0.0)) for user in self.waiting)
+        return min(filter(None, found), key=self.policy, default=None)
+
+
+@given(
+    some_jobs,
+    some_jobs,
+    some_weights,
+    st.sampled_from([None, 5.0, 20.0]),
+    st.sampled_from([*POLICIES]),
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 100).map(float)),
+)
+def test_what_is_known_already_is_not_decided_otherwise(
+    jobs: list[Job],
+    there: list[Job],
+    weights: dict[str, float],
+    quantum: float | None,
+    policy: str,
+    accounts: dict[str, float],
+) -> None:
+    for number, job in enumerate([*jobs, *there]):
+        job.number = number
+    traces = []
+    for kind in (Plain, Simulation):
+        options = {"quantum": quantum, "policy": POLICIES[policy], "pause_cost": 2.0}
+        made = kind({"cpu": 2, "gpu": 1}, weights, **options)
+        made.virtual.update({("cpu", user): had for user, had in accounts.items()})
+        made.wait(copy(job) for job in there)
+        made.arrive(copy(job) for job in jobs)
+        made.run(2_000)
+        traces.append(made.trace)
+    assert traces[0] == traces[1]
 
 
 def busy_all_through(done: Simulation, kind: str, count: int, begin: float, end: float) -> bool:

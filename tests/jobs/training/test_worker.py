@@ -15,7 +15,7 @@ from redis import Redis
 from rq.serializers import JSONSerializer
 
 from jobs.training import worker
-from jobs.training.engine_process import EngineProcess, trainer_environment
+from jobs.training.engine_process import EngineProcess, Reports, trainer_environment
 from jobs.training.fork_server import FORK_SERVER
 from jobs.training.runner import Runner
 from jobs.training.worker import AllowedJob, ForbiddenJobError
@@ -78,6 +78,23 @@ def test_the_environment_of_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OPENAI_API_KEY" not in trainer_environment(online=False, secrets=["OPENAI_API_KEY"])
     assert offline["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in online
+
+
+def test_only_the_variables_of_its_own_trackers_reach_a_trainer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("MLFLOW_TRACKING_TOKEN", "WANDB_API_KEY", "WANDB_LOG_MODEL", "HF_TOKEN"):
+        monkeypatch.setenv(name, "value")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    address = "https://site.example/runs/3/"
+    tracked = trainer_environment(online=False, reports=Reports(["wandb"], address))
+    assert tracked["WANDB_API_KEY"] == "value"
+    assert tracked["HTTPS_PROXY"] == "http://proxy:1"
+    assert tracked["MAXAILLM_RUN_ADDRESS"] == address
+    assert tracked["HF_HUB_OFFLINE"] == "1"
+    assert not {"MLFLOW_TRACKING_TOKEN", "WANDB_LOG_MODEL", "HF_TOKEN"} & tracked.keys()
+    untracked = trainer_environment(online=True, reports=Reports((), address))
+    assert not {"WANDB_API_KEY", "MAXAILLM_RUN_ADDRESS"} & untracked.keys()
 
 
 def test_a_worker_that_is_started_by_hand_sets_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:

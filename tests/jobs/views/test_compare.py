@@ -1,6 +1,8 @@
 """The page that compares runs, its files and its API."""
 
 import csv
+import html
+import re
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +109,39 @@ def test_other_rows_are_not_paired(
     path: Path = second.attempt_folder(second.attempt).row_scores
     path.write_bytes(b"PK no archive")
     assert "Not the same held-out rows" in page(alice_client, *pair)
+
+
+def test_runs_that_would_settle_it_are_offered(
+    alice_client: Client, alice: User, pair: tuple[Run, Run]
+) -> None:
+    first, second = pair
+    assert (f"clone={second.pk}&training.seed=43", ["Seed"]) in offers(alice_client, *pair)
+    second.config["training"]["learning_rate"] = 0.003
+    second.save()
+    changed = [f"clone={first.pk}&training.learning_rate=0.003", f"clone={first.pk}&tuning.r=32"]
+    assert dict(offers(alice_client, *pair)) == dict(
+        zip(changed, (["Learning rate"], ["Rank"]), strict=True)
+    )
+    scored(second, 0.75, tokens="o", examples=2)
+    same, *_ = offers(alice_client, *pair)
+    assert same[0].startswith(f"clone={second.pk}&data.dataset={first.config['data']['dataset']}")
+    alice.is_superuser = True
+    alice.save()
+    others = make_run(User.objects.create_user("carol"))
+    assert offers(alice_client, first, others) == []
+
+
+def offers(client: Client, *runs: Run) -> list[tuple[str, list[str]]]:
+    """What is offered beside the question of fairness, and what each form would change."""
+    text = page(client, *runs)
+    aside = text[text.index("Is it a fair comparison?") :]
+    found = re.findall(r'href="([^"]*)\?(clone=[^"]*)"', aside)
+    asked = [(path, html.unescape(query)) for path, query in found]
+    shown = [client.get(f"{path}?{query}").context["clone"] for path, query in asked]
+    return [
+        (query, [change.label for change in clone.changes])
+        for (_, query), clone in zip(asked, shown, strict=True)
+    ]
 
 
 def test_sorted_by_a_metric(alice_client: Client, pair: tuple[Run, Run]) -> None:

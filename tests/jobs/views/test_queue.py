@@ -1,5 +1,6 @@
 """The queue: what runs, what waits, who works, what failed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -70,3 +71,28 @@ def test_a_dead_redis_is_told(alice_client: Client, settings: Any, tmp_path: Any
 def test_htmx_gets_the_part_that_changes(alice_client: Client) -> None:
     part = alice_client.get(QUEUE, headers={"HX-Request": "true"}).text
     assert "<html" not in part
+
+
+def test_the_next_hours_show_what_is_expected_where(
+    alice_client: Client, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One's own runs by number, other people's as taken; nothing behind an unknown length."""
+    monkeypatch.setattr(view, "devices_up", lambda _: {"cpu": 1})
+    lengths = {"one": 1800.0, "two": 3600.0, "three": None, "four": 60.0}
+    runs = {
+        name: make_run(
+            bob if name == "two" else alice, name=name, queued_at=timezone.now(),
+            needed_seconds=length,
+        )
+        for name, length in lengths.items()
+    }  # fmt: skip
+    page = alice_client.get(QUEUE).text
+    (summary,) = re.findall(r'aria-label="(CPU 1: [^"]*)"', page)
+    parts = summary.removeprefix("CPU 1: ").split(", then ")
+    assert parts[0] == f"run {runs['one'].pk} of alice now, makes room in 15 min"
+    assert parts[1].startswith("a run of other people in 15 min, ")
+    assert parts[2].startswith(f"run {runs['one'].pk} of alice again in 45 min, ")
+    assert parts[-1].startswith(f"run {runs['three'].pk} of alice in ")
+    assert parts[-1].endswith(", beyond these hours")
+    assert f"run {runs['four'].pk} " not in summary
+    assert f"run {runs['two'].pk} " not in page

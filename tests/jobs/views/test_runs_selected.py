@@ -26,6 +26,36 @@ def test_stop_says_for_which_it_could_not(alice_client: Client, alice: User) -> 
     assert f"choose-{ended.pk}" not in page
 
 
+def test_all_that_match_are_chosen_beyond_the_page(alice_client: Client, alice: User) -> None:
+    runs = [make_run(alice, name=f"wave {n}") for n in range(25)]
+    other = make_run(alice, name="calm")
+    page = alice_client.get(reverse("jobs:runs") + "?query=wave").text
+    assert "All 25 that match" in page
+    page = said(alice_client, all="yes", verb="stop", back="query=wave&page=2")
+    assert "25 runs stopped." in page
+    assert {status_of(run) for run in runs} == {"cancelled"}
+    assert status_of(other) == "queued"
+    asked = alice_client.post(SELECTED, {"all": "yes", "verb": "delete", "back": "query=wave"})
+    assert "Delete 25 runs?" in asked.text
+
+
+def test_an_owner_of_the_site_sorts_by_owner(
+    alice_client: Client, bob_client: Client, alice: User, bob: User
+) -> None:
+    run, others = make_run(alice), make_run(bob)
+    runs = reverse("jobs:runs")
+    page = bob_client.get(f"{runs}?sort=owner").text
+    assert "sort=-owner" not in page
+    assert run.get_absolute_url() not in page
+    alice.is_superuser = True
+    alice.save()
+    assert others.get_absolute_url() not in alice_client.get(runs).text
+    page = alice_client.get(f"{runs}?sort=-owner").text
+    assert page.index(others.get_absolute_url()) < page.index(run.get_absolute_url())
+    page = alice_client.get(f"{runs}?sort=owner").text
+    assert page.index(run.get_absolute_url()) < page.index(others.get_absolute_url())
+
+
 def test_deleting_asks_first(alice_client: Client, alice: User) -> None:
     run, busy = make_run(alice, status="failed"), running(alice)
     asked = alice_client.post(SELECTED, {"run": [run.pk, busy.pk], "verb": "delete"})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from maxaillm.dev.finetune.config.training import TrainingSection
+from maxaillm.dev.finetune.trackers import trackers
 
 LEAVE = object()
 """A value that leaves the option as it is."""
@@ -45,6 +46,12 @@ def smoothing(value: Any) -> Any:
     return {"name": "label_smoothing", "epsilon": float(value)}
 
 
+def tracker_names(value: Any) -> Any:
+    """One name or several; `all`, `none`, tensorboard and what is not known here are left out."""
+    names = [value] if isinstance(value, str) else list(value)
+    return [name for name in names if name in trackers] or LEAVE
+
+
 RENAMED: dict[str, Setting] = {
     **same("training", *TrainingSection.model_fields),
     **same("data", "dataloader_num_workers", "dataloader_pin_memory"),
@@ -52,6 +59,11 @@ RENAMED: dict[str, Setting] = {
     "ddp_find_unused_parameters": Setting(
         "training.ddp_find_unused_parameters",
         note="it makes no difference: unused parameters need no search here.",
+    ),
+    "report_to": Setting(
+        "training.report_to",
+        tracker_names,
+        "the curves go to the run's journal and to TensorBoard's files, and to trackers by name.",
     ),
     "max_steps": Setting("training.max_steps", positive),
     "evaluation_strategy": Setting("training.eval_strategy"),
@@ -79,7 +91,6 @@ DROPPED: dict[str, str] = {
     "save_safetensors": "models are always saved as safetensors.",
     "no_cuda": "the device is chosen by what there is.",
     "use_cpu": "the device is chosen by what there is.",
-    "report_to": "progress goes to the run's journal and to TensorBoard's files beside it.",
     "push_to_hub": "nothing is sent anywhere; upload the saved folder.",
     "hub_model_id": "nothing is sent anywhere; upload the saved folder.",
     "disable_tqdm": "progress is one line on a terminal, JSON elsewhere.",

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from maxaillm.dev.finetune.components.registry import first_line
 from maxaillm.dev.finetune.components.sections import ADVANCED, HIDDEN, Section, local, one_of
+from maxaillm.dev.finetune.config.intervals import Intervals
 from maxaillm.dev.finetune.config.recommended import epochs_for
 from maxaillm.dev.finetune.losses import Loss, losses
+from maxaillm.dev.finetune.trackers import trackers
 
 if TYPE_CHECKING:
     ChosenLoss = Loss
+    TrackerName = str
 else:
     ChosenLoss = one_of(losses)
-
-POINTS = 1000
-"""Of a curve, at most about so many: more than a screen is wide."""
-EVALUATIONS = 10
-"""In a run: enough to see a loss turn, and a few percent of the time at 5 % held out."""
-LEAST_SAVED, MOST_SAVED = 50, 500
-"""Steps between checkpoints: fewer would write more than they save, and 500 is the default of
-Hugging Face's Trainer. Between the two, a tenth of the run."""
-
-
-class Intervals(NamedTuple):
-    """Steps from one point of the curves, evaluation and checkpoint to the next."""
-
-    logging: int
-    evaluation: int
-    saving: int
+    TrackerName = Literal[tuple(trackers)]
 
 
 class TrainingSection(Section):
@@ -228,6 +217,17 @@ class TrainingSection(Section):
         description="What training minimises. Empty: what suits the task.",
         json_schema_extra=ADVANCED | {"empty": "What suits the task"},
     )
+    report_to: list[TrackerName] = Field(
+        [],
+        title="Report to",
+        description="Trackers that get the curves, too, where they are installed and configured. "
+        "TensorBoard's files are written in any case.",
+        json_schema_extra=ADVANCED
+        | {
+            "labels": {name: cls.label for name, cls in trackers.items()},
+            "helps": {name: first_line(cls) for name, cls in trackers.items()},
+        },
+    )
     deepspeed: str | dict[str, Any] | None = Field(
         None,
         title="DeepSpeed",
@@ -266,12 +266,11 @@ class TrainingSection(Section):
 
     def intervals(self, steps: int) -> Intervals:
         """How often a run of so many steps logs, evaluates and saves, where that is not given."""
-        tenth = max(1, -(-steps // EVALUATIONS))
-        saved = min(max(tenth, LEAST_SAVED), MOST_SAVED, max(1, steps))
+        usual = Intervals.of(steps)
         return Intervals(
-            logging=self.logging_steps or max(1, steps // POINTS),
-            evaluation=self.eval_steps or tenth,
-            saving=self.save_steps or saved,
+            logging=self.logging_steps or usual.logging,
+            evaluation=self.eval_steps or usual.evaluation,
+            saving=self.save_steps or usual.saving,
         )
 
     def unreached(self, steps: int) -> dict[str, int]:

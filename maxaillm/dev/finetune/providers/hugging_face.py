@@ -24,7 +24,6 @@ from maxaillm.dev.finetune.run.events.kinds import (
     StageEvent,
 )
 from maxaillm.dev.finetune.run.folder import StopAction
-from maxaillm.dev.finetune.run.tensorboard_files import TensorBoardFiles
 from maxaillm.dev.finetune.run.torchrun import rank
 from maxaillm.dev.finetune.tasks import TASKS
 
@@ -132,7 +131,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         from maxaillm.dev.finetune.hf.evaluation import told
         from maxaillm.dev.finetune.hf.loading.hardware import compile_layers
         from maxaillm.dev.finetune.hf.loading.memory import out_of_memory_said
-        from maxaillm.dev.finetune.hf.training import callbacks
+        from maxaillm.dev.finetune.hf.training import callbacks, tracking
         from maxaillm.dev.finetune.hf.training import resume as resuming
         from maxaillm.dev.finetune.hf.training.trainers import Setup, make_trainer
 
@@ -162,7 +161,7 @@ class MaxHuggingFaceFineTuning(MaxFineTuningBase):
         history.tokens = told.with_ends(counts, self.task, model, tokenizer, self.rows)
         history.held_out_rows = len(eval_dataset.rows) if eval_dataset else None
         trainer.add_callback(self.callback)
-        self.attempt.observe(TensorBoardFiles(self.attempt.folder, self.attempt.warn, resume))
+        self.attempt.observe(*tracking.observers(self.config, self.attempt, trainer, resume))
         self.tell_training(model, resume)
         lost = self.callback.base.before_a_verdict()
         out = out_of_memory_said(self.config)

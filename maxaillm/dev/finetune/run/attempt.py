@@ -58,7 +58,7 @@ class Attempt:
     def __init__(self, root: Path, listener: Listener | None = None) -> None:
         self.folder = RunFolder(root)
         self.listener = listener
-        self.observer: Observer | None = None
+        self.observers: tuple[Observer, ...] = ()
         self.release_wanted = False
         self._stack = ExitStack()
 
@@ -86,7 +86,7 @@ class Attempt:
             message = f"{type(error).__name__}: {error}"
             hint = "The log has the details."
             self.emit(FailedEvent(code="error", message=message, hint=hint))
-        self.observe(None)
+        self.observe()
         self._stack.close()
 
     def emit(
@@ -103,15 +103,15 @@ class Attempt:
         else:
             kind, payload = event.kind, event
         written = self.journal.append(kind, step, payload.as_json())
-        for listen in (self.listener, self.observer):
+        for listen in (self.listener, *self.observers):
             if listen is not None:
                 listen(written)
 
-    def observe(self, observer: Observer | None) -> None:
-        """Tell `observer`, too, until another takes its place or the attempt ends."""
-        if self.observer is not None:
-            self.observer.close()
-        self.observer = observer
+    def observe(self, *observers: Observer) -> None:
+        """Tell these, too, until others take their place or the attempt ends."""
+        for observer in self.observers:
+            observer.close()
+        self.observers = observers
 
     def warn(self, message: str, hint: str = "") -> None:
         """Tell the user something; where nobody listens, Python's own warnings do it."""

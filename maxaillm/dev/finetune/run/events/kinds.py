@@ -181,6 +181,21 @@ class WarningEvent(EventPayload):
 
 
 @register
+class TrackedEvent(EventPayload):
+    """A tracker has begun a run of its own for this one."""
+
+    kind: ClassVar[str] = "tracked"
+
+    tracker: str = Field(max_length=100)
+    address: str = Field(
+        "", max_length=2000, pattern=r"^(https?://\S+)?$", description="For a browser, if any."
+    )
+
+    def text(self) -> str:
+        return f"The curves go to {self.tracker}, too. {self.address}".rstrip()
+
+
+@register
 class SavedEvent(EventPayload):
     """The finished model is written."""
 
