@@ -34,7 +34,9 @@ class ErrorOut(Schema):
 
 class JobOut(Schema):
     id: int
-    status: str = Field(description="queued, running, ready or failed")
+    status: str = Field(description="queued, running, ready, failed or cancelled")
+    progress: float = Field(description="Share of the work that is done, 0 to 1.")
+    stage: str = Field(description="What is being done, in words.")
     error: ErrorOut | None
     created: datetime
     ended: datetime | None
@@ -45,8 +47,11 @@ class ExportOut(JobOut):
     format: str
     options: dict[str, Any]
     manifest: dict[str, Any] | None = Field(description="What it is, and each file's checksum.")
-    parity: dict[str, Any] | None = Field(description="How equal it answers to the model itself.")
+    parity: dict[str, Any] | None = Field(
+        description="How equal it answers to the model itself, and which prompts differ."
+    )
     size_bytes: int
+    sha256: str = Field(description="Of the archive.")
 
 
 class EvaluationIn(Schema):
@@ -130,7 +135,7 @@ def download_export(request: HttpRequest, export_id: int) -> HttpResponseBase:
     found = export_of(request, export_id)
     if found.status != Export.Status.READY or not found.archive.is_file():
         raise Http404
-    return serve_file(request, found.archive, name=f"{found.format}-{found.pk}.zip")
+    return serve_file(request, found.archive, name=found.file_name, sha256=found.sha256)
 
 
 @exports.get(
@@ -140,6 +145,16 @@ def download_of_model(request: HttpRequest, model_id: int, export_id: int) -> Ht
     if export_of(request, export_id).model_id != model_id:
         raise Http404
     return download_export(request, export_id)
+
+
+@exports.post(
+    "/exports/{int:export_id}/cancel", response={202: ExportOut}, summary="Stop making an export"
+)
+def cancel_export(request: HttpRequest, export_id: int) -> Status[Export]:
+    found = export_of(request, export_id)
+    services.cancel(found)
+    found.refresh_from_db()
+    return Status(202, found)
 
 
 @exports.delete("/exports/{int:export_id}", response={204: None}, summary="Delete an export")

@@ -42,7 +42,7 @@ class ModelOut(Schema):
 
     @staticmethod
     def resolve_lineage(model: LanguageModel) -> list[LanguageModel]:
-        return selectors.lineage_of(model)
+        return model.ancestors
 
 
 @router.get("", response=list[ModelOut], summary="Base and tuned models, newest first")

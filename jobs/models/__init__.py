@@ -2,9 +2,9 @@
 
 from jobs.models.conversation import Answer, Conversation
 from jobs.models.device_account import DeviceAccount
-from jobs.models.engine_job import EngineJob, Evaluation, Export
+from jobs.models.engine_job import AdapterMerge, EngineJob, Evaluation, Export, HubPush
 from jobs.models.event import Event
-from jobs.models.language_model import LanguageModel
+from jobs.models.language_model import LanguageModel, ModelAlias
 from jobs.models.notification import Notice, NotificationChannel, Occasion
 from jobs.models.queue_pause import QueuePause
 from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
@@ -12,7 +12,8 @@ from jobs.models.run_draft import RunDraft
 from jobs.models.run_tag import RunTag
 
 __all__ = [
-    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "DeviceAccount", "EngineJob",
-    "Evaluation", "Event", "Export", "LanguageModel", "Notice", "NotificationChannel", "Occasion",
-    "QueuePause", "Run", "RunDraft", "RunTag", "Status", "Transition",
+    "ACTIVE", "ENDED", "MOVES", "AdapterMerge", "Answer", "Conversation", "DeviceAccount",
+    "EngineJob", "Evaluation", "Event", "Export", "HubPush", "LanguageModel", "ModelAlias",
+    "Notice", "NotificationChannel", "Occasion", "QueuePause", "Run", "RunDraft", "RunTag",
+    "Status", "Transition",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import attempts, notifications
+from jobs.services import attempts, engine_jobs, notifications
 from jobs.services.deletion import purge_runs
 from jobs.services.lifecycle import later
 from jobs.services.queue import claims
@@ -63,6 +63,7 @@ class Watchdog:
         self.requeue_lost_runs()
         self.estimate_waiting_runs()
         requeue_lost_checks()
+        engine_jobs.requeue_lost()
         for notice in notifications.due():
             enqueue(notifications.notice_job(notice))
         if self.clock() - self.waiting_told > WAITING_SECONDS:
@@ -72,6 +73,7 @@ class Watchdog:
             self.uploads_swept = self.clock()
             sweep_uploads()
             purge_runs()
+            engine_jobs.sweep_folders()
 
     def reap(self) -> None:
         """Recover the runs whose attempt shows no sign of life."""

@@ -28,7 +28,7 @@ def model(request: Request, pk: int) -> HttpResponse:
     shown = get_object_or_404(selectors.models_of(request.user), pk=pk)
     context = {
         "model": shown,
-        "lineage": selectors.lineage_of(shown),
+        "lineage": shown.ancestors,
         "tuned": selectors.models_of(request.user).filter(base=shown),
         "runs": selectors.runs_of(request.user).filter(base_model=shown)[:20],
         "scores": scores_of(shown.metrics),
