@@ -15,8 +15,9 @@ from ninja.pagination import paginate
 
 from datasets_app.selectors import ready_versions
 from jobs import selectors
-from jobs.models import Evaluation, Export, LanguageModel
+from jobs.models import Evaluation, Export, HubPush, LanguageModel
 from jobs.services import engine_jobs as services
+from jobs.services.registry.hub_push import order_push
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
@@ -155,6 +156,46 @@ def cancel_export(request: HttpRequest, export_id: int) -> Status[Export]:
     services.cancel(found)
     found.refresh_from_db()
     return Status(202, found)
+
+
+class PushIn(Schema):
+    repository: str = Field(description="owner/name; made where it is not there yet.")
+    token: str = Field(description="The caller's own, with the right to write.")
+    is_private: bool = Field(True, description="Of a new repository.")
+
+
+class PushOut(Schema):
+    id: int
+    export: int = Field(alias="export_id")
+    repository: str
+    is_private: bool
+    status: str = Field(description="queued, running, done or failed")
+    url: str
+    error: ErrorOut | None
+
+
+@exports.post(
+    "/exports/{int:export_id}/pushes",
+    response={202: PushOut},
+    summary="Push an export to the Hub, in the queue",
+)
+def create_push(request: HttpRequest, export_id: int, body: PushIn) -> Status[HubPush]:
+    """The token is kept encrypted, and only until the push has ended."""
+    made = order_push(
+        export=export_of(request, export_id),
+        repository=body.repository,
+        token=body.token,
+        is_private=body.is_private,
+    )
+    return Status(202, made)
+
+
+@exports.get(
+    "/exports/{int:export_id}/pushes", response=list[PushOut], summary="An export's pushes"
+)
+@paginate(Page)
+def list_pushes(request: HttpRequest, export_id: int) -> QuerySet[HubPush]:
+    return export_of(request, export_id).pushes.all()
 
 
 @exports.delete("/exports/{int:export_id}", response={204: None}, summary="Delete an export")

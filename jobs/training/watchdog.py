@@ -18,6 +18,7 @@ from jobs.services.deletion import purge_runs
 from jobs.services.lifecycle import later
 from jobs.services.queue import claims
 from jobs.services.queue.needs import note_length
+from jobs.services.registry import hub_push
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain
@@ -64,6 +65,7 @@ class Watchdog:
         self.estimate_waiting_runs()
         requeue_lost_checks()
         engine_jobs.requeue_lost()
+        hub_push.requeue_lost()
         for notice in notifications.due():
             enqueue(notifications.notice_job(notice))
         if self.clock() - self.waiting_told > WAITING_SECONDS:
