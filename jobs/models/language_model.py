@@ -100,6 +100,12 @@ class LanguageModel(models.Model):
         return self.name.rstrip("/").rpartition("/")[2] if is_path(self.name) else self.name
 
     @property
+    def stage_state(self) -> str:
+        """How its badge looks."""
+        looks = {self.Stage.PRODUCTION: "ok", self.Stage.ARCHIVED: "stopped"}
+        return looks.get(self.Stage(self.stage), "")
+
+    @property
     def ancestors(self) -> list[LanguageModel]:
         """What it was made from, the oldest first."""
         found: list[LanguageModel] = []

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
-from jobs.models import EngineJob, Evaluation, Export, LanguageModel
+from jobs.models import AdapterMerge, EngineJob, Evaluation, Export, LanguageModel
 from maxaillm.dev.finetune.config.compatibility import known_metrics
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.exports import choose_export
@@ -24,7 +24,12 @@ from maxft_site.web.enqueue import JobSpec, enqueue, enqueue_on_commit
 S = EngineJob.Status
 MAX_EXPORTS, MAX_WAITING = 20, 10
 """Of one owner: archives that are kept, and evaluations that have not ended."""
-KINDS: Mapping[str, type[Export] | type[Evaluation]] = {"export": Export, "evaluation": Evaluation}
+Job = Export | Evaluation | AdapterMerge
+KINDS: Mapping[str, type[Export] | type[Evaluation] | type[AdapterMerge]] = {
+    "export": Export,
+    "evaluation": Evaluation,
+    "adaptermerge": AdapterMerge,
+}
 
 
 class TooManyError(FineTuneError):
@@ -107,14 +112,14 @@ def requeue_lost() -> None:
             see_to(job)
 
 
-def begin(kind: str, pk: int) -> Export | Evaluation | None:
+def begin(kind: str, pk: int) -> Job | None:
     """The work to do; None where it has ended, was deleted, or was interrupted too often."""
     model = KINDS[kind]
     waiting = model.objects.filter(pk=pk, status__in=[S.QUEUED, S.RUNNING])
     begun = {"status": S.RUNNING, "attempt": F("attempt") + 1, "progress": 0, "stage": ""}
     if not waiting.update(**begun):
         return None
-    job: Export | Evaluation = model.objects.get(pk=pk)
+    job: Job = model.objects.get(pk=pk)
     if job.attempt > job.MOST_ATTEMPTS:
         fail(job, INTERRUPTED.as_json())
         return None
@@ -127,31 +132,31 @@ INTERRUPTED = FineTuneError(
 )
 
 
-def mine(job: Export | Evaluation) -> QuerySet[Any]:
+def mine(job: Job) -> QuerySet[Any]:
     """The row, as long as it is at work and this attempt is the newest."""
     return type(job)._default_manager.filter(pk=job.pk, status=S.RUNNING, attempt=job.attempt)
 
 
-def tell(job: Export | Evaluation, progress: float, stage: str) -> bool:
+def tell(job: Job, progress: float, stage: str) -> bool:
     """Write down how far it is; False where nobody waits for it any more."""
     return bool(mine(job).update(progress=progress, stage=stage))
 
 
-def end(job: Export | Evaluation, **found: Any) -> None:
+def end(job: Job, **found: Any) -> None:
     """Write down what came of it; where nobody waits for it any more, nothing is left of it."""
     done = {"status": S.READY, "ended": timezone.now(), "progress": 1, "stage": "", **found}
     if not mine(job).update(**done):
         give_up(job)
 
 
-def give_up(job: Export | Evaluation) -> None:
+def give_up(job: Job) -> None:
     """Remove the files of what was stopped or deleted, unless a newer attempt works there."""
     wanted = {S.QUEUED, S.RUNNING, S.READY}
     if not type(job)._default_manager.filter(pk=job.pk, status__in=wanted).exists():
         shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def fail(job: Export | Evaluation, error: Mapping[str, JsonValue]) -> None:
+def fail(job: Job, error: Mapping[str, JsonValue]) -> None:
     """A report that comes with the error is kept beside it."""
     said = dict(error)
     parity = said.pop("parity", None)
@@ -169,7 +174,7 @@ def interrupt(kind: str, pk: int) -> None:
         fail(job, INTERRUPTED.as_json())
 
 
-def cancel(job: Export | Evaluation) -> None:
+def cancel(job: Job) -> None:
     """Stop what waits or is at work: its worker looks twice a second. Raises EndedError."""
     waiting = type(job)._default_manager.filter(pk=job.pk, status__in=[S.QUEUED, S.RUNNING])
     if not waiting.update(status=S.CANCELLED, ended=timezone.now(), stage=""):

@@ -13,9 +13,10 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from jobs.models import Evaluation, Export, LanguageModel
+from jobs.models import AdapterMerge, Evaluation, Export, LanguageModel
 from jobs.models.engine_job import file_stem
 from jobs.services import engine_jobs
+from jobs.services.registry import merging
 from jobs.services.registry.about import about_of
 from jobs.training.engine_process import EngineProcess
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -76,7 +77,7 @@ def carry_out(kind: str, pk: int) -> None:
     try:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir(mode=0o700, parents=True)
-        found = export(job) if isinstance(job, Export) else evaluate(job)
+        found = work_on(job)
     except NotWantedError:
         engine_jobs.give_up(job)
         return
@@ -91,7 +92,28 @@ def carry_out(kind: str, pk: int) -> None:
             engine_jobs.fail(job, error.as_json())
 
 
-def stopped(job: Export | Evaluation) -> bool:
+def work_on(job: engine_jobs.Job) -> dict[str, Any]:
+    """What comes of it, as its row has it."""
+    if isinstance(job, Export):
+        return export(job)
+    return evaluate(job) if isinstance(job, Evaluation) else merge(job)
+
+
+def merge(job: AdapterMerge) -> dict[str, Any]:
+    """The model that adapters were merged into."""
+    parts = merging.parts_of(job)
+    if len(parts) < len(job.parts):
+        raise CommandFailedError("gone", "An adapter of it was deleted.", "Merge others.")
+    written = job.folder / "model"
+    adapters = [word for p in parts for word in ("--adapter", p.model.source, str(p.weight))]
+    density = [] if job.density is None else ["--density", str(job.density)]
+    base = parts[0].model.base_source
+    asked = ["merge", base, str(written), "--method", job.method, *density, *adapters]
+    made = merging.register_merged(job, written, run(asked, job))
+    return {"made": made}
+
+
+def stopped(job: engine_jobs.Job) -> bool:
     return not engine_jobs.mine(job).exists()
 
 
@@ -154,7 +176,7 @@ def source(model: LanguageModel) -> Iterator[str]:
         yield from ("--base", model.base_source)
 
 
-def run(argv: Sequence[str], job: Export | Evaluation) -> dict[str, Any]:
+def run(argv: Sequence[str], job: engine_jobs.Job) -> dict[str, Any]:
     """`python -m maxaillm.dev.finetune ARGV --json`, off the network: what it prints.
 
     Raises CommandFailedError; NotWantedError once nobody waits for it any more.
@@ -175,7 +197,7 @@ def run(argv: Sequence[str], job: Export | Evaluation) -> dict[str, Any]:
     return said(folder.log, status)
 
 
-def tell(job: Export | Evaluation, log: Path) -> None:
+def tell(job: engine_jobs.Job, log: Path) -> None:
     """Raises NotWantedError."""
     lines = tail_of(log).splitlines()
     steps = [found for line in lines if (found := object_in(line)) and "stage" in found]

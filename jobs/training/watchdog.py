@@ -19,6 +19,7 @@ from jobs.services.lifecycle import later
 from jobs.services.queue import claims
 from jobs.services.queue.needs import note_length
 from jobs.services.registry import hub_push
+from jobs.services.registry.deletion import purge_models
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain
@@ -75,6 +76,7 @@ class Watchdog:
             self.uploads_swept = self.clock()
             sweep_uploads()
             purge_runs()
+            purge_models()
             engine_jobs.sweep_folders()
 
     def reap(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -104,7 +105,7 @@ def choices(request: Request, chosen: RunFilter) -> dict[str, Any]:
     }
 
 
-def heads(get: QueryDict, sort: str) -> list[Head]:
+def heads(get: QueryDict, sort: str, columns: Sequence[tuple[str, str]] = HEADS) -> list[Head]:
     name, is_descending = sort.removeprefix("-"), sort.startswith("-")
     return [
         Head(
@@ -113,7 +114,7 @@ def heads(get: QueryDict, sort: str) -> list[Head]:
             link(get, sort=column if column == name and is_descending else f"-{column}"),
             ("descending" if is_descending else "ascending") if column == name else "",
         )
-        for column, word in HEADS
+        for column, word in columns
     ]
 
 

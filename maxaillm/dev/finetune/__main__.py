@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, get_args
 
+from maxaillm.dev.finetune.cli import merging
 from maxaillm.dev.finetune.cli.arguments import (
     add,
     add_config,
@@ -113,6 +114,7 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--rows", type=Path, help="a data file to measure the perplexity on")
     export.add_argument("--about", type=Path, help="JSON: what the model card is to say")
     export.add_argument("--progress", action="store_true", help="JSON on stderr: how far it is")
+    merging.add_to(commands)
 
 
 def config_of(args: argparse.Namespace) -> RunConfig:
