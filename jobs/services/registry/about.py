@@ -64,7 +64,8 @@ def scores_in(measured: dict[str, Any]) -> Iterator[Score]:
         if not is_score or not isinstance(value, int | float):
             continue
         low, high = measured.get(f"{name}_interval") or (None, None)
-        yield Score(metric=metric_info(name).label, value=value, low=low, high=high)
+        label = metric_info(name).label
+        yield Score(metric=name, label=label, value=value, low=low, high=high)
 
 
 def options_of(run: Run) -> dict[str, JsonValue]:

@@ -33,6 +33,8 @@ class Score(BaseModel):
     """A metric on held-out rows, and where it lies with 95 % probability."""
 
     metric: str
+    """Its name among metrics, such as perplexity."""
+    label: str
     value: float
     low: float | None = None
     high: float | None = None
@@ -79,6 +81,7 @@ def model_card(about: About, exported: Exported | None = None) -> ModelCard:
             dataset_type="private",
             dataset_name=dataset.name if dataset else "held-out rows",
             metric_type=score.metric,
+            metric_name=score.label,
             metric_value=score.value,
         )
         for score in about.scores
@@ -112,7 +115,7 @@ def sections_of(about: About, exported: Exported | None) -> list[str]:
         if exported
         else "",
         section("Data", [row for dataset in about.datasets for row in data_lines(dataset)]),
-        section("Scores on held-out rows", [*scores_table(about), about.verdict]),
+        section("Scores on held-out rows", [*scores_table(about), after_table(about.verdict)]),
         section("Parity with the trained model", parity_lines(exported.parity) if exported else []),
         section("Limits", [f"- {limit}" for limit in about.limits]),
         section("Made from", [f"{n}. {code(one)}" for n, one in enumerate(about.lineage, 1)]),
@@ -141,10 +144,15 @@ def scores_table(about: About) -> list[str]:
     if not about.scores:
         return []
     rows = [
-        f"| {cell(score.metric)} | {score.value:.4g} | {interval_words(score)} |"
+        f"| {cell(score.label)} | {score.value:.4g} | {interval_words(score)} |"
         for score in about.scores
     ]
-    return ["| Metric | Value | 95 % interval |", "|---|---|---|", *rows, ""]
+    return ["| Metric | Value | 95 % interval |", "|---|---|---|", *rows]
+
+
+def after_table(text: str) -> str:
+    """A sentence that is no row of the table above it."""
+    return f"\n{cell(text)}" if text else ""
 
 
 def interval_words(score: Score) -> str:
