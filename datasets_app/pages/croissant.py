@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -59,9 +59,11 @@ CONTEXT: dict[str, Any] = {
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 ROWS, RECORDS = "rows", "records"
 SAMPLED_LINES = 200
+TEXT = "sc:Text"
 TYPES = {bool: "sc:Boolean", int: "sc:Integer", float: "sc:Float"}
 """Of Python's values; everything else is written as text."""
 DAY_SECONDS = 24 * 3600
+NOTHING: Mapping[str, Any] = {}
 
 
 def croissant(version: DatasetVersion, address: str) -> dict[str, Any]:
@@ -132,25 +134,50 @@ def record_set(version: DatasetVersion) -> dict[str, Any]:
         "@id": RECORDS,
         "name": RECORDS,
         "description": "The rows, each with what the format of the dataset has read from it.",
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{RECORDS}/{name}",
-                "name": name,
-                "dataType": kind,
-                "source": {"fileObject": {"@id": ROWS}, "extract": {"column": name}},
-            }
-            for name, kind in fields_of(version).items()
-        ],
+        "field": [field(name, values) for name, values in columns_of(version).items()],
     }
 
 
-def fields_of(version: DatasetVersion) -> dict[str, str]:
-    """Names and types, by the first rows; of mixed types, text."""
+def columns_of(version: DatasetVersion) -> dict[str, list[Any]]:
+    """What the first rows have in each column."""
+    found: dict[str, list[Any]] = {}
     lines = b"".join(islice(row_lines(version), 1)).splitlines()[:SAMPLED_LINES]
-    found: dict[str, str] = {}
     for line in lines:
         for name, value in json.loads(line).items():
-            kind = TYPES.get(type(value), "sc:Text")
-            found[name] = kind if found.get(name, kind) == kind else "sc:Text"
+            found.setdefault(name, []).append(value)
     return found
+
+
+def field(column: str, values: Sequence[Any]) -> dict[str, Any]:
+    """A column; of lists of objects, such as messages, each key a list of its own."""
+    inner = [one for value in values if isinstance(value, list) for one in value]
+    described: dict[str, Any] = {"@type": "cr:Field", "@id": f"{RECORDS}/{column}", "name": column}
+    if objects := [one for one in inner if isinstance(one, dict)]:
+        parts = {key: kind for key, kind in keys_of(objects).items() if kind}
+        return described | {"subField": [part(column, key, kind) for key, kind in parts.items()]}
+    shape = {"repeated": True} if inner else {}
+    return described | {"dataType": type_of(inner or values) or TEXT, **shape} | source(column)
+
+
+def part(column: str, key: str, kind: str) -> dict[str, Any]:
+    name = f"{RECORDS}/{column}/{key}"
+    told = {"@type": "cr:Field", "@id": name, "name": name, "dataType": kind, "repeated": True}
+    return told | source(column, {"transform": {"jsonPath": f"$[*].{key}"}})
+
+
+def source(column: str, how: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
+    return {"source": {"fileObject": {"@id": ROWS}, "extract": {"column": column}, **how}}
+
+
+def keys_of(objects: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The type of each key; empty for what is no plain value."""
+    keys = dict.fromkeys(key for one in objects for key in one if key.isidentifier())
+    return {key: type_of([one[key] for one in objects if key in one]) for key in keys}
+
+
+def type_of(values: Sequence[Any]) -> str:
+    """Of mixed plain values, text; empty where some are no plain values."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds & {dict, list}:
+        return ""
+    return TYPES.get(kinds.pop(), TEXT) if len(kinds) == 1 else TEXT

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import OrderBy
 
 from jobs import selectors
 from jobs.models import LanguageModel
@@ -42,7 +43,7 @@ class ModelFilter(NamedTuple):
         return found.order_by(self.order, "-pk").distinct()
 
     @property
-    def order(self) -> object:
+    def order(self) -> OrderBy:
         name, is_descending = self.sort.removeprefix("-"), self.sort.startswith("-")
         field = F(ORDERS.get(name, "pk"))
         if name not in ORDERS or is_descending:

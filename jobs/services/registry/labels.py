@@ -75,7 +75,7 @@ def free_name(model: LanguageModel, name: str) -> str:
 
 def require_free(name: str, owner_id: int | None, exclude: int | None = None) -> None:
     others = LanguageModel.objects.filter(Q(owner=owner_id) | Q(owner=None), name=name)
-    if others.exclude(pk=exclude).exists():
+    if others.exclude(pk=exclude or 0).exists():
         raise LabelError(
             f"Another model is called “{name}”, or was deleted less than a week ago.",
             "Choose another name.",

@@ -33,3 +33,14 @@ def test_the_description_names_the_rows_that_are_downloaded(
     assert fields.keys() == json.loads(lines.splitlines()[0]).keys()
     assert fields["text"] == "sc:Text"
     assert bob_client.get(address).status_code == 404
+
+
+def test_messages_are_lists_of_roles_and_contents(alice_client: Client, alice: User) -> None:
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
+    version = make_dataset(alice, rows=1, rows_sha256=stored_rows([{"messages": turns}]))
+    answer = alice_client.get(reverse("datasets:croissant", args=[version.dataset_id]))
+    fields = {field["name"]: field for field in json.loads(answer.content)["recordSet"][0]["field"]}
+    parts = {part["name"]: part for part in fields["messages"]["subField"]}
+    assert parts.keys() == {"records/messages/role", "records/messages/content"}
+    assert parts["records/messages/role"]["source"]["transform"] == {"jsonPath": "$[*].role"}
+    assert all(part["repeated"] for part in parts.values())

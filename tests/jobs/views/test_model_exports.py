@@ -169,6 +169,19 @@ def test_a_worker_that_dies_again_and_again(adapter: LanguageModel, alice: User)
     assert "interrupted" in export.error["message"]
 
 
+def test_the_process_that_makes_it_is_killed(adapter: LanguageModel, alice: User) -> None:
+    """As the worker tells: it ends clearly, with nothing left, and can be asked for again."""
+    export = Export.objects.create(owner=alice, model=adapter, format="merged")
+    begun = engine_jobs.begin("export", export.pk)
+    assert begun
+    (begun.folder / "files").mkdir(parents=True)
+    engine_jobs.interrupt("export", export.pk)
+    export.refresh_from_db()
+    assert export.status == "failed"
+    assert "was killed" in export.error["message"]
+    assert not export.folder.exists()
+
+
 def test_pushed_to_the_hub_with_ones_own_token(
     alice_client: Client,
     alice: User,

@@ -179,8 +179,12 @@ def parity_lines(parity: dict[str, Any]) -> list[str]:
 def table(first: str, second: str, values: dict[str, Any]) -> list[str]:
     if not values:
         return []
-    rows = [f"| {cell(name)} | {cell(value)} |" for name, value in values.items()]
+    rows = [f"| {cell(name)} | {cell(words(value))} |" for name, value in values.items()]
     return [f"| {first} | {second} |", "|---|---|", *rows]
+
+
+def words(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def cell(value: object) -> str:

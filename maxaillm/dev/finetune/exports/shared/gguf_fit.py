@@ -33,7 +33,8 @@ def unfit_settings(settings: Mapping[str, Any]) -> str | None:
     uses_window = window and settings.get("use_sliding_window", kind == "mistral")
     hidden, heads = settings.get("hidden_size"), settings.get("num_attention_heads")
     head = settings.get("head_dim")
-    is_odd_head = kind == "qwen2" and bool(head and hidden and heads) and head * heads != hidden
+    knows_heads = kind == "qwen2" and head and heads and hidden
+    is_odd_head = bool(knows_heads) and int(head or 0) * int(heads or 0) != hidden
     reasons = {
         f"its positions are scaled ({scaled})": scaled != "default",
         f"it sees only {window} tokens back": bool(uses_window and context and window < context),
