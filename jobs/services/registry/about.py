@@ -29,11 +29,11 @@ def about_of(model: LanguageModel) -> About:
         task=card.task if card else "",
         base=model.base.short_name if model.base else None,
         license=license_in(model),
-        lineage=[*(one.short_name for one in model.ancestors), model.short_name],
+        lineage=[*(one.short_name for one in model.ancestors), *parts_of(model), model.short_name],
         datasets=[trained_on(run.dataset)] if run and run.dataset else [],
         scores=list(scores_in(model.metrics)),
         verdict=str((run.verdict or {}).get("explanation", "")) if run else "",
-        configuration=options_of(run) if run else {},
+        configuration=options_of(run) if run else merge_of(model),
         limits=list(limits_of(model)),
         environment=environment_of(run) if run else {},
     )
@@ -66,6 +66,19 @@ def scores_in(measured: dict[str, Any]) -> Iterator[Score]:
         low, high = measured.get(f"{name}_interval") or (None, None)
         label = metric_info(name).label
         yield Score(metric=name, label=label, value=value, low=low, high=high)
+
+
+def parts_of(model: LanguageModel) -> list[str]:
+    """The adapters that it was merged of, with their weights."""
+    parts = model.made_by["parts"] if model.made_by else []
+    return [f"{part['weight']} × {part['name']}" for part in parts]
+
+
+def merge_of(model: LanguageModel) -> dict[str, JsonValue]:
+    """How it was merged, if it was."""
+    made = model.made_by or {}
+    told = {f"merge.{name}": made.get(name) for name in ("method", "density")}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def options_of(run: Run) -> dict[str, JsonValue]:

@@ -54,7 +54,7 @@ class Reading:
         """For the report."""
         is_own = self.path != PASSAGE
         return {
-            "on": "rows of the model's dataset" if is_own else "a fixed English text",
+            "on": "rows of the model's dataset" if is_own else "paragraphs of a fixed English text",
             "rows": model["rows"],
             "model": model[NAME],
             "model_interval": model[f"{NAME}_interval"],
