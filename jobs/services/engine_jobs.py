@@ -126,7 +126,13 @@ def begin(kind: str, pk: int) -> Job | None:
     return job
 
 
-INTERRUPTED = FineTuneError(
+class LostError(FineTuneError):
+    """Work whose process was killed."""
+
+    code = "interrupted"
+
+
+INTERRUPTED = LostError(
     "It was interrupted: the process that made it was killed, or its machine went down.",
     "Ask for it again. If that happens each time, the machine may lack memory for this model.",
 )

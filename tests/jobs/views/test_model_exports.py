@@ -165,7 +165,7 @@ def test_a_worker_that_dies_again_and_again(adapter: LanguageModel, alice: User)
     assert engine_jobs.begin("export", export.pk)
     assert engine_jobs.begin("export", export.pk) is None
     export.refresh_from_db()
-    assert (export.status, export.error["code"]) == ("failed", "error")
+    assert (export.status, export.error["code"]) == ("failed", "interrupted")
     assert "interrupted" in export.error["message"]
 
 
