@@ -114,7 +114,7 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--rows", type=Path, help="a data file to measure the perplexity on")
     export.add_argument("--about", type=Path, help="JSON: what the model card is to say")
     export.add_argument("--progress", action="store_true", help="JSON on stderr: how far it is")
-    merging.add_to(commands)
+    merging.add_to(commands, run_merge)
 
 
 def config_of(args: argparse.Namespace) -> RunConfig:
@@ -239,6 +239,13 @@ def run_export(args: argparse.Namespace) -> None:
     known = {"any_base": args.any_base, "besides": besides}
     made = export_model(chosen, args.model, args.folder, args.base, **known)
     print_facts(made, args)
+
+
+def run_merge(args: argparse.Namespace) -> None:
+    stay_off_the_network(args.base)
+    from maxaillm.dev.finetune.exports.shared.adapters import merge_asked
+
+    print_facts(merge_asked(args, print_progress), args)
 
 
 def print_facts(facts: dict[str, Any], args: argparse.Namespace) -> None:

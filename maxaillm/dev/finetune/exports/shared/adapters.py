@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from pydantic import JsonValue
 
-from maxaillm.dev.finetune.errors import ExportError
+from maxaillm.dev.finetune.errors import ConfigError, ExportError, Problem
 from maxaillm.dev.finetune.exports.shared.export import Report, staged
-from maxaillm.dev.finetune.exports.shared.merging import MERGES
+from maxaillm.dev.finetune.exports.shared.merging import DENSITY, MERGES
 from maxaillm.dev.finetune.exports.shared.source import Trained
 from maxaillm.dev.finetune.hf import loading
 from maxaillm.dev.finetune.model_files.card import ADAPTER_CONFIG
@@ -31,6 +32,21 @@ class Part(NamedTuple):
 
     folder: str
     weight: float
+
+
+def merge_asked(args: Namespace, report: Report) -> dict[str, JsonValue]:
+    """As the arguments of the command say. Raises ConfigError for a method that is not known."""
+    if args.method not in MERGES:
+        message, allowed = "There is no such way to merge.", ", ".join(MERGES)
+        raise ConfigError([Problem("method", message, args.method, allowed)])
+    return merge_adapters(
+        [Part(folder, float(weight)) for folder, weight in args.adapter],
+        args.base,
+        args.folder,
+        method=args.method,
+        density=DENSITY if args.density is None else args.density,
+        report=report,
+    )
 
 
 def merge_adapters(
