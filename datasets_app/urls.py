@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/change/<slug:name>/", changes.change, name="change"),
     path("<int:pk>/rows/edit/", rows.row_edit, name="row-edit"),
     path("<int:pk>/rows/whole/", rows.row_whole, name="row-whole"),
+    path("<int:pk>/croissant.json", files.croissant, name="croissant"),
     path("<int:pk>/rows.jsonl", files.rows_jsonl, name="rows-jsonl"),
     path("<int:pk>/statistics/", statistics.statistics, name="statistics"),
     path("<int:pk>/splits/", splits.splits, name="splits"),

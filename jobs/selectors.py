@@ -216,13 +216,3 @@ def models_of(user: AnyUser) -> QuerySet[LanguageModel]:
     related = ("base", "run__dataset__dataset")
     models = LanguageModel.objects.visible_to(user).select_related(*related)
     return models.annotate(times_tuned=Count("tuned")).order_by("-pk")
-
-
-def lineage_of(model: LanguageModel) -> list[LanguageModel]:
-    """What `model` was made from, its oldest ancestor first."""
-    found: list[LanguageModel] = []
-    base = model.base
-    while base is not None and base not in found:
-        found.insert(0, base)
-        base = base.base
-    return found

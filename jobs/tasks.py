@@ -8,7 +8,7 @@ from jobs.notify import sender
 from jobs.services.lifecycle import later
 from jobs.services.queue import claims
 from jobs.tokens import process
-from jobs.training import engine_jobs
+from jobs.training import engine_jobs, hub_push
 from jobs.training.runner import Runner
 from jobs.training.workers import device_kind
 
@@ -31,6 +31,11 @@ def show_tokens(version_id: int, key: str, part: int) -> None:
 def carry_out(kind: str, pk: int) -> None:
     """Make an export or an evaluation that was asked for; nothing where it has ended."""
     engine_jobs.carry_out(kind, pk)
+
+
+def push_to_hub(pk: int) -> None:
+    """Push an export to the Hub; nothing where that has ended."""
+    hub_push.carry_out(pk)
 
 
 def deliver(pk: int) -> None:

@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from datasets_app.models import DatasetVersion
+from datasets_app.pages.croissant import croissant_file
 from datasets_app.pages.row_lines import row_lines, rows_name
 from datasets_app.storage.findings import read_findings
 from datasets_app.views.dataset import visible_version
@@ -38,6 +39,15 @@ def rows_jsonl(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     if not version.is_ready:
         raise Http404
     return serve_pieces(row_lines(version), rows_name(version), "application/jsonl")
+
+
+@require_safe
+def croissant(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the dataset is, in Croissant."""
+    version = visible_version(request, pk)
+    if not version.is_ready:
+        raise Http404
+    return croissant_file(version, request.build_absolute_uri(version.dataset.get_absolute_url()))
 
 
 @require_safe

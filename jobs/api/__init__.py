@@ -6,8 +6,8 @@ from datasets_app.api.hub import router as hub
 from datasets_app.api.uploads import router as uploads
 from jobs.api.account import router as account
 from jobs.api.engine_jobs import evaluations, exports
-from jobs.api.models import router as models
 from jobs.api.queue import router as queue_router
+from jobs.api.registry import router as models
 from jobs.api.run_life import router as run_life
 from jobs.api.run_log import router as run_log
 from jobs.api.runs import router as runs

@@ -15,8 +15,9 @@ from ninja.pagination import paginate
 
 from datasets_app.selectors import ready_versions
 from jobs import selectors
-from jobs.models import Evaluation, Export, LanguageModel
+from jobs.models import Evaluation, Export, HubPush, LanguageModel
 from jobs.services import engine_jobs as services
+from jobs.services.registry.hub_push import order_push
 from maxaillm.dev.finetune.errors import ConfigError, Problem
 from maxft_site.web.api import Page
 from maxft_site.web.idempotency import idempotent
@@ -34,7 +35,9 @@ class ErrorOut(Schema):
 
 class JobOut(Schema):
     id: int
-    status: str = Field(description="queued, running, ready or failed")
+    status: str = Field(description="queued, running, ready, failed or cancelled")
+    progress: float = Field(description="Share of the work that is done, 0 to 1.")
+    stage: str = Field(description="What is being done, in words.")
     error: ErrorOut | None
     created: datetime
     ended: datetime | None
@@ -45,8 +48,11 @@ class ExportOut(JobOut):
     format: str
     options: dict[str, Any]
     manifest: dict[str, Any] | None = Field(description="What it is, and each file's checksum.")
-    parity: dict[str, Any] | None = Field(description="How equal it answers to the model itself.")
+    parity: dict[str, Any] | None = Field(
+        description="How equal it answers to the model itself, and which prompts differ."
+    )
     size_bytes: int
+    sha256: str = Field(description="Of the archive.")
 
 
 class EvaluationIn(Schema):
@@ -130,7 +136,7 @@ def download_export(request: HttpRequest, export_id: int) -> HttpResponseBase:
     found = export_of(request, export_id)
     if found.status != Export.Status.READY or not found.archive.is_file():
         raise Http404
-    return serve_file(request, found.archive, name=f"{found.format}-{found.pk}.zip")
+    return serve_file(request, found.archive, name=found.file_name, sha256=found.sha256)
 
 
 @exports.get(
@@ -140,6 +146,56 @@ def download_of_model(request: HttpRequest, model_id: int, export_id: int) -> Ht
     if export_of(request, export_id).model_id != model_id:
         raise Http404
     return download_export(request, export_id)
+
+
+@exports.post(
+    "/exports/{int:export_id}/cancel", response={202: ExportOut}, summary="Stop making an export"
+)
+def cancel_export(request: HttpRequest, export_id: int) -> Status[Export]:
+    found = export_of(request, export_id)
+    services.cancel(found)
+    found.refresh_from_db()
+    return Status(202, found)
+
+
+class PushIn(Schema):
+    repository: str = Field(description="owner/name; made where it is not there yet.")
+    token: str = Field(description="The caller's own, with the right to write.")
+    is_private: bool = Field(True, description="Of a new repository.")
+
+
+class PushOut(Schema):
+    id: int
+    export: int = Field(alias="export_id")
+    repository: str
+    is_private: bool
+    status: str = Field(description="queued, running, done or failed")
+    url: str
+    error: ErrorOut | None
+
+
+@exports.post(
+    "/exports/{int:export_id}/pushes",
+    response={202: PushOut},
+    summary="Push an export to the Hub, in the queue",
+)
+def create_push(request: HttpRequest, export_id: int, body: PushIn) -> Status[HubPush]:
+    """The token is kept encrypted, and only until the push has ended."""
+    made = order_push(
+        export=export_of(request, export_id),
+        repository=body.repository,
+        token=body.token,
+        is_private=body.is_private,
+    )
+    return Status(202, made)
+
+
+@exports.get(
+    "/exports/{int:export_id}/pushes", response=list[PushOut], summary="An export's pushes"
+)
+@paginate(Page)
+def list_pushes(request: HttpRequest, export_id: int) -> QuerySet[HubPush]:
+    return export_of(request, export_id).pushes.all()
 
 
 @exports.delete("/exports/{int:export_id}", response={204: None}, summary="Delete an export")

@@ -12,6 +12,7 @@ from ninja import Field, Router, Schema
 from ninja.pagination import paginate
 
 from jobs import selectors
+from jobs.model_page.listing import DEFAULT, ModelFilter
 from jobs.models import LanguageModel
 from maxft_site.web.api import Page
 
@@ -34,6 +35,10 @@ class ModelOut(Schema):
     size_bytes: int
     parameters: int | None = Field(description="Null where they were not counted.")
     metrics: dict[str, Any]
+    stage: str = Field(description="candidate, production or archived")
+    tags: list[str]
+    aliases: list[str] = Field(description="Other names that stand for it.")
+    made_by: dict[str, Any] | None = Field(description="How adapters were merged into it.")
     created: datetime
 
     @staticmethod
@@ -41,14 +46,23 @@ class ModelOut(Schema):
         return model.parameters or None
 
     @staticmethod
+    def resolve_aliases(model: LanguageModel) -> list[str]:
+        return [alias.name for alias in model.aliases.all()]
+
+    @staticmethod
     def resolve_lineage(model: LanguageModel) -> list[LanguageModel]:
-        return selectors.lineage_of(model)
+        return model.ancestors
 
 
 @router.get("", response=list[ModelOut], summary="Base and tuned models, newest first")
 @paginate(Page)
-def list_models(request: HttpRequest) -> QuerySet[LanguageModel]:
-    return selectors.models_of(request.user)
+def list_models(
+    request: HttpRequest, query: str = "", stage: str = "", tag: str = "", sort: str = DEFAULT
+) -> QuerySet[LanguageModel]:
+    """`query`: words of the name, an alias, a tag or the base. `sort`: made, name, size, stage or
+    loss; with a minus the largest first."""
+    found = ModelFilter(query=query, stage=stage, tag=tag, sort=sort).models(request.user)
+    return found.prefetch_related("aliases")
 
 
 @router.get("/{int:model_id}", response=ModelOut, summary="One model")

@@ -62,7 +62,7 @@ class RunOut(Schema):
 
     @staticmethod
     def resolve_model(run: Run) -> int | None:
-        return run.model.pk if hasattr(run, "model") else None
+        return run.model.pk if run.kept_model is not None else None
 
     @staticmethod
     def resolve_tags(run: Run) -> list[str]:

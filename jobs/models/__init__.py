@@ -1,10 +1,11 @@
 """Runs, what they tell, the models they make, the chats with those."""
 
 from jobs.models.conversation import Answer, Conversation
+from jobs.models.deployment import Deployment, DeploymentKey, RequestLog, UsageDay
 from jobs.models.device_account import DeviceAccount
-from jobs.models.engine_job import EngineJob, Evaluation, Export
+from jobs.models.engine_job import AdapterMerge, EngineJob, Evaluation, Export, HubPush
 from jobs.models.event import Event
-from jobs.models.language_model import LanguageModel
+from jobs.models.language_model import LanguageModel, ModelAlias
 from jobs.models.notification import Notice, NotificationChannel, Occasion
 from jobs.models.queue_pause import QueuePause
 from jobs.models.run import ACTIVE, ENDED, MOVES, Run, Status, Transition
@@ -13,7 +14,9 @@ from jobs.models.run_tag import RunTag
 from jobs.models.saved_prompts import ChatPreset, PromptSet
 
 __all__ = [
-    "ACTIVE", "ENDED", "MOVES", "Answer", "ChatPreset", "Conversation", "DeviceAccount",
-    "EngineJob", "Evaluation", "Event", "Export", "LanguageModel", "Notice", "NotificationChannel",
-    "Occasion", "PromptSet", "QueuePause", "Run", "RunDraft", "RunTag", "Status", "Transition",
+    "ACTIVE", "ENDED", "MOVES", "AdapterMerge", "Answer", "ChatPreset", "Conversation",
+    "Deployment", "DeploymentKey", "DeviceAccount", "EngineJob", "Evaluation", "Event", "Export",
+    "HubPush", "LanguageModel", "ModelAlias", "Notice", "NotificationChannel", "Occasion",
+    "PromptSet", "QueuePause", "RequestLog", "Run", "RunDraft", "RunTag", "Status", "Transition",
+    "UsageDay",
 ]  # fmt: skip

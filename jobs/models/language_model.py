@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from django.conf import settings
@@ -23,10 +24,19 @@ class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
         return self.filter(models.Q(owner=user) | models.Q(owner=None), deleted=None)
 
     def named(self, name: str) -> LanguageModel | None:
-        """The one of that name; somebody's own comes before the common one."""
+        """The one of that name, somebody's own before the common one; else what an alias of that
+        name stands for."""
         if "\0" in name:  # which PostgreSQL can't look for
             return None
-        return self.filter(name=name).order_by(models.F("owner").desc(nulls_last=True)).first()
+        own_first = models.F("owner").desc(nulls_last=True)
+        found = self.filter(name=name).order_by(own_first).first()
+        return found or self.filter(aliases__name=name).first()
+
+    def deleted_by(self, user: User | AnonymousUser) -> Self:
+        """What `user` deleted a short while ago and may still take back; what went with its run
+        comes back with it."""
+        mine = self.filter(owner_id=user.pk, purged=None) if user.pk else self.none()
+        return mine.exclude(deleted=None).filter(models.Q(run=None) | models.Q(run__deleted=None))
 
 
 class LanguageModel(models.Model):
@@ -36,6 +46,13 @@ class LanguageModel(models.Model):
         BASE = "base", "Base model"
         ADAPTER = "adapter", "Adapter"
         FULL = "full", "Full model"
+
+    class Stage(models.TextChoices):
+        """How far its owner trusts it."""
+
+        CANDIDATE = "candidate"
+        PRODUCTION = "production"
+        ARCHIVED = "archived"
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="language_models", null=True
@@ -50,8 +67,16 @@ class LanguageModel(models.Model):
     size_bytes = models.BigIntegerField(default=0)
     parameters = models.BigIntegerField(default=0)
     metrics = models.JSONField(default=dict)
+    stage = models.CharField(max_length=10, choices=Stage, default=Stage.CANDIDATE)
+    tags = models.JSONField(default=list)
+    folder = models.UUIDField(null=True, unique=True)
+    """Of one that no run has made."""
+    made_by = models.JSONField(null=True)
+    """How one that no run has made was merged: method, and parts with their weights."""
     created = models.DateTimeField(auto_now_add=True)
     deleted = models.DateTimeField(null=True)
+    purged = models.DateTimeField(null=True)
+    """When the files of a deleted model were removed for good; a row stays where others name it."""
 
     objects = LanguageModelQuerySet.as_manager()
 
@@ -75,6 +100,22 @@ class LanguageModel(models.Model):
         return self.name.rstrip("/").rpartition("/")[2] if is_path(self.name) else self.name
 
     @property
+    def stage_state(self) -> str:
+        """How its badge looks."""
+        looks = {self.Stage.PRODUCTION: "ok", self.Stage.ARCHIVED: "stopped"}
+        return looks.get(self.Stage(self.stage), "")
+
+    @property
+    def ancestors(self) -> list[LanguageModel]:
+        """What it was made from, the oldest first."""
+        found: list[LanguageModel] = []
+        base = self.base
+        while base is not None and base not in found:
+            found.insert(0, base)
+            base = base.base
+        return found
+
+    @property
     def root(self) -> LanguageModel:
         """The model below all adapters, by whose `config.json` they go."""
         model = self
@@ -89,6 +130,11 @@ class LanguageModel(models.Model):
             return True
         method = str(self.run.config.get("tuning", {}).get("name", ""))
         return method in methods and methods[method].merges
+
+    @property
+    def own_folder(self) -> Path:
+        """Where a model lies that no run has made."""
+        return Path(settings.DATA_DIR) / "models" / str(self.folder)
 
     @property
     def base_source(self) -> str:
@@ -112,6 +158,30 @@ class LanguageModel(models.Model):
     @property
     def source(self) -> str:
         """What the engine loads: the folder of a tuned model, else the base model's name."""
+        if self.folder is not None:
+            return str(self.own_folder)
         if self.run is None or self.attempt is None:
             return self.name
         return str(self.run.attempt_folder(self.attempt).model)
+
+
+class ModelAlias(models.Model):
+    """Another name for a model that can be moved to the next one: what others use stays the same.
+
+    Only for models of its owner.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="model_aliases"
+    )
+    name = models.CharField(max_length=200)
+    model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="aliases")
+    created = models.DateTimeField(auto_now_add=True)
+    moved = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="one_alias_a_name")]
+
+    def __str__(self) -> str:
+        return self.name

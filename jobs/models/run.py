@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
@@ -18,6 +18,9 @@ from maxaillm.dev.finetune.config.intervals import Intervals
 from maxaillm.dev.finetune.config.training import TrainingSection
 from maxaillm.dev.finetune.run.events import RunFolder
 from maxft_site.web.columns import NameField
+
+if TYPE_CHECKING:
+    from jobs.models.language_model import LanguageModel
 
 
 class Status(models.TextChoices):
@@ -231,6 +234,12 @@ class Run(models.Model):
         if self.status == Status.SUCCEEDED:
             return 1.0
         return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+    @property
+    def kept_model(self) -> LanguageModel | None:
+        """What it made, unless that was deleted."""
+        made: LanguageModel | None = getattr(self, "model", None)
+        return made if made and made.deleted is None else None
 
     @property
     def root(self) -> Path:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.data import MOST_TOKENS
 from maxaillm.dev.finetune.estimate import Estimate, estimate
+from maxaillm.dev.finetune.exports import exports
 from maxaillm.dev.finetune.trackers import lacking, trackers
 from maxft_site.web.formatting import duration, sig, size
 
@@ -154,6 +155,14 @@ def held_out_findings(config: RunConfig, found: Estimate) -> Iterator[Finding]:
             f"can't be told; {FEW_HELD_OUT} rows would bring it to {enough:.0f}."
         )
         yield Finding("warn", f"Only {held:,} held-out row{'s' * (held > 1)}", text)
+
+
+def export_findings(refused: Mapping[str, str]) -> Iterator[Finding]:
+    """The forms that the tuned model can't be exported in, which is better known before."""
+    if refused:
+        named = {exports[name].label: reason for name, reason in refused.items()}
+        text = " ".join(f"{label}: {reason}" for label, reason in named.items())
+        yield Finding("", f"Can't be exported as {' or '.join(named)}", text)
 
 
 def interval_findings(config: RunConfig, steps: int) -> Iterator[Finding]:

@@ -9,9 +9,15 @@ from django.conf import settings
 from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
-from jobs.run_form.findings import Finding, findings_of, tracker_findings
+from jobs.run_form.findings import (
+    Finding,
+    export_findings,
+    findings_of,
+    tracker_findings,
+)
 from jobs.run_form.machine import machine
 from jobs.run_form.mistakes import Missing
+from jobs.services.registry.exporting import refused_after
 from jobs.services.resolve import Resolved
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.errors import FineTuneError
@@ -114,6 +120,7 @@ def preview_run(resolved: Resolved) -> Preview:
     except FineTuneError as error:
         return shown._replace(error=error, findings=tuple(tracker_findings(config)))
     findings = findings_of(config, found, shown.disk_free)
+    findings += export_findings(refused_after(resolved))
     return shown._replace(estimate=found, findings=tuple(findings))
 
 

@@ -43,7 +43,9 @@ def next_panel(run: Run) -> NextPanel | None:
     has_failed = run.status in {Status.FAILED, Status.CANCELLED}
     remedy = remedy_for(run) if has_failed and not diverged else None
     new = reverse("jobs:run-new")
-    may_further = hasattr(run, "model") and run.parsed_config.tuning.makes_whole and not diverged
+    may_further = (
+        run.kept_model is not None and run.parsed_config.tuning.makes_whole and not diverged
+    )
     further = urlencode({"clone": run.pk, "model": run.model.pk}) if may_further else ""
     return NextPanel(
         remedy=remedy,

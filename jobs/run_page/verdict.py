@@ -53,7 +53,7 @@ def verdict_panel(run: Run) -> VerdictPanel | None:
     verdict = run.judged
     if verdict is None or not run.has_ended:
         return None
-    has_model = hasattr(run, "model")
+    has_model = run.kept_model is not None
     return VerdictPanel(
         verdict=verdict,
         icon=ICONS[verdict.level],

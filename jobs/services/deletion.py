@@ -41,7 +41,7 @@ def delete_run(*, run: Run, by: User) -> None:
         now = timezone.now()
         if not idle.update(deleted=now):
             raise illegal(run, "be deleted", "It is at work: stop it first.")
-        LanguageModel.objects.filter(run=run).update(deleted=now)
+        LanguageModel.objects.filter(run=run, deleted=None).update(deleted=now)
 
 
 def require_unused(run: Run) -> None:
@@ -69,7 +69,8 @@ def restore_run(*, run: Run) -> None:
     """Take a deletion back, while the files are there."""
     with transaction.atomic():
         if Run.objects.filter(pk=run.pk, purged=None).update(deleted=None):
-            LanguageModel.objects.filter(run=run).update(deleted=None)
+            # one that was deleted before its run stays so
+            LanguageModel.objects.filter(run=run, deleted=run.deleted).update(deleted=None)
 
 
 def purge_runs() -> int:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from pydantic import JsonValue
 
 from datasets_app.models import DatasetVersion
-from jobs.models import EngineJob, Evaluation, Export, LanguageModel
+from jobs.models import AdapterMerge, EngineJob, Evaluation, Export, LanguageModel
 from maxaillm.dev.finetune.config.compatibility import known_metrics
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.exports import choose_export
@@ -21,13 +24,25 @@ from maxft_site.web.enqueue import JobSpec, enqueue, enqueue_on_commit
 S = EngineJob.Status
 MAX_EXPORTS, MAX_WAITING = 20, 10
 """Of one owner: archives that are kept, and evaluations that have not ended."""
-KINDS: Mapping[str, type[Export] | type[Evaluation]] = {"export": Export, "evaluation": Evaluation}
+Job = Export | Evaluation | AdapterMerge
+KINDS: Mapping[str, type[Export] | type[Evaluation] | type[AdapterMerge]] = {
+    "export": Export,
+    "evaluation": Evaluation,
+    "adaptermerge": AdapterMerge,
+}
 
 
 class TooManyError(FineTuneError):
     """So many are there already that others would go short."""
 
     code = "too_many"
+    status = 409
+
+
+class EndedError(FineTuneError):
+    """It can't be stopped any more."""
+
+    code = "ended"
     status = 409
 
 
@@ -46,9 +61,10 @@ def order_export(
     """Queue an export. Raises UnknownComponentError, or ConfigError with every mistake."""
     chosen = choose_export(format, options)
     User.objects.select_for_update().get(pk=owner.pk)  # two requests at once can't both pass
-    if Export.objects.visible_to(owner).exclude(status=S.FAILED).count() >= MAX_EXPORTS:
+    ended = {S.FAILED, S.CANCELLED}
+    if Export.objects.visible_to(owner).exclude(status__in=ended).count() >= MAX_EXPORTS:
         message = f"You have {MAX_EXPORTS} exports, which are kept until they are deleted."
-        raise TooManyError(message, "Fetch one and delete it: DELETE /exports/{id}.")
+        raise TooManyError(message, "Fetch one and delete it.")
     export = Export.objects.create(
         owner=owner,
         model=model,
@@ -89,30 +105,99 @@ def see_to(job: EngineJob) -> None:
         enqueue(engine_job(job))
 
 
-def begin(kind: str, pk: int) -> Export | Evaluation | None:
-    """The work to do; None where it has ended, or was deleted."""
+def requeue_lost() -> None:
+    """Queue again what has not ended and no job stands for any more."""
+    for kind in KINDS.values():
+        for job in kind.objects.filter(status__in=[S.QUEUED, S.RUNNING]):
+            see_to(job)
+
+
+def begin(kind: str, pk: int) -> Job | None:
+    """The work to do; None where it has ended, was deleted, or was interrupted too often."""
     model = KINDS[kind]
-    if not model.objects.filter(pk=pk, status__in=[S.QUEUED, S.RUNNING]).update(status=S.RUNNING):
+    waiting = model.objects.filter(pk=pk, status__in=[S.QUEUED, S.RUNNING])
+    begun = {"status": S.RUNNING, "attempt": F("attempt") + 1, "progress": 0, "stage": ""}
+    if not waiting.update(**begun):
         return None
-    return model.objects.get(pk=pk)
+    job: Job = model.objects.get(pk=pk)
+    if job.attempt > job.MOST_ATTEMPTS:
+        fail(job, INTERRUPTED.as_json())
+        return None
+    return job
 
 
-def end(job: Export | Evaluation, **found: Any) -> None:
-    """Write down what came of it; where it was deleted meanwhile, nothing is left of it."""
-    kind, done = type(job), {"status": S.READY, "ended": timezone.now(), **found}
-    if not kind.objects.filter(pk=job.pk, status=S.RUNNING).update(**done):
+class LostError(FineTuneError):
+    """Work whose process was killed."""
+
+    code = "interrupted"
+
+
+INTERRUPTED = LostError(
+    "It was interrupted: the process that made it was killed, or its machine went down.",
+    "Ask for it again. If that happens each time, the machine may lack memory for this model.",
+)
+
+
+def mine(job: Job) -> QuerySet[Any]:
+    """The row, as long as it is at work and this attempt is the newest."""
+    return type(job)._default_manager.filter(pk=job.pk, status=S.RUNNING, attempt=job.attempt)
+
+
+def tell(job: Job, progress: float, stage: str) -> bool:
+    """Write down how far it is; False where nobody waits for it any more."""
+    return bool(mine(job).update(progress=progress, stage=stage))
+
+
+def end(job: Job, **found: Any) -> None:
+    """Write down what came of it; where nobody waits for it any more, nothing is left of it."""
+    done = {"status": S.READY, "ended": timezone.now(), "progress": 1, "stage": "", **found}
+    if not mine(job).update(**done):
+        give_up(job)
+
+
+def give_up(job: Job) -> None:
+    """Remove the files of what was stopped or deleted, unless a newer attempt works there."""
+    wanted = {S.QUEUED, S.RUNNING, S.READY}
+    if not type(job)._default_manager.filter(pk=job.pk, status__in=wanted).exists():
         shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def fail(job: Export | Evaluation, error: Mapping[str, JsonValue]) -> None:
-    shutil.rmtree(job.folder, ignore_errors=True)
-    kind = type(job)
-    kind.objects.filter(pk=job.pk, status=S.RUNNING).update(
-        status=S.FAILED, ended=timezone.now(), error=dict(error)
-    )
+def fail(job: Job, error: Mapping[str, JsonValue]) -> None:
+    """A report that comes with the error is kept beside it."""
+    said = dict(error)
+    parity = said.pop("parity", None)
+    found = {"parity": parity} if parity else {}
+    if mine(job).update(status=S.FAILED, ended=timezone.now(), error=said, **found):
+        shutil.rmtree(job.folder, ignore_errors=True)
+    else:
+        give_up(job)
+
+
+def interrupt(kind: str, pk: int) -> None:
+    """End what was at work when its process was killed."""
+    job = KINDS[kind].objects.filter(pk=pk, status=S.RUNNING).first()
+    if job is not None:
+        fail(job, INTERRUPTED.as_json())
+
+
+def cancel(job: Job) -> None:
+    """Stop what waits or is at work: its worker looks twice a second. Raises EndedError."""
+    waiting = type(job)._default_manager.filter(pk=job.pk, status__in=[S.QUEUED, S.RUNNING])
+    if not waiting.update(status=S.CANCELLED, ended=timezone.now(), stage=""):
+        raise EndedError(f"{job} has ended already.", "Delete it where you don't need it.")
 
 
 def delete_export(export: Export) -> None:
-    """Delete an export with its files."""
+    """Delete an export with its files; one at work is stopped."""
     shutil.rmtree(export.folder, ignore_errors=True)
     export.delete()
+
+
+def sweep_folders() -> None:
+    """Remove the files of what is in the database no more."""
+    for name, kind in KINDS.items():
+        root = Path(settings.DATA_DIR) / f"{name}s"
+        known = {str(pk) for pk in kind.objects.values_list("pk", flat=True)}
+        for path in root.iterdir() if root.exists() else ():
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)

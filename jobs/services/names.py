@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 
 from datasets_app.models import DatasetVersion
-from jobs.models import LanguageModel, Run
+from jobs.models import LanguageModel, ModelAlias, Run
 from maxaillm.dev.finetune.config import RunConfig
 
 NUMBER = re.compile(r" \d+$")
@@ -23,9 +23,11 @@ def run_name(config: RunConfig, owner: User, version: DatasetVersion) -> str:
 
 
 def model_name(run: Run) -> str:
-    """The run's name, numbered where another model of its owner's, or of everybody's, has it."""
+    """The run's name, numbered where another model of its owner's, or of everybody's, has it, or
+    where it is an alias."""
     others = LanguageModel.objects.filter(Q(owner=run.owner) | Q(owner=None)).exclude(run=run)
-    return numbered(run.name, others.values_list("name", flat=True))
+    aliases = ModelAlias.objects.filter(owner=run.owner).values_list("name", flat=True)
+    return numbered(run.name, [*others.values_list("name", flat=True), *aliases])
 
 
 def numbered(name: str, taken: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import time
@@ -10,24 +11,38 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.models import Evaluation, Export, LanguageModel
+from pydantic import JsonValue
+
+from jobs.models import AdapterMerge, Evaluation, Export, LanguageModel
+from jobs.models.engine_job import file_stem
 from jobs.services import engine_jobs
+from jobs.services.registry import merging
+from jobs.services.registry.about import about_of
 from jobs.training.engine_process import EngineProcess
 from maxaillm.dev.finetune.errors import FineTuneError
+from maxaillm.dev.finetune.exports import choose_export
 from maxaillm.dev.finetune.processes.cause_of_death import in_words
+from maxaillm.dev.finetune.run.checkpoints import sha256
 from maxaillm.dev.finetune.run.events import RunFolder
 
 LIMIT_SECONDS = 3600.0
 LOOK_SECONDS = 0.05
+TELL_SECONDS = 0.5
+TAIL_BYTES = 4096
+PACKED = 0.95
+"""The share of the work that is done when the archive is packed."""
 PARITY = "parity.json"
 
 
 class CommandFailedError(FineTuneError):
     """The engine said why it could not, or ended without a word."""
 
-    def __init__(self, code: str, message: str, hint: str) -> None:
+    def __init__(self, code: str, message: str, hint: str, parity: Any = None) -> None:
         super().__init__(message, hint)
-        self.code = code
+        self.code, self.parity = code, parity
+
+    def as_json(self) -> dict[str, JsonValue]:
+        return super().as_json() | ({"parity": self.parity} if self.parity else {})
 
 
 class FilesFailedError(FineTuneError):
@@ -36,10 +51,17 @@ class FilesFailedError(FineTuneError):
     code = "files"
 
     def __init__(self, error: OSError) -> None:
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        what = error.strerror or str(error)
+        said = "The disk is full" if is_full else "A file can't be read or written"
         super().__init__(
-            f"A file could not be read or written: {error.strerror or error}.",
-            "See that the disk has room, then ask again.",
+            f"{said}: {what}.",
+            "Nothing half-written was left. Free space on the disk, then ask again.",
         )
+
+
+class NotWantedError(Exception):
+    """Who asked for the work has stopped or deleted it."""
 
 
 UNEXPECTED = FineTuneError("The work failed.", "Ask again; the worker's log has the details.")
@@ -55,30 +77,81 @@ def carry_out(kind: str, pk: int) -> None:
     try:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir(mode=0o700, parents=True)
-        found = export(job) if isinstance(job, Export) else evaluate(job)
+        found = work_on(job)
+    except NotWantedError:
+        engine_jobs.give_up(job)
+        return
     except FineTuneError as refused:
         error = refused
     except OSError as refused:
         error = FilesFailedError(refused)
     finally:
-        if found is None:
-            engine_jobs.fail(job, error.as_json())
-        else:
+        if found is not None:
             engine_jobs.end(job, **found)
+        elif not stopped(job):
+            engine_jobs.fail(job, error.as_json())
+
+
+def work_on(job: engine_jobs.Job) -> dict[str, Any]:
+    """What comes of it, as its row has it."""
+    if isinstance(job, Export):
+        return export(job)
+    return evaluate(job) if isinstance(job, Evaluation) else merge(job)
+
+
+def merge(job: AdapterMerge) -> dict[str, Any]:
+    """The model that adapters were merged into."""
+    parts = merging.parts_of(job)
+    if len(parts) < len(job.parts):
+        raise CommandFailedError("gone", "An adapter of it was deleted.", "Merge others.")
+    written = job.folder / "model"
+    adapters = [word for p in parts for word in ("--adapter", p.model.source, str(p.weight))]
+    density = [] if job.density is None else ["--density", str(job.density)]
+    base = parts[0].model.base_source
+    asked = ["merge", base, str(written), "--method", job.method, *density, *adapters]
+    made = merging.register_merged(job, written, run(asked, job))
+    return {"made": made}
+
+
+def stopped(job: engine_jobs.Job) -> bool:
+    return not engine_jobs.mine(job).exists()
 
 
 def export(job: Export) -> dict[str, Any]:
     """The manifest, the parity report and the archive of an export."""
-    files = job.folder / "files"
+    files, about = job.folder / "files", job.folder / "about.json"
+    known = about_of(job.model)
+    name = file_stem(job.model.name)
+    about.write_text(known.model_copy(update={"name": name}).model_dump_json(), encoding="utf-8")
     options = [f"{name}={json.dumps(value)}" for name, value in job.options.items()]
-    manifest = run(["export", *source(job.model), job.format, str(files), *options], job.folder)
+    beside = ["--about", str(about), *rows_of(job.model), "--progress"]
+    manifest = run(["export", *source(job.model), job.format, str(files), *options, *beside], job)
     parity = json.loads((files / PARITY).read_bytes())
-    with zipfile.ZipFile(job.archive, "w") as archive:  # weights don't get smaller
+    if not engine_jobs.tell(job, PACKED, "Packing the archive"):
+        raise NotWantedError
+    pack(files, job.archive, choose_export(job.format, job.options).place(name))
+    return {
+        "manifest": manifest,
+        "parity": parity,
+        "size_bytes": job.archive.stat().st_size,
+        "sha256": sha256(job.archive),
+    }
+
+
+def pack(files: Path, archive: Path, place: str) -> None:
+    """Make an archive of the files, each gone once it is in: two copies of all would need twice
+    the room."""
+    with zipfile.ZipFile(archive, "w") as packed:  # weights don't get smaller
         for path in sorted(files.iterdir()):
-            archive.write(path, path.name)
-    shutil.rmtree(files)
-    size_bytes = job.archive.stat().st_size
-    return {"manifest": manifest, "parity": parity, "size_bytes": size_bytes}
+            packed.write(path, f"{place}/{path.name}" if place else path.name)
+            path.unlink()
+    files.rmdir()
+
+
+def rows_of(model: LanguageModel) -> list[str]:
+    """Rows like those that it was tuned on, to measure it on."""
+    version = model.run.dataset if model.run else None
+    return ["--rows", str(version.training_path)] if version and version.is_ready else []
 
 
 def evaluate(job: Evaluation) -> dict[str, Any]:
@@ -92,7 +165,7 @@ def measured(job: Evaluation, model: LanguageModel) -> dict[str, Any]:
     path = str(job.dataset.training_path)
     return {
         "model": model.pk,
-        **run(["evaluate", *source(model), path, *split, *metrics], job.folder),
+        **run(["evaluate", *source(model), path, *split, *metrics], job),
     }
 
 
@@ -103,22 +176,43 @@ def source(model: LanguageModel) -> Iterator[str]:
         yield from ("--base", model.base_source)
 
 
-def run(argv: Sequence[str], folder: Path) -> dict[str, Any]:
+def run(argv: Sequence[str], job: engine_jobs.Job) -> dict[str, Any]:
     """`python -m maxaillm.dev.finetune ARGV --json`, off the network: what it prints.
 
-    Raises CommandFailedError.
+    Raises CommandFailedError; NotWantedError once nobody waits for it any more.
     """
-    log = RunFolder(folder).log
-    log.unlink(missing_ok=True)
-    process = EngineProcess([*argv, "--json"], RunFolder(folder), online=False)
-    ends = time.monotonic() + LIMIT_SECONDS
+    folder = RunFolder(job.folder)
+    folder.log.unlink(missing_ok=True)
+    process = EngineProcess([*argv, "--json"], folder, online=False)
+    begun = told = time.monotonic()
     try:
-        while process.poll() is None and time.monotonic() < ends:
+        while process.poll() is None and (now := time.monotonic()) < begun + LIMIT_SECONDS:
+            if now > told + TELL_SECONDS:
+                told = now
+                tell(job, folder.log)
             time.sleep(LOOK_SECONDS)
         status = process.status
     finally:
         process.close()
-    return said(log, status)
+    return said(folder.log, status)
+
+
+def tell(job: engine_jobs.Job, log: Path) -> None:
+    """Raises NotWantedError."""
+    lines = tail_of(log).splitlines()
+    steps = [found for line in lines if (found := object_in(line)) and "stage" in found]
+    share, stage = (steps[-1]["progress"], steps[-1]["stage"]) if steps else (0.0, "")
+    if not engine_jobs.tell(job, PACKED * share, stage):
+        raise NotWantedError
+
+
+def tail_of(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def object_in(line: str) -> dict[str, Any] | None:
@@ -137,8 +231,10 @@ def said(log: Path, status: int | None) -> dict[str, Any]:
         found = object_in(line) or found
     if "error" in found:
         error = found["error"]
-        raise CommandFailedError(error["code"], error["message"], error["hint"])
+        parity = error.get("parity")
+        raise CommandFailedError(error["code"], error["message"], error["hint"], parity)
     if status != 0:
         how = "took too long" if status is None else in_words(status)
-        raise CommandFailedError("died", f"The engine {how}.", "The memory may not suffice.")
+        hint = "Nothing half-written was left. Ask again; the memory may not suffice."
+        raise CommandFailedError("died", f"The engine {how}.", hint)
     return found

@@ -13,11 +13,13 @@ from redis.exceptions import RedisError
 
 from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
-from jobs.services import attempts, notifications
+from jobs.services import attempts, engine_jobs, notifications
 from jobs.services.deletion import purge_runs
 from jobs.services.lifecycle import later
 from jobs.services.queue import claims
 from jobs.services.queue.needs import note_length
+from jobs.services.registry import hub_push
+from jobs.services.registry.deletion import purge_models
 from jobs.training.recovery import recover
 from maxaillm.dev.finetune.processes.file_lock import file_lock
 from maxaillm.dev.finetune.processes.plain_files import read_plain
@@ -63,6 +65,8 @@ class Watchdog:
         self.requeue_lost_runs()
         self.estimate_waiting_runs()
         requeue_lost_checks()
+        engine_jobs.requeue_lost()
+        hub_push.requeue_lost()
         for notice in notifications.due():
             enqueue(notifications.notice_job(notice))
         if self.clock() - self.waiting_told > WAITING_SECONDS:
@@ -72,6 +76,8 @@ class Watchdog:
             self.uploads_swept = self.clock()
             sweep_uploads()
             purge_runs()
+            purge_models()
+            engine_jobs.sweep_folders()
 
     def reap(self) -> None:
         """Recover the runs whose attempt shows no sign of life."""

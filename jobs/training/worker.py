@@ -24,6 +24,8 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from jobs.models import ACTIVE, Run
+from jobs.services import engine_jobs
+from jobs.services.registry import hub_push
 from jobs.training.engine_process import trainer_environment
 from jobs.training.fork_server import FORK_SERVER, listen, own_address
 from jobs.training.recovery import recover
@@ -36,6 +38,7 @@ from maxaillm.dev.finetune.processes.parent_death import end_with_parent
 log = logging.getLogger(__name__)
 
 ALLOWED = re.compile(r"(jobs|datasets_app)\.tasks\.[a-z]\w*")
+CARRY_OUT, PUSH = "jobs.tasks.carry_out", "jobs.tasks.push_to_hub"
 AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 RETRIES = 60
 TTL_SECONDS = 45
@@ -119,6 +122,10 @@ class SiteWorker(Worker):  # type: ignore[misc]
         close_old_connections()
         for run in Run.objects.filter(worker=self.name, status__in=ACTIVE):
             recover(run, by=self.name, why="The process that watched the trainer was killed.")
+        if job.func_name == CARRY_OUT:
+            engine_jobs.interrupt(*job.args)
+        if job.func_name == PUSH:
+            hub_push.lose(*job.args)
 
 
 class TrainingWorker(SiteWorker):

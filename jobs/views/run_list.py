@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -64,7 +65,8 @@ def runs(request: Request) -> HttpResponse:
         mistake = error
     page = Paginator(found.prefetch_related("tags"), PER_PAGE).get_page(get.get("page"))
     status = 422 if mistake else 200
-    shown = heads(get, chosen.sort, with_owner=request.user.is_superuser)
+    columns = [head for head in HEADS if request.user.is_superuser or head[0] != "owner"]
+    shown = heads(get, chosen.sort, columns)
     context = rows_context(page, request) | {"mistake": mistake, "heads": shown}
     if request.htmx:
         return render(request, "jobs/_run_rows.html", context, status=status)
@@ -111,7 +113,7 @@ def choices(request: Request, chosen: RunFilter) -> dict[str, Any]:
     }
 
 
-def heads(get: QueryDict, sort: str, *, with_owner: bool) -> list[Head]:
+def heads(get: QueryDict, sort: str, columns: Sequence[tuple[str, str]] = HEADS) -> list[Head]:
     name, is_descending = sort.removeprefix("-"), sort.startswith("-")
     return [
         Head(
@@ -120,8 +122,7 @@ def heads(get: QueryDict, sort: str, *, with_owner: bool) -> list[Head]:
             link(get, sort=column if column == name and is_descending else f"-{column}"),
             ("descending" if is_descending else "ascending") if column == name else "",
         )
-        for column, word in HEADS
-        if with_owner or column != "owner"
+        for column, word in columns
     ]
 
 

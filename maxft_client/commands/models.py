@@ -6,7 +6,7 @@ import json
 import time
 import zipfile
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -20,7 +20,7 @@ from maxft_client.terminal.text import figure, moment, one_line, size
 
 COLUMNS = ("id", "name", "kind", "run", "parameters", "size", "created")
 KINDS = ("adapter", "merged", "onnx", "gguf")
-ENDED = {"ready", "failed"}
+ENDED = {"ready", "failed", "cancelled"}
 LOOK_SECONDS = 1.0
 PIECE_BYTES = 2**20
 
@@ -104,8 +104,8 @@ def wait(site: Site, export_id: int) -> dict[str, Any]:
         if made["status"] in ENDED:
             break
         time.sleep(LOOK_SECONDS)
-    if made["status"] == "failed":
-        error = made["error"] or {}
+    if made["status"] != "ready":
+        error = made["error"] or {"message": "The export was stopped."}
         raise FailedError(
             str(error.get("message") or "The export failed."),
             str(error.get("hint") or ""),
@@ -135,9 +135,11 @@ def verify(archive: Path, manifest: dict[str, Any]) -> None:
     """Raises LocalFileError where a file of the archive is not the one that the manifest names."""
     try:
         with zipfile.ZipFile(archive) as opened:
+            # they lie side by side, in the folder that programs expect them in
+            places = {PurePosixPath(name).name: name for name in opened.namelist()}
             for facts in manifest["files"]:
                 digest = sha256()
-                with opened.open(facts["name"]) as file:
+                with opened.open(places[facts["name"]]) as file:
                     while piece := file.read(PIECE_BYTES):
                         digest.update(piece)
                 if digest.hexdigest() != facts["sha256"]:

@@ -202,6 +202,8 @@ EMPTY_HANDED: set[str] = {
     "/runs/compare/charts/<slug:name>.json", "/runs/compare/charts/<slug:name>.csv",
     "/runs/<int:pk>/restore/", "/runs/<int:pk>/purge/", "/api/v1/runs/<int:run_id>/restore",
     "/api/v1/exports/<int:export_id>/download",
+    "/models/<int:pk>/restore/", "/models/<int:pk>/purge/",
+    "/api/v1/models/<int:model_id>/restore", "/api/v1/models/aliases/<str:name>",
     "/api/v1/models/<int:model_id>/exports/<int:export_id>/download",
 }  # fmt: skip
 """What needs more than the thing itself: a file, a header, a row's number, runs to compare."""

@@ -9,11 +9,13 @@ from django.core import signing
 
 from datasets_app.models import Upload
 from jobs.models import (
+    AdapterMerge,
     Answer,
     Conversation,
     Evaluation,
     Export,
     LanguageModel,
+    ModelAlias,
     NotificationChannel,
     RunDraft,
 )
@@ -45,6 +47,8 @@ def things_of(alice: User) -> dict[str, Thing]:
     ApiToken.issue(alice, "x")
     export = Export.objects.create(owner=alice, model=base, format="merged", status="ready")
     measured = Evaluation.objects.create(owner=alice, dataset=run.dataset)
+    merge = AdapterMerge.objects.create(owner=alice, name="both", method="linear", parts=[])
+    alias = ModelAlias.objects.create(owner=alice, name="live", model=base)
     channel = NotificationChannel.objects.create(owner=alice, target="https://example.com/hook")
     person = User.objects.create_user("cy")
     dataset, the_run = Thing(run.dataset.dataset_id), Thing(run.pk, is_supervised=True)
@@ -70,6 +74,12 @@ def things_of(alice: User) -> dict[str, Thing]:
         "/api/v1/exports/export_id": Thing(export.pk),
         "/api/v1/models/exports/export_id": Thing(export.pk),
         "/api/v1/evaluations/evaluation_id": Thing(measured.pk),
+        "/exports/pk": Thing(export.pk),
+        "/models/exports/new/name": word._replace(value="merged"),
+        "/models/merges/pk": Thing(merge.pk),
+        "/api/v1/models/merges/merge_id": Thing(merge.pk),
+        "/models/aliases/pk": Thing(alias.pk),
+        "/api/v1/models/aliases/name": Thing("live"),
         "/settings/people/pk": Thing(person.pk, is_supervised=True),
         "/invitation/uidb64": word,
         "/invitation/token": word,

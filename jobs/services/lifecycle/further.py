@@ -25,7 +25,7 @@ def continue_run(
 
     Raises IllegalMoveError where there is no model, and what `create_run` raises.
     """
-    if not hasattr(run, "model"):
+    if run.kept_model is None:
         raise illegal(run, "be continued on other data", "It has no model to start from.")
     version = ready_versions(by).filter(dataset=dataset).order_by("-number").first()
     config: dict[str, Any] = {**run.config, "name": ""}

@@ -115,7 +115,7 @@ def chain_before(run: Run | None) -> list[Run]:
 def leaves_model(run: Run) -> bool:
     """Whether one that has ended has a model to start from without asking."""
     is_lost = run.verdict is not None and run.verdict["code"] == "diverged"
-    return run.status == S.SUCCEEDED and hasattr(run, "model") and not is_lost
+    return run.status == S.SUCCEEDED and run.kept_model is not None and not is_lost
 
 
 class Wait(NamedTuple):

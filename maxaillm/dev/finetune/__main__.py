@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, get_args
 
+from maxaillm.dev.finetune.cli import merging
 from maxaillm.dev.finetune.cli.arguments import (
     add,
     add_config,
@@ -24,7 +25,13 @@ from maxaillm.dev.finetune.cli.arguments import (
     overrides_of,
     reading_of,
 )
-from maxaillm.dev.finetune.cli.console import ProgressLine, print_error, print_json, print_note
+from maxaillm.dev.finetune.cli.console import (
+    ProgressLine,
+    print_error,
+    print_json,
+    print_note,
+    print_progress,
+)
 from maxaillm.dev.finetune.cli.validation import config_asked, read_as, validation_facts
 from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.config.files import apply_override, read_config
@@ -105,6 +112,10 @@ def add_commands(commands: Any) -> None:
     export.add_argument("format", help="adapter, merged, onnx, gguf, ...")
     export.add_argument("folder", type=Path, help="where the files go; it must be new")
     export.add_argument("options", nargs="*", metavar="option=value", help="of the format")
+    export.add_argument("--rows", type=Path, help="a data file to measure the perplexity on")
+    export.add_argument("--about", type=Path, help="JSON: what the model card is to say")
+    export.add_argument("--progress", action="store_true", help="JSON on stderr: how far it is")
+    merging.add_to(commands, run_merge)
 
 
 def config_of(args: argparse.Namespace) -> RunConfig:
@@ -217,14 +228,25 @@ def run_export(args: argparse.Namespace) -> None:
     """The export is replayed against the model; its manifest is shown. Raises ExportError."""
     stay_off_the_network(args.model)
     from maxaillm.dev.finetune.exports import choose_export
-    from maxaillm.dev.finetune.exports.shared.export import export_model
+    from maxaillm.dev.finetune.exports.shared.about import About
+    from maxaillm.dev.finetune.exports.shared.export import Besides, export_model
 
     options: dict[str, Any] = {}
     for override in args.options:
         apply_override(options, override)
+    about = About.model_validate_json(args.about.read_bytes()) if args.about else About()
+    besides = Besides(about, args.rows, *([print_progress] if args.progress else []))
     chosen = choose_export(args.format, options)
-    made = export_model(chosen, args.model, args.folder, args.base, any_base=args.any_base)
+    known = {"any_base": args.any_base, "besides": besides}
+    made = export_model(chosen, args.model, args.folder, args.base, **known)
     print_facts(made, args)
+
+
+def run_merge(args: argparse.Namespace) -> None:
+    stay_off_the_network(args.base)
+    from maxaillm.dev.finetune.exports.shared.adapters import merge_asked
+
+    print_facts(merge_asked(args, print_progress), args)
 
 
 def print_facts(facts: dict[str, Any], args: argparse.Namespace) -> None:

@@ -135,7 +135,17 @@ class ProcessLostError(FineTuneError):
 
 
 class ExportError(FineTuneError):
-    """A model can't be exported in a form, or the export does not say what the model says."""
+    """A model can't be exported in a form, or the export does not say what the model says; then
+    with the report that shows it."""
 
     code = "export"
     exit_code = 12
+
+    def __init__(
+        self, message: str, hint: str = "", *, parity: dict[str, JsonValue] | None = None
+    ) -> None:
+        super().__init__(message, hint)
+        self.parity = parity
+
+    def as_json(self) -> dict[str, JsonValue]:
+        return super().as_json() | ({"parity": self.parity} if self.parity else {})

@@ -17,11 +17,8 @@ from maxaillm.dev.finetune.errors import ExportError
 from maxaillm.dev.finetune.exports.gguf import ROUNDINGS, Gguf
 from maxaillm.dev.finetune.exports.shared.export import export_model
 from maxaillm.dev.finetune.exports.shared.gguf_encoding import encode
-from maxaillm.dev.finetune.exports.shared.gguf_tokenizer import (
-    LLAMA_3,
-    PRE_TOKENIZERS,
-    GgufTokenizer,
-)
+from maxaillm.dev.finetune.exports.shared.gguf_fit import LLAMA_3, PRE_TOKENIZERS
+from maxaillm.dev.finetune.exports.shared.gguf_tokenizer import GgufTokenizer
 
 TEXTS = [
     "the quick brown fox jumps over the lazy dog",

@@ -34,6 +34,12 @@ def print_note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+def print_progress(share: float, stage: str) -> None:
+    """How far some work is, and what comes next, as JSON on stderr."""
+    sys.stderr.write(json.dumps({"progress": round(share, 3), "stage": stage}) + "\n")
+    sys.stderr.flush()
+
+
 class ProgressLine:
     """A listener for people."""
 

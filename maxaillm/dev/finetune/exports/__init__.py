@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from maxaillm.dev.finetune.components.problems import problems_of
 from maxaillm.dev.finetune.components.registry import Component, Registry
 from maxaillm.dev.finetune.errors import ConfigError, ExportError
-from maxaillm.dev.finetune.exports.shared.facts import NO_MERGE, ModelFacts
+from maxaillm.dev.finetune.exports.shared.facts import FEW_BITS, NO_MERGE, ModelFacts
 
 if TYPE_CHECKING:
     from maxaillm.dev.finetune.exports.shared.facts import Rounding
@@ -39,9 +39,21 @@ class Export(Component, ABC):
         if self.model_types is not None and facts.model_type not in self.model_types:
             known = ", ".join(sorted(self.model_types))
             return f"{self.label} can hold {known}; this is a {facts.model_type}."
+        if "quantization_config" in facts.settings:
+            return FEW_BITS
         if self.merges and facts.is_adapter and not facts.merges:
             return NO_MERGE
         return None
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the weights are in so few bits that the perplexity is measured beside the trained
+        model's."""
+        return False
+
+    def place(self, name: str) -> str:
+        """The folder inside an archive that its users' program expects, for a model so named."""
+        return ""
 
     @abstractmethod
     def write(self, trained: Trained, folder: Path) -> Rounding:
@@ -64,6 +76,12 @@ def choose_export(name: str, options: Mapping[str, object]) -> Export:
         return form.model_validate(dict(options))
     except ValidationError as error:
         raise ConfigError(problems_of(form, error)) from None
+
+
+def refusals_of(facts: ModelFacts) -> dict[str, str]:
+    """The forms that can't hold a model, by name, each with the reason."""
+    found = ((name, choose_export(name, {}).refusal(facts)) for name in exports)
+    return {name: reason for name, reason in found if reason}
 
 
 def require_installed(*packages: str, label: str) -> None:

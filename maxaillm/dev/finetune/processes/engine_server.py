@@ -44,7 +44,7 @@ IMPORTED_AHEAD = (
     "maxaillm.dev.finetune.__main__",
     "maxaillm.dev.finetune.providers.hugging_face",
 )
-COMMANDS = frozenset({"train", "tokens", "export", "evaluate"})
+COMMANDS = frozenset({"train", "tokens", "export", "evaluate", "merge"})
 """Those of `python -m maxaillm.dev.finetune` that a fork carries out."""
 LOWER_PRIORITY = 10
 """Of what a fork carries out, against the pages and the answers."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pydantic import JsonValue
 from transformers.utils import logging
 
 from maxaillm.dev.finetune.errors import DiskFullError, ExportError
+from maxaillm.dev.finetune.estimate.about import license_of
+from maxaillm.dev.finetune.exports.shared.about import About, Exported, model_card
 from maxaillm.dev.finetune.exports.shared.facts import EXACT
 from maxaillm.dev.finetune.exports.shared.parity import (
     PROMPTS,
@@ -21,8 +23,10 @@ from maxaillm.dev.finetune.exports.shared.parity import (
     TorchReplay,
     answers_of,
     compare,
+    differing,
     parity_report,
 )
+from maxaillm.dev.finetune.exports.shared.perplexity import Reading
 from maxaillm.dev.finetune.exports.shared.source import Trained
 from maxaillm.dev.finetune.hf.loading import context_length
 from maxaillm.dev.finetune.model_files.card import FILE as TASK_CARD
@@ -33,17 +37,26 @@ if TYPE_CHECKING:
 
 MANIFEST, PARITY, CARD = "manifest.json", "parity.json", "README.md"
 MAX_LICENSE_BYTES = 1024 * 1024
-CARD_TEXT = """\
----
-{base}library_name: {library}
----
-# {label}
+STAGES = ("Opening the model", "Asking the model", "Writing", "Opening what was written",
+          "Asking what was written", "Hashing the files")  # fmt: skip
+Report = Callable[[float, str], object]
+"""Is told which share of the work is done, and what comes next."""
 
-Exported by MaxFT{origin}. Open it with `{usage}`.
 
-Replayed on fixed prompts against the trained model: largest difference of a logit
-{difference:.2g}, {equal} of {tokens} tokens equal (`{parity}`).
-"""
+class Besides(NamedTuple):
+    """What goes with an order beside the model."""
+
+    about: About = About()
+    """For the card."""
+    rows: Path | None = None
+    """A data file to measure the perplexity on, where weights are rounded."""
+    report: Report = lambda _share, _stage: None
+
+    def tell(self, stage: str) -> None:
+        self.report(STAGES.index(stage) / len(STAGES), stage)
+
+
+NOTHING = Besides()
 
 
 def export_model(
@@ -53,6 +66,7 @@ def export_model(
     base: str | Path | None = None,
     *,
     any_base: bool = False,
+    besides: Besides = NOTHING,
 ) -> dict[str, JsonValue]:
     """Export `model` as the new folder `folder` and return its manifest.
 
@@ -62,35 +76,59 @@ def export_model(
     or where the export, opened again, does not say what the model says.
     """
     logging.disable_progress_bar()
+    besides.tell("Opening the model")
     trained = Trained(model, base, any_base=any_base)
     reason = chosen.refusal(trained.facts)
     if reason:
         raise ExportError(reason, "Choose another export format.")
     with staged(folder) as staging:
-        parity = write_and_replay(chosen, trained, staging)
+        parity = write_and_replay(chosen, trained, staging, besides)
         require_parity(parity, chosen)
+        besides.tell("Hashing the files")
         (staging / TASK_CARD).write_text(trained.card.model_dump_json(), encoding="utf-8")
         add_license(trained.origin, staging)
         (staging / PARITY).write_text(json.dumps(parity, indent=1, allow_nan=False), "utf-8")
-        (staging / CARD).write_text(card(chosen, trained, parity), "utf-8")
-        return seal(chosen, trained, staging)
+        (staging / CARD).write_text(card(chosen, trained, parity, besides.about), "utf-8")
+        return seal(chosen, trained, staging, besides.about.name)
 
 
-def write_and_replay(chosen: Export, trained: Trained, staging: Path) -> dict[str, JsonValue]:
+def write_and_replay(
+    chosen: Export, trained: Trained, staging: Path, besides: Besides
+) -> dict[str, JsonValue]:
     """Ask the trained model, write it, ask what was written, ask the export: one at a time in
     memory."""
     limit = context_length(trained.model)
+    besides.tell("Asking the model")
     before = sound_answers(trained, limit)
+    reading = Reading(trained, besides.rows) if chosen.rounds else None
+    read = reading.of(trained.model) if reading else {}
+    besides.tell("Writing")
     rounding = chosen.write(trained, staging)
     written = TorchReplay(trained.model, trained.tokenizer, trained.task)
     expected = answers_of(written, limit)
     rounded = compare(before, written, expected, rounding)
     trained.forget()
     del written
+    besides.tell("Opening what was written")
     export = chosen.reload(staging, trained)
+    besides.tell("Asking what was written")
     found = answers_of(export, limit)
     require_same_tokens(expected, found)
-    return parity_report(compare(expected, export, found, EXACT), rounded, rounding)
+    odd = differing(before, found, words_of(trained))
+    report = parity_report(compare(expected, export, found, EXACT), rounded, rounding, odd)
+    if reading and isinstance(export, TorchReplay):
+        report["perplexity"] = reading.beside(read, reading.of(export.model))
+    return report
+
+
+def words_of(trained: Trained) -> Callable[[list[int]], str]:
+    """An answer as a person reads it: text, else the labels."""
+    if trained.card.writes or trained.task == "masked_lm":
+        return lambda tokens: str(trained.tokenizer.decode(tokens))
+    labels = trained.card.labels
+    return lambda classes: ", ".join(
+        labels[number] if number < len(labels) else str(number) for number in classes
+    )
 
 
 def sound_answers(trained: Trained, limit: int | None) -> list[Answer]:
@@ -123,6 +161,7 @@ def require_parity(parity: dict[str, Any], chosen: Export) -> None:
         f"differ by {said(parity)} (at most {parity['tolerance']:.2g}), and those of the rounded "
         f"weights by {said(rounding)} (at most {rounding['tolerance']:.2g}).",
         "Nothing was kept. Choose another format, or one that rounds less.",
+        parity=parity,
     )
 
 
@@ -170,22 +209,21 @@ def add_license(origin: Path, staging: Path) -> None:
             return
 
 
-def card(chosen: Export, trained: Trained, parity: dict[str, Any]) -> str:
-    named = trained.base
-    return CARD_TEXT.format(
-        base=f"base_model: {json.dumps(named)}\n" if named else "",
-        library="transformers" if chosen.merges else "peft",
-        label=f"{trained.settings.get('model_type')} as {chosen.label}",
-        origin=f" from a model tuned on `{named}`" if named else "",
-        usage=chosen.usage,
-        difference=parity["max_logit_difference"],
-        equal=parity["tokens_equal"],
-        tokens=parity["tokens"],
-        parity=PARITY,
-    )
+def card(chosen: Export, trained: Trained, parity: dict[str, Any], about: About) -> str:
+    """What is known of the model, and of this export of it."""
+    library = "transformers" if chosen.merges else "peft"
+    known = {
+        "name": about.name if about.name != "model" else trained.facts.model_type,
+        "task": trained.card.task,
+        "base": trained.base or about.base,
+        "license": about.license or license_of(trained.origin).lower(),
+        "environment": about.environment or {k: str(v) for k, v in parity["versions"].items()},
+    }
+    exported = Exported(label=chosen.label, usage=chosen.usage, library=library, parity=parity)
+    return str(model_card(about.model_copy(update=known), exported))
 
 
-def seal(chosen: Export, trained: Trained, staging: Path) -> dict[str, JsonValue]:
+def seal(chosen: Export, trained: Trained, staging: Path, name: str) -> dict[str, JsonValue]:
     """Write the manifest: what this is, and the size and SHA-256 of each file."""
     paths = sorted(path for path in staging.iterdir() if path.is_file())
     files: list[JsonValue] = [
@@ -193,6 +231,7 @@ def seal(chosen: Export, trained: Trained, staging: Path) -> dict[str, JsonValue
         for path in paths
     ]
     manifest: dict[str, JsonValue] = {
+        "name": name,
         "format": chosen.name,
         "options": chosen.model_dump(mode="json", exclude={"name"}),
         "task": trained.card.task,

@@ -6,7 +6,7 @@ converter, the rows of a Llama's query and key matrices are put in another order
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,22 @@ from transformers import AutoModelForCausalLM
 
 from maxaillm.dev.finetune.errors import ExportError
 from maxaillm.dev.finetune.exports.shared.gguf_encoding import encode
+from maxaillm.dev.finetune.exports.shared.gguf_fit import unfit_settings
 from maxaillm.dev.finetune.exports.shared.gguf_tokenizer import (
     GgufTokenizer,
     read_tokenizer,
     write_tokenizer,
 )
+from maxaillm.dev.finetune.exports.shared.modelfile import (
+    MOST_CONTEXT,
+    Tokens,
+    Turn,
+    write_modelfile,
+)
 from maxaillm.dev.finetune.exports.shared.parity import TorchReplay
 from maxaillm.dev.finetune.exports.shared.source import Trained
-from maxaillm.dev.finetune.hf.loading import first_line
+from maxaillm.dev.finetune.hf import loading
+from maxaillm.dev.finetune.hf.batches.template_turns import REFUSALS
 
 ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
 """llama.cpp computes a Mistral as a Llama."""
@@ -56,28 +64,40 @@ def write_gguf(trained: Trained, path: Path, type_name: str) -> None:
     round_weights(model, wanted)
 
 
+def modelfile(trained: Trained, file: str) -> str:
+    """For Ollama, beside the GGUF `file`."""
+    tokenizer = trained.tokenizer
+    entries = GgufTokenizer.of(tokenizer, trained.model.config.vocab_size)
+
+    def render(turns: Sequence[Turn]) -> str:
+        try:
+            text = tokenizer.apply_chat_template(
+                [dict(turn) for turn in turns], tokenize=False, add_generation_prompt=True
+            )
+        except REFUSALS as error:
+            raise ValueError(loading.first_line(error)) from error
+        return str(text)
+
+    tokens = Tokens(
+        bos=str(tokenizer.bos_token or ""),
+        adds_bos=entries.add_bos,
+        eos=str(tokenizer.eos_token or ""),
+        context=loading.context_length(trained.model) or MOST_CONTEXT,
+    )
+    return write_modelfile(file, render if tokenizer.chat_template else None, tokens)
+
+
 def require_plain(config: Any, model: Any) -> None:
     """Raises ExportError where the model does what its GGUF would not say."""
-    rope = getattr(config, "rope_parameters", None) or {}
-    window = getattr(config, "sliding_window", None)
-    uses_window = getattr(config, "use_sliding_window", config.model_type == "mistral")
     biased = any(name.endswith(".bias") for name, _ in model.named_parameters())
-    reasons = {
-        f"its positions are scaled ({rope.get('rope_type')})": rope.get("rope_type", "default")
-        != "default",
-        f"it sees only {window} tokens back": bool(uses_window and window)
-        and window < config.max_position_embeddings,
-        "its layers have biases": biased and config.model_type != "qwen2",
-        "its heads are not hidden size / heads wide": config.model_type == "qwen2"
-        and head_size(config) * config.num_attention_heads != config.hidden_size,
-        f"its activation is {config.hidden_act}": config.hidden_act != "silu",
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise ExportError(
-                f"This {config.model_type} can't be written as GGUF: {reason}.",
-                "Export it as a Hugging Face folder.",
-            )
+    reason = unfit_settings(config.to_dict())
+    if reason is None and biased and config.model_type != "qwen2":
+        reason = "its layers have biases"
+    if reason:
+        raise ExportError(
+            f"This {config.model_type} can't be written as GGUF: {reason}.",
+            "Export it as a Hugging Face folder.",
+        )
 
 
 def head_size(config: Any) -> int:
@@ -179,7 +199,8 @@ class GgufReplay(TorchReplay):
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ExportError(
-                f"The GGUF can't be opened again: {first_line(error)}", "Export another format."
+                f"The GGUF can't be opened again: {loading.first_line(error)}",
+                "Export another format.",
             ) from error
         self.entries = read_tokenizer(path)
         super().__init__(model, tokenizer=None, task="causal_lm")

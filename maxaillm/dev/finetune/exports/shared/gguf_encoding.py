@@ -12,7 +12,8 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Digits, PreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as Steps
 
-from maxaillm.dev.finetune.exports.shared.gguf_tokenizer import PRE_TOKENIZERS, SPACE, GgufTokenizer
+from maxaillm.dev.finetune.exports.shared.gguf_fit import PRE_TOKENIZERS, SPACE
+from maxaillm.dev.finetune.exports.shared.gguf_tokenizer import GgufTokenizer
 
 MAKERS: dict[str, Callable[[Any], PreTokenizer]] = {
     "ByteLevel": lambda use_regex: ByteLevel(add_prefix_space=False, use_regex=use_regex),

@@ -9,22 +9,11 @@ from typing import Any, NamedTuple
 import gguf
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from maxaillm.dev.finetune.errors import ExportError
-
-SPACE = "▁"
-LLAMA_3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+from maxaillm.dev.finetune.exports.shared.gguf_fit import (
+    pre_tokenizer_of,
+    puts_space_first,
+    require_known_tokenizer,
 )
-PRE_TOKENIZERS: dict[str, list[tuple[str, Any]]] = {
-    "gpt-2": [("ByteLevel", True)],
-    "smollm": [("Digits", True), ("ByteLevel", True)],
-    "qwen2": [("Split", LLAMA_3.replace("{1,3}", "")), ("ByteLevel", False)],
-    "llama-bpe": [("Split", LLAMA_3), ("ByteLevel", False)],
-}
-"""llama.cpp's names (src/llama-vocab.cpp) of ways to cut a text before byte-level BPE, and the
-steps that they stand for: a kind, and what matters in it."""
-MATTERS = {"ByteLevel": "use_regex", "Digits": "individual_digits"}
 
 
 class GgufTokenizer(NamedTuple):
@@ -49,8 +38,7 @@ class GgufTokenizer(NamedTuple):
         """Raises ExportError for a tokenizer of another kind than GGUF knows."""
         parts = json.loads(tokenizer.backend_tokenizer.to_str())
         bpe = parts["model"]
-        if bpe["type"] != "BPE":
-            raise unknown_kind(f"is a {bpe['type']} tokenizer")
+        require_known_tokenizer(parts)
         by_bytes = bool(bpe["byte_fallback"])
         merges = [" ".join(merge) for merge in bpe["merges"]]
         tokens, types = entries_of(tokenizer, parts, vocabulary)
@@ -105,46 +93,6 @@ def scores_of(tokens: list[str], merges: list[str]) -> list[float]:
         rank.setdefault(merge.replace(" ", "", 1), index)
     last = len(merges)
     return [-float(rank[token]) if token in rank else -float(last) for token in tokens]
-
-
-def pre_tokenizer_of(parts: dict[str, Any]) -> str:
-    """llama.cpp's name for how the text is cut. Raises ExportError where it has none."""
-    found = parts["pre_tokenizer"] or {}
-    steps = found.get("pretokenizers", [found])
-    described = [(step.get("type"), what_matters(step)) for step in steps]
-    name = next((name for name, known in PRE_TOKENIZERS.items() if known == described), None)
-    normalizer = (parts["normalizer"] or {}).get("type")
-    if name is None or normalizer not in {None, "NFC"}:
-        raise unknown_kind("cuts texts in a way")
-    if any(step.get("add_prefix_space") for step in steps):
-        raise unknown_kind("puts a space before each text")
-    if parts["model"]["ignore_merges"] != (name == "llama-bpe") and parts["model"]["merges"]:
-        raise unknown_kind("applies its merges in a way")
-    return name
-
-
-def what_matters(step: dict[str, Any]) -> Any:
-    if step.get("type") == "Split":
-        return step["pattern"].get("Regex") if step["behavior"] == "Isolated" else None
-    return step.get(MATTERS.get(str(step.get("type")), ""))
-
-
-def puts_space_first(parts: dict[str, Any]) -> bool:
-    """Whether a text gets a space in front. Raises ExportError where spaces are not ▁."""
-    normalizer = parts["normalizer"] or {}
-    steps = normalizer.get("normalizers", [normalizer])
-    if any(step.get("type") == "Replace" and step.get("content") == SPACE for step in steps):
-        return any(step.get("type") == "Prepend" for step in steps)
-    metaspace = parts["pre_tokenizer"] or {}
-    if metaspace.get("type") == "Metaspace" and metaspace.get("replacement") == SPACE:
-        return bool(metaspace.get("prepend_scheme") != "never")
-    raise unknown_kind("writes spaces in a way")
-
-
-def unknown_kind(what: str) -> ExportError:
-    return ExportError(
-        f"The tokenizer {what} that GGUF has no name for.", "Export a Hugging Face folder."
-    )
 
 
 def write_tokenizer(writer: Any, entries: GgufTokenizer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -161,11 +161,33 @@ def margin(logits: Logits) -> float:
     return float(first - second)
 
 
+def differing(
+    reference: Sequence[Answer], found: Sequence[Answer], words: Callable[[list[int]], str]
+) -> list[JsonValue]:
+    """The prompts that an export answers in another way than the trained model, each with both
+    answers and the first token, from 1, that is another one."""
+    return [
+        {
+            "prompt": asked.prompt,
+            "model": words(asked.tokens),
+            "export": words(said.tokens),
+            "first_token": 1 + first_odd(asked.tokens, said.tokens),
+        }
+        for asked, said in zip(reference, found, strict=True)
+        if asked.tokens != said.tokens
+    ]
+
+
+def first_odd(one: Sequence[int], other: Sequence[int]) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
 def parity_report(
-    written: Difference, rounded: Difference, rounding: Rounding
+    written: Difference, rounded: Difference, rounding: Rounding, odd: list[JsonValue]
 ) -> dict[str, JsonValue]:
     """`parity.json`: the export against the weights that were written, and those against the
-    trained model."""
+    trained model; `odd` are the prompts that the export answers in another way."""
     return {
         "passed": written.passed and rounded.logits <= rounded.tolerance,
         "max_logit_difference": finite(written.logits),
@@ -181,6 +203,7 @@ def parity_report(
             "tolerance_reason": rounding.why,
         },
         "prompts": list(PROMPTS),
+        "differing": odd,
         "versions": {"maxaillm": __version__, **installed_versions()},
     }
 

@@ -54,8 +54,8 @@ class Trained:
 
     @property
     def facts(self) -> ModelFacts:
-        kind, merges = str(self.settings.get("model_type")), not self.method or self.method.merges
-        return ModelFacts(self.card.task, kind, bool(self.adapter), merges)
+        merges = not self.method or self.method.merges
+        return ModelFacts(self.card.task, self.settings, bool(self.adapter), merges)
 
     @property
     def method(self) -> type[TuneMethod] | None:

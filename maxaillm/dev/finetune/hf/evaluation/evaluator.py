@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -175,18 +175,30 @@ def evaluate_file(
 ) -> Scores:
     """The metrics of a model on a data file, with their intervals: those named, else all that
     serve the task."""
-    found = task.encoder(tokenizer, width).encode(file.examples())
-    require_rows(found, f"rows of {file.path.name}")
-    packed = task.packs and task.keeps_rows_apart(model)
-    sequences = TaskDataset(task, found.rows, packed=packed, width=width)
-    judge = HeldOutEvaluator(task, tokenizer, sequences, serving(task.name, names), intervals=True)
-    scores = judge.scores(model) | judge.answer_scores(model)
+    scores = evaluate_examples(task, model, tokenizer, file.examples(), width, names)
     if unfit := [name for name in names if name not in scores]:
         raise DataError(
             f"{unfit[0]} can't be made of the rows of {file.path.name}.",
             f"Measured can be: {', '.join(name for name in metrics if name in scores)}.",
         )
     return scores
+
+
+def evaluate_examples(
+    task: ModelTask,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
+    examples: Iterable[Example],
+    width: int,
+    names: SequenceOf[str],
+) -> Scores:
+    """The metrics of a model on rows, with their intervals."""
+    found = task.encoder(tokenizer, width).encode(examples)
+    require_rows(found, "rows to measure")
+    packed = task.packs and task.keeps_rows_apart(model)
+    sequences = TaskDataset(task, found.rows, packed=packed, width=width)
+    judge = HeldOutEvaluator(task, tokenizer, sequences, serving(task.name, names), intervals=True)
+    return judge.scores(model) | judge.answer_scores(model)
 
 
 def serving(task: str, names: SequenceOf[str]) -> list[str]:

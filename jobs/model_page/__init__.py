@@ -1,0 +1,1 @@
+"""What the page of a model shows, beside what the row itself has."""
