@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jobs.inference_queue.requests import Request
 from jobs.models import LanguageModel
 from maxaillm.dev.finetune.data.rows.messages import Message
-from maxaillm.dev.finetune.errors import ModelError, OutOfMemoryError
+from maxaillm.dev.finetune.errors import FineTuneError, ModelError, OutOfMemoryError
 from maxaillm.dev.finetune.model_files.card import read_card
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class ModelCache:
         """Get ready to answer. Raises ModelError, OutOfMemoryError, PromptTooLongError."""
         from maxaillm.model.loaded import as_parts
 
+        require_possible(request)
         messages, options = request.messages, request.options
         source = source_of(model)
         with memory_refusal_said(model):
@@ -152,6 +153,21 @@ class ModelCache:
         oldest = time.monotonic() - IDLE_SECONDS
         for name in [name for name, base in self.bases.items() if base.used < oldest]:
             self.unload(name)
+
+
+def require_possible(request: Request) -> None:
+    """Raises FineTuneError for what answers that are made one after the other can't do."""
+    options = request.options
+    wanted = {
+        "an embedding": request.want == "embedding",
+        "judgements of several texts": request.want == "judgement",
+        "an answer to a bare prompt": request.prompt is not None,
+        "a logit bias": bool(options.logit_bias),
+        "log probabilities": options.logprobs is not None or request.echo,
+        "structured output": options.is_structured,
+    }
+    for name in (name for name, is_wanted in wanted.items() if is_wanted):
+        raise FineTuneError(f"This model can't give {name} here.", "Ask without it.")
 
 
 def needed_bytes(model: LanguageModel) -> int:
