@@ -1,6 +1,7 @@
 """Runs, what they tell, the models they make, the chats with those."""
 
 from jobs.models.conversation import Answer, Conversation
+from jobs.models.deployment import Deployment, DeploymentKey, RequestLog, UsageDay
 from jobs.models.device_account import DeviceAccount
 from jobs.models.engine_job import EngineJob, Evaluation, Export
 from jobs.models.event import Event
@@ -12,7 +13,8 @@ from jobs.models.run_draft import RunDraft
 from jobs.models.run_tag import RunTag
 
 __all__ = [
-    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "DeviceAccount", "EngineJob",
-    "Evaluation", "Event", "Export", "LanguageModel", "Notice", "NotificationChannel", "Occasion",
-    "QueuePause", "Run", "RunDraft", "RunTag", "Status", "Transition",
+    "ACTIVE", "ENDED", "MOVES", "Answer", "Conversation", "Deployment", "DeploymentKey",
+    "DeviceAccount", "EngineJob", "Evaluation", "Event", "Export", "LanguageModel", "Notice",
+    "NotificationChannel", "Occasion", "QueuePause", "RequestLog", "Run", "RunDraft", "RunTag",
+    "Status", "Transition", "UsageDay",
 ]  # fmt: skip
