@@ -37,6 +37,7 @@ def empty_cache() -> Iterator[None]:
 TOGETHER = (
     tuple(f"tests/e2e/test_{name}" for name in ("data", "first_light", "run_form", "wheel")),
     ("tests/engine/faults/",),
+    ("tests/jobs/api/test_openai",),
     ("tests/faults/test_killed", "tests/faults/test_stops"),
     ("tests/faults/test_outages", "tests/faults/test_site_killed"),
 )

@@ -124,10 +124,9 @@ def own(request: HttpRequest, deployment_id: int) -> Deployment:
 
 
 def chosen(request: HttpRequest, reference: int | str) -> LanguageModel:
-    found = selectors.models_of(request.user)
     if isinstance(reference, int):
-        return get_object_or_404(found, pk=reference)
-    model = found.named(reference)
+        return get_object_or_404(selectors.models_of(request.user), pk=reference)
+    model = LanguageModel.objects.visible_to(request.user).named(reference)
     if model is None:
         raise management.refused("model", f"There is no model {reference[:200]!r}.", reference)
     return model

@@ -43,7 +43,7 @@ def model_of(deployment: Deployment) -> LanguageModel | None:
     if deployment.family:
         return newest(family_members(deployment))
     there = LanguageModel.objects.visible_to(deployment.owner)
-    return there.filter(pk=deployment.model_id).select_related("run", "base").first()
+    return there.filter(deployments=deployment).select_related("run", "base").first()
 
 
 def family_members(deployment: Deployment) -> list[LanguageModel]:

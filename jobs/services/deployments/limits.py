@@ -10,6 +10,7 @@ All limits are asked in one step in Redis, so that two requests at once can't bo
 
 from __future__ import annotations
 
+import logging
 import math
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from jobs.models import Deployment
 from maxaillm.dev.finetune.errors import FineTuneError
 
 MINUTE_MS = 60_000
+logger = logging.getLogger(__name__)
 SLOT_MS = 3_600_000
 """A request whose process died gives its place back after so long."""
 REFUSED_SECONDS = 3 * 24 * 3600
@@ -99,11 +101,14 @@ def admit(deployment: Deployment, request: UUID, key: int | None) -> None:
 
 def leave(deployment: Deployment, request: UUID, tokens: int) -> None:
     """Give the place of an admitted request back, and charge its tokens."""
-    with connection() as client:
-        client.zrem(key_of(deployment, "open"), request.hex)
-        if deployment.tokens_per_minute and tokens:
-            cost = tokens * MINUTE_MS / deployment.tokens_per_minute
-            client.eval(CHARGE, 1, key_of(deployment, "tokens"), cost)
+    try:
+        with connection() as client:
+            client.zrem(key_of(deployment, "open"), request.hex)
+            if deployment.tokens_per_minute and tokens:
+                cost = tokens * MINUTE_MS / deployment.tokens_per_minute
+                client.eval(CHARGE, 1, key_of(deployment, "tokens"), cost)
+    except redis.ConnectionError as error:  # its places are forgotten with it, or after SLOT_MS
+        logger.warning("Redis can't be reached: %s", error)
 
 
 def take_refused(deployment: Deployment) -> dict[int | None, int]:

@@ -7,7 +7,7 @@ import re
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from jobs.models import Deployment, DeploymentKey, LanguageModel
 from jobs.models.deployment import KEY_START, NAME_PATTERN, NAME_RULE
@@ -106,7 +106,7 @@ def family_for(model: LanguageModel) -> str:
     return family_of(model.run.name)
 
 
-def refused(path: str, message: str, value: object) -> ConfigError:
+def refused(path: str, message: str, value: JsonValue) -> ConfigError:
     return ConfigError([Problem(path, message, value, "")])
 
 
