@@ -141,7 +141,10 @@ def by_day(deployment: Deployment, days: int) -> list[DayTotals]:
     return [DayTotals(day, totals_of([row for row in rows if row.day == day])) for day in wanted]
 
 
+def today_of(deployment: Deployment) -> list[UsageDay]:
+    return list(deployment.usage.filter(day=timezone.now().date()))
+
+
 def used_today(deployment: Deployment) -> dict[int | None, int]:
     """Key's number -> requests of today."""
-    rows = deployment.usage.filter(day=timezone.now().date())
-    return dict(rows.values_list("key", "requests"))
+    return {row.key_id: row.requests for row in today_of(deployment)}
