@@ -139,7 +139,7 @@ class AdapterPool:
     def module(self, path: str, factors: Factors) -> Any:
         """The layer at `path`, which sees every token. Raises UnbatchableError."""
         try:
-            module = self.model.get_submodule(path)
+            module: Any = self.model.get_submodule(path)
         except AttributeError:
             module = None
         sizes = {nn.Linear: (0, 1), Conv1D: (1, 0)}.get(type(module))

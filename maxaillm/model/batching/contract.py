@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import JsonValue
 
+from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.hf.generation.answer_parts import Part
 from maxaillm.dev.finetune.hf.generation.streaming import Finish
 from maxaillm.model.logprobs import TokenLogprob
@@ -22,11 +23,17 @@ class Answer:
     def __init__(self, prompt_tokens: int = 0) -> None:
         self.prompt_tokens, self.completion_tokens = prompt_tokens, 0
         self.finish: Finish | None = None
+        self.error: FineTuneError | None = None
+        """Why it ended before it was whole."""
         self.parts: list[Part] = []
         """What came since somebody took it."""
         self.logprobs: list[TokenLogprob] = []
         self.prompt_logprobs: list[TokenLogprob] = []
         self.judgement: dict[str, JsonValue] | None = None
+
+    def fail(self, error: FineTuneError) -> None:
+        """End it with what went wrong."""
+        self.finish, self.error = "cancelled", error
 
     def taken(self) -> list[Part]:
         """The parts that came since this was last asked."""
@@ -48,6 +55,9 @@ class Engine(Protocol[Kind_contra]):
 
     def step(self) -> None:
         """Bring the answers further, by about a token each."""
+
+    def fail(self, error: FineTuneError) -> None:
+        """End all answers with what went wrong."""
 
     @property
     def answers(self) -> Sequence[Answer]:

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maxaillm.dev.finetune.errors import OutOfMemoryError
+from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.model.batching.adapters import AdapterPool, Span
 from maxaillm.model.batching.attention import Batch, Piece, working_on
 from maxaillm.model.batching.batched_answer import BatchedAnswer
 from maxaillm.model.batching.beginnings import Beginnings
 from maxaillm.model.batching.logprobs import TokenWords, of_tokens
-from maxaillm.model.batching.sampler import choose_all
+from maxaillm.model.batching.sampler import likeliest
 from maxaillm.model.batching.slots import Slots
 from maxaillm.model.logprobs import TokenLogprob
 
@@ -70,6 +70,14 @@ class BatchEngine:
             self.drop([answer])
 
     @torch.inference_mode()
+    def fail(self, error: FineTuneError) -> None:
+        for answer in self.answers:
+            answer.fail(error)
+        self.waiting.clear()
+        self.drop(list(self.rows))
+        self.beginnings.left.clear()
+
+    @torch.inference_mode()
     def step(self) -> None:
         self.admit()
         if not self.rows:
@@ -85,13 +93,7 @@ class BatchEngine:
         """Give slots to those that wait, in their order, as far as memory reaches."""
         while self.waiting and len(self.rows) < MOST_ANSWERS and self.has_room(self.waiting[0]):
             answer = self.waiting.popleft()
-            try:
-                self.slots.reserve(len(self.rows) + 1, answer.length)
-            except RuntimeError as error:  # torch's for memory that can't be had
-                raise OutOfMemoryError(
-                    f"There is no memory for {answer.length:,} tokens more.",
-                    "Wait until others have been answered, or shorten the chat.",
-                ) from error
+            self.slots.reserve(len(self.rows) + 1, answer.length)
             answer.cached = self.beginnings.lay(answer, self.rows, len(self.rows))
             self.rows.append(answer)
 
@@ -184,19 +186,25 @@ class BatchEngine:
         self.settle(chosen)
 
     def draw(self, rows: Sequence[BatchedAnswer], logits: Tensor) -> None:
-        writing = [number for number, row in enumerate(rows) if row.most]
-        if len(writing) < len(rows):  # of the others only the prompt was to be read
-            logits = logits[writing]
-        samplers = [rows[number].sampler for number in writing]
-        tokens = choose_all(samplers, logits) if writing else []
-        for place, (number, token) in enumerate(zip(writing, tokens, strict=True)):
-            row, logprob = rows[number], None
-            if row.top is not None:
-                [logprob] = of_tokens(self.words, logits[place : place + 1], [token], row.top)
-            row.take(token, logprob)
-        for row in rows:
+        """The next token of each row [rows, vocabulary]; of some only the prompt was to be read."""
+        plain = [n for n, row in enumerate(rows) if row.most and row.sampler.is_plain]
+        best = likeliest(logits if len(plain) == len(rows) else logits[plain]) if plain else []
+        found = dict(zip(plain, best, strict=True))
+        for number, row in enumerate(rows):
             if not row.most:
                 row.end("length")
+                continue
+            try:
+                self.extend(row, logits[number], found.get(number))
+            except FineTuneError as error:  # its schema turned out to cost too much
+                row.fail(error)
+
+    def extend(self, row: BatchedAnswer, logits: Tensor, token: int | None) -> None:
+        token = row.sampler.choose(logits) if token is None else token
+        logprob = None
+        if row.top is not None:
+            [logprob] = of_tokens(self.words, logits[None], [token], row.top)
+        row.take(token, logprob)
 
     def note_prompt(self, row: BatchedAnswer, start: int, logits: Tensor) -> None:
         """The log probabilities of a prompt's tokens: each by the scores one place before it."""
