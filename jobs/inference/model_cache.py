@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +30,8 @@ CACHE_SHARE = 0.1
 """Of that: keys and values of a base's answers, and as much again for its adapters."""
 MAX_ADAPTERS = 8
 """Adapters that PEFT keeps on one base, for those that answer one after the other."""
+PREPARING = 8
+"""Answers that are got ready at once."""
 WAIT_SECONDS = 0.2
 logger = logging.getLogger(__name__)
 
@@ -148,6 +151,9 @@ class ModelCache:
         self.bases: OrderedDict[str, LoadedBase] = OrderedDict()
         self.lock, self.loading = threading.RLock(), threading.Lock()
         self.is_closed = False
+        self.threads = ThreadPoolExecutor(PREPARING, thread_name_prefix="prepare")
+        """Those that get answers ready. They live as long as this: the child that renders
+        templates ends with the thread that started it."""
 
     def prepare(self) -> None:
         """Import what takes seconds, so that the first answer does not wait for it."""
@@ -160,6 +166,11 @@ class ModelCache:
         loading.set_threads()
         device = loading.choose_device(loaded.available(self.device))
         self.budget_bytes = self.budget_bytes or int(memory.total_bytes(device) * BUDGET_SHARE)
+
+    def close(self) -> None:
+        """Get nothing more ready."""
+        self.is_closed = True
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
     def has(self, model: LanguageModel) -> bool:
         return source_of(model).name in self.bases

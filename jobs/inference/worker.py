@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -41,8 +41,6 @@ TAKE_SECONDS = 0.01
 """While answers are being made, new requests are looked for this often."""
 MOST_ANSWERS = 32
 """Got ready or made at once; the others wait in the fair queue, where everybody takes turns."""
-PREPARING = 8
-"""Threads that get answers ready."""
 logger = logging.getLogger(__name__)
 
 
@@ -55,7 +53,6 @@ class InferenceWorker:
         self.stopping = threading.Event()
         self.running: list[Running] = []
         self.feeds = Feeds(self.client)
-        self.threads = ThreadPoolExecutor(PREPARING, thread_name_prefix="prepare")
         self.progressed = time.monotonic()
         self.taken = self.swept = 0.0
 
@@ -132,7 +129,7 @@ class InferenceWorker:
             return
         if source.name not in self.models.bases:
             running.feed.say_loading()
-        running.preparation = self.threads.submit(prepare, self.models, source, request)
+        running.preparation = self.models.threads.submit(prepare, self.models, source, request)
 
     def begin_prepared(self) -> None:
         waiting = [r for r in self.running if r.preparation is not None]
@@ -206,11 +203,10 @@ class InferenceWorker:
         self.relay()
 
     def say_goodbye(self) -> None:
-        self.models.is_closed = True
+        self.models.close()
         self.end_all(
             FineTuneError("The site was stopped meanwhile.", "Let the model answer again.")
         )
-        self.threads.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
     def sending_heartbeats(self) -> Iterator[None]:

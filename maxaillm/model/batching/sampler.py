@@ -59,8 +59,12 @@ class Sampler:
         scores = scores / self.options.temperature
         if self.options.seed is None and len(scores) > CANDIDATES:
             return self.drawn_quickly(scores)
-        kept = top_p(top_k(scores, self.options.top_k), self.options.top_p)
-        return self.drawn(kept.softmax(-1))
+        shares = self.shares(scores)
+        return int(torch.multinomial(shares, 1, generator=self.generator))
+
+    def shares(self, scores: Tensor) -> Tensor:
+        """How likely each token is drawn, by scores after the temperature."""
+        return top_p(top_k(scores, self.options.top_k), self.options.top_p).softmax(-1)
 
     def note(self, token: int) -> bool:
         """Remember what was chosen. False where the structure asked for is complete."""
@@ -70,9 +74,6 @@ class Sampler:
             self.seen.add(token)
         return self.matcher is None or self.matcher.take(token)
 
-    def drawn(self, shares: Tensor) -> int:
-        return int(torch.multinomial(shares, 1, generator=self.generator))
-
     def drawn_quickly(self, scores: Tensor) -> int:
         """The same distribution without sorting a vocabulary, nor a random number for each."""
         best = min(CANDIDATES, self.options.top_k or CANDIDATES)
@@ -80,8 +81,7 @@ class Sampler:
         if self.options.top_k is None or self.options.top_k > best:
             total = scores.logsumexp(-1)
             if self.options.top_p == 1 or (values - total).exp().sum() < self.options.top_p:
-                kept = top_p(top_k(scores, self.options.top_k), self.options.top_p)
-                return self.inverted(kept.softmax(-1))
+                return self.inverted(self.shares(scores))
             shares = (values - total).exp()
         else:
             shares = values.softmax(-1)

@@ -91,25 +91,9 @@ def test_a_waiting_answer_can_be_taken_back(alice, base, worker):
 def test_an_answer_in_the_making_can_be_stopped(alice, base, worker, monkeypatch):
     monkeypatch.setattr("jobs.inference.feed.FLUSH_SECONDS", 0)
     [answer] = ask(alice, base, options=SamplingOptions(max_new_tokens=400, seed=1))
-    original = worker.models.speak
-
-    def stop_at_the_third_piece(*arguments):
-        speech = original(*arguments)
-
-        def parts():
-            made = 0
-            while True:
-                try:
-                    part = next(speech.parts)
-                except StopIteration as end:
-                    return end.value
-                if (made := made + 1) == 3:
-                    playground.stop_answer(answer=answer)
-                yield part
-
-        return speech._replace(parts=parts())
-
-    monkeypatch.setattr(worker.models, "speak", stop_at_the_third_piece)
+    while worker.client.xlen(requests.pieces_key(answer.pk)) < 3:
+        worker.step()
+    playground.stop_answer(answer=answer)
     answer_all(worker)
     answer.refresh_from_db()
     assert answer.status == "stopped"
@@ -119,7 +103,7 @@ def test_an_answer_in_the_making_can_be_stopped(alice, base, worker, monkeypatch
 
 
 def test_time_is_limited(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.worker.ANSWER_SECONDS", 0)
+    monkeypatch.setattr("jobs.inference.running.ANSWER_SECONDS", 0)
     [answer] = ask(alice, base, options=SamplingOptions(max_new_tokens=400))
     answer_all(worker)
     answer.refresh_from_db()
@@ -203,7 +187,7 @@ def test_exhausted_memory_is_said(alice, base, worker, monkeypatch):
     def too_much(*_arguments, **_options):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("jobs.inference.model_cache.LoadedBase.use_adapter", too_much)
+    monkeypatch.setattr("maxaillm.model.batching.engine.BatchEngine.forward", too_much)
     [answer] = ask(alice, base)
     answer_all(worker)
     answer.refresh_from_db()
@@ -211,7 +195,7 @@ def test_exhausted_memory_is_said(alice, base, worker, monkeypatch):
 
 
 def test_an_unknown_failure_is_recorded_and_ends_the_process(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.model_cache.LoadedBase.use_adapter", lambda *_: 1 / 0)
+    monkeypatch.setattr("maxaillm.model.batching.engine.BatchEngine.forward", lambda *_: 1 / 0)
     [answer] = ask(alice, base)
     with pytest.raises(ZeroDivisionError):
         answer_all(worker)
