@@ -124,9 +124,9 @@ class SamplingOptions(BaseModel):
         json_schema_extra=PROGRAMS_ONLY,
     )
 
-    @field_validator("json_schema")
+    @field_validator("json_schema", mode="before")
     @classmethod
-    def bound_schema(cls, schema: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+    def bound_schema(cls, schema: JsonValue) -> JsonValue:
         if schema is None:
             return None
         if max(depths(schema)) > SCHEMA_DEPTH:
