@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Field, Router, Schema, Status
 from ninja.pagination import paginate
 
 from jobs import selectors
@@ -220,7 +220,7 @@ def revoke_key(request: HttpRequest, deployment_id: int, key_id: int) -> Status[
 
 @router.get("/{int:deployment_id}/usage", response=UsageOut, summary="What was asked, day by day")
 def show_usage(
-    request: HttpRequest, deployment_id: int, days: int = Query(30, ge=1, le=366)
+    request: HttpRequest, deployment_id: int, days: Annotated[int, Field(ge=1, le=366)] = 30
 ) -> dict[str, Any]:
     found = usage.by_day(own(request, deployment_id), days)
     return {"days": [{"day": day, **totals._asdict()} for day, totals in found]}

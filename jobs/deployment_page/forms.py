@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.models import User
@@ -14,15 +14,24 @@ from jobs.models.deployment import NAME_PATTERN, NAME_RULE
 from jobs.services.deployments.management import DeploymentOptions
 from maxft_site.web.schema_forms import form_class
 
+if TYPE_CHECKING:
+    ModelField = forms.ModelChoiceField[LanguageModel]
+else:
+    ModelField = forms.ModelChoiceField
 OptionsForm = form_class(DeploymentOptions, prefix="options")
+
+
+class ModelChoice(ModelField):
+    """Models by the names that people say."""
+
+    def label_from_instance(self, obj: LanguageModel) -> str:
+        return obj.short_name
 
 
 class ModelForm(forms.Form):
     """Who answers."""
 
-    model = forms.ModelChoiceField(
-        LanguageModel.objects.none(), label="Model", empty_label=None, blank=False
-    )
+    model = ModelChoice(LanguageModel.objects.none(), label="Model", empty_label=None)
     latest = forms.BooleanField(
         required=False,
         label="Answer with the latest of its family",
@@ -34,9 +43,8 @@ class ModelForm(forms.Form):
         super().__init__(data, initial=dict(initial))
         visible = LanguageModel.objects.visible_to(user).order_by("owner", "-created")
         field = self.fields["model"]
-        assert isinstance(field, forms.ModelChoiceField)
+        assert isinstance(field, ModelChoice)
         field.queryset = visible
-        field.label_from_instance = lambda model: model.short_name  # type: ignore[method-assign]
 
 
 class NewForm(ModelForm):

@@ -112,7 +112,7 @@ class ChatRequest(AnswerBody):
 
     @property
     def is_call_forced(self) -> bool:
-        return self.tool_choice not in {None, "auto", "none"}
+        return self.tool_choice == "required" or isinstance(self.tool_choice, NamedTool)
 
     def structure(self, tools: str | None) -> dict[str, Any]:
         """What shape the answer has to have."""

@@ -15,7 +15,9 @@ NO_KEY = (
 FAULTS_OF_THE_REQUEST = {
     "prompt_too_long": "context_length_exceeded",
     "prompt_refused": "invalid_prompt",
+    "data": "invalid_prompt",
     "not_supported": "unsupported_value",
+    "schema_refused": "invalid_json_schema",
 }
 """A worker's code -> OpenAI's, where another request would be answered."""
 

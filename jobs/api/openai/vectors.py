@@ -8,6 +8,7 @@ import time
 from typing import Literal
 from uuid import uuid4
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from pydantic import Field, JsonValue
 
@@ -16,7 +17,7 @@ from jobs.api.openai.bodies import Body
 from jobs.api.openai.callers import Target, caller_of, find_target
 from jobs.api.openai.chat_body import MAX_CHARACTERS
 from jobs.api.openai.completions import Prompt, Prompts, prompts_of
-from jobs.api.openai.errors import AnswerFailedError, Json, refused
+from jobs.api.openai.errors import Json, refused
 from jobs.api.openai.interface import openai_api
 from jobs.api.openai.visits import counted
 from jobs.inference_queue.protocol import MOST_TEXTS
@@ -49,11 +50,9 @@ class EmbeddingRequest(TextsRequest):
 async def embeddings(request: HttpRequest, body: EmbeddingRequest) -> Json:
     target = await find_target(caller_of(request), body.model)
     outcome = await said_of(body.texts(), target, "embedding", "embeddings")
-    if outcome.embedding is None:
-        raise AnswerFailedError("The model gave no vectors.", "Ask an encoder.", "not_supported")
     data: list[JsonValue] = [
         {"object": "embedding", "index": index, "embedding": written(vector, body.encoding_format)}
-        for index, vector in enumerate(outcome.embedding)
+        for index, vector in enumerate(outcome.embedding or [])
     ]
     return {"object": "list", "data": data, "model": target.name, "usage": usage_of(outcome)}
 
@@ -63,11 +62,9 @@ async def classify(request: HttpRequest, body: TextsRequest) -> Json:
     """The shape is vLLM's: each text's label, beside all that the model says of it."""
     target = await find_target(caller_of(request), body.model)
     outcome = await said_of(body.texts(), target, "judgement", "classify")
-    if outcome.judgements is None:
-        raise AnswerFailedError("The model judges no texts.", "Ask a classifier.", "not_supported")
     data: list[JsonValue] = [
         {"index": index, "label": likeliest(said), **said}
-        for index, said in enumerate(outcome.judgements)
+        for index, said in enumerate(outcome.judgements or [])
     ]
     return {
         "id": f"classify-{uuid4().hex}",
@@ -82,10 +79,19 @@ async def classify(request: HttpRequest, body: TextsRequest) -> Json:
 async def said_of(
     texts: list[Prompt], target: Target, want: Literal["embedding", "judgement"], call: str
 ) -> Outcome:
+    await sync_to_async(require_reader)(target)
     ask = Request(id=uuid4(), model=target.model.pk, want=want, texts=texts)
     async with counted(target, call) as visit:
         [outcome] = await outcomes_of([ask], target, visit)
     return outcome
+
+
+def require_reader(target: Target) -> None:
+    """Raises ConfigError for a model that writes; of one on the Hub the worker will tell."""
+    card = target.model.card
+    if card is not None and card.writes:
+        message = "This model writes text: choose an encoder, such as a classifier."
+        raise refused("model", message)
 
 
 def written(vector: list[float], encoding: str) -> JsonValue:
