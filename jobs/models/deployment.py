@@ -10,7 +10,7 @@ from django.db import models
 from django.urls import reverse
 
 from jobs.models.engine_job import OwnedQuerySet
-from maxft_site.web.keys import Key, digest_of, unexpired
+from maxft_site.web.columns.keys import Key, digest_of, unexpired
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z"
 NAME_RULE = "Letters, digits, “.”, “_” and “-”, at most 63; the first is a letter or a digit."

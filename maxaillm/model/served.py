@@ -91,7 +91,7 @@ class Deployment:
         self.stop()
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """A request that is not answered, in OpenAI's words."""
 
     def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
@@ -120,15 +120,15 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.require_key()
             if self.path not in calls:
-                raise Refusal(404, "not_found", f"There is nothing at {self.path}.")
+                raise RefusedError(404, "not_found", f"There is nothing at {self.path}.")
             calls[self.path]()
-        except Refusal as refusal:
+        except RefusedError as refusal:
             self.send(refusal.status, refusal.body)
 
     def require_key(self) -> None:
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self.deployment.key.encode()):
-            raise Refusal(401, "invalid_api_key", "Send `Authorization: Bearer KEY`.")
+            raise RefusedError(401, "invalid_api_key", "Send `Authorization: Bearer KEY`.")
 
     def list_models(self) -> None:
         model = {"id": self.deployment.name, "object": "model", "created": 0, "owned_by": "maxft"}
@@ -137,14 +137,16 @@ class Handler(BaseHTTPRequestHandler):
     def chat(self) -> None:
         body = self.read_body()
         if body.model != self.deployment.name:
-            raise Refusal(404, "model_not_found", f"The model here is {self.deployment.name!r}.")
+            raise RefusedError(
+                404, "model_not_found", f"The model here is {self.deployment.name!r}."
+            )
         head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": body.model}
         with self.deployment.one_at_a_time:
             try:
                 pieces = self.deployment.llm.stream(body.messages, sampling_of(body))
                 first = next(pieces, "")  # what the prompt is refused for shows here
             except FineTuneError as error:
-                raise Refusal(400, error.code, f"{error.message} {error.hint}") from None
+                raise RefusedError(400, error.code, f"{error.message} {error.hint}") from None
             said = Said(first, pieces)
             if body.stream:
                 self.send_chunks(head | {"object": "chat.completion.chunk"}, said)
@@ -158,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
     def read_body(self) -> ChatBody:
         length = int(self.headers.get("Content-Length") or 0)
         if length > MOST_BYTES:
-            raise Refusal(413, "too_large", f"A request has at most {MOST_BYTES:,} bytes.")
+            raise RefusedError(413, "too_large", f"A request has at most {MOST_BYTES:,} bytes.")
         try:
             return ChatBody.model_validate_json(self.rfile.read(length))
         except ValidationError as error:
@@ -225,7 +227,9 @@ def sampling_of(body: ChatBody) -> SamplingOptions:
         raise refusal_of(error) from None
 
 
-def refusal_of(error: ValidationError) -> Refusal:
+def refusal_of(error: ValidationError) -> RefusedError:
     first = error.errors(include_url=False)[0]
     path = ".".join(map(str, first["loc"]))
-    return Refusal(400, "invalid_value", f"{path}: {first['msg']}".removeprefix(": "), path or None)
+    return RefusedError(
+        400, "invalid_value", f"{path}: {first['msg']}".removeprefix(": "), path or None
+    )

@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxft_site.web.keys import Key, digest_of, unexpired
+from maxft_site.web.columns.keys import Key, digest_of, unexpired
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CHAT_PATH = "/v1/"
