@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -196,3 +200,21 @@ def test_what_a_completion_does_not_honour_is_refused_by_its_name(support, optio
     with pytest.raises(openai.BadRequestError) as refused:
         support.client.completions.create(**ask)
     assert str(refused.value.body["param"]).startswith(named)
+
+
+def test_the_command_deploys_shows_and_deletes(served, tmp_path):
+    def maxft(*words: str) -> str:
+        here = {"MAXFT_URL": served.url, "MAXFT_TOKEN": served.key, "HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "maxft_client", *words]
+        options: dict[str, Any] = {"check": True, "capture_output": True, "text": True}
+        return subprocess.run(command, env=os.environ | here, **options).stdout
+
+    made = json.loads(maxft("deploy", served.model, "--name", "by-command", "--json"))
+    client = openai.OpenAI(base_url=made["base_url"], api_key=made["key"])
+    assert client.chat.completions.create(model="by-command", **ASK).choices
+    assert "by-command" in maxft("deployments", "list")
+    used = json.loads(maxft("deployments", "usage", "by-command", "--days", "1", "--json"))
+    assert used["days"][0]["requests"] == 1
+    assert json.loads(maxft("deployments", "stop", "by-command", "--json"))["status"] == "stopped"
+    maxft("deployments", "delete", "by-command", "--yes")
+    assert "by-command" not in maxft("deployments", "list")
