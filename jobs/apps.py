@@ -18,3 +18,4 @@ class JobsConfig(AppConfig):
         context.register(page_frame.shell_part)
         search.register("Runs", page_frame.find_runs)
         search.register("Models", page_frame.find_models)
+        search.register("Deployments", page_frame.find_deployments)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.contrib.auth.models import User
 
 from jobs import selectors
-from jobs.models import LanguageModel, Run, Status
+from jobs.models import Deployment, LanguageModel, Run, Status
 from jobs.run_page.states import look_of
 from maxft_site.web.context import RunningWork, ShellPart
 from maxft_site.web.search import Hit
@@ -18,6 +18,7 @@ def shell_part(user: User) -> ShellPart:
     counts = {
         "runs": runs.count(),
         "models": LanguageModel.objects.visible_to(user).count(),
+        "deployments": Deployment.objects.visible_to(user).count(),
         "queue": runs.filter(status=Status.QUEUED).count(),
     }
     running = [
@@ -33,6 +34,11 @@ def find_runs(user: User, words: str, limit: int) -> Sequence[Hit]:
         Hit(f"Run {run.pk} · {run.name}", look_of(run).word, run.get_absolute_url())
         for run in found
     ]
+
+
+def find_deployments(user: User, words: str, limit: int) -> Sequence[Hit]:
+    found = Deployment.objects.visible_to(user).filter(name__icontains=words)[:limit]
+    return [Hit(one.name, one.get_state_display(), one.get_absolute_url()) for one in found]
 
 
 def find_models(user: User, words: str, limit: int) -> Sequence[Hit]:

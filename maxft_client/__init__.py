@@ -24,6 +24,8 @@ COMMANDS = {
     "compare": CommandInfo("compare", "Show runs beside each other."),
     "queue": CommandInfo("queue", "Show what works and waits, and pause it."),
     "models": CommandInfo("models", "List models, and export them."),
+    "deploy": CommandInfo("deploy", "Let programs reach a model under a name, with a key."),
+    "deployments": CommandInfo("deploy", "List, show, stop, start, delete; keys and usage."),
     "chat": CommandInfo("chat", "Talk to a model."),
     "completion": CommandInfo("completion", "Print what a shell needs to complete commands."),
 }

@@ -5,6 +5,7 @@ from datasets_app.api.files import router as files
 from datasets_app.api.hub import router as hub
 from datasets_app.api.uploads import router as uploads
 from jobs.api.account import router as account
+from jobs.api.deployments import router as deployments
 from jobs.api.engine_jobs import evaluations, exports
 from jobs.api.queue import router as queue_router
 from jobs.api.registry import router as models
@@ -26,3 +27,4 @@ api.add_router("", queue_router)
 api.add_router("/models", models)
 api.add_router("/evaluations", evaluations)
 api.add_router("", exports)
+api.add_router("/deployments", deployments)

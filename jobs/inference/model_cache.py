@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobs.inference_queue.requests import Request
 from jobs.models import LanguageModel
-from maxaillm.dev.finetune.data.rows.messages import Message
-from maxaillm.dev.finetune.errors import ModelError, OutOfMemoryError
+from maxaillm.dev.finetune.errors import FineTuneError, ModelError, OutOfMemoryError
 from maxaillm.dev.finetune.model_files.card import read_card
 
 if TYPE_CHECKING:
-    from maxaillm.model.loaded import LoadedModel, Parts
+    from maxaillm.model.batching.batched_model import BatchedModel
+    from maxaillm.model.batching.contract import Answer
+    from maxaillm.model.loaded import LoadedModel
 
 IDLE_SECONDS = 600
 MAX_CONTEXT = 8192
 """Longer chats lose their beginning, whatever the model could take: memory is shared."""
 BUDGET_SHARE = 0.4
 """Of the device's memory; trainings need theirs. One model is always loaded, however large."""
+CACHE_SHARE = 0.1
+"""Of that: keys and values of a base's answers, and as much again for its adapters."""
 MAX_ADAPTERS = 8
-"""Adapters kept on one base; they are small."""
-LEAST_ROOM = 4
-"""At least a quarter of the context, or what was asked for, stays free for the answer."""
+"""Adapters that PEFT keeps on one base, for those that answer one after the other."""
+PREPARING = 8
+"""Answers that are got ready at once."""
+WAIT_SECONDS = 0.2
 logger = logging.getLogger(__name__)
 
 
@@ -39,33 +44,78 @@ class Source(NamedTuple):
     """What is laid on it."""
     base: str | None = None
     """What it lies on itself: an adapter with a head of its own shares its base with none."""
+    title: str = ""
+    """What people call the model."""
+    needed_bytes: int = 0
+    """What loading will take at most: weights of two bytes may become four."""
 
 
 def source_of(model: LanguageModel) -> Source:
     """Raises ModelError where the row, or the disk, lacks a part."""
+    told = {"title": str(model), "needed_bytes": 2 * model.root.size_bytes}
     if model.kind != LanguageModel.Kind.ADAPTER:
-        return Source(model.source, None)
+        return Source(model.source, None, **told)
     if not model.base_source:
         raise ModelError(f"{model} has no base model that can be loaded.", "Choose another model.")
     if not Path(model.source).is_dir():
         raise ModelError(f"The files of {model} are gone.", "Tune it again, or choose another.")
     if read_card(Path(model.source)).writes:
-        return Source(model.base_source, model.source)
-    return Source(model.source, None, model.base_source)
+        return Source(model.base_source, model.source, **told)
+    return Source(model.source, None, model.base_source, **told)
 
 
 class LoadedBase:
-    """A loaded base and the adapters that lie on it."""
+    """A loaded base, the adapters that lie on it, and what makes its answers: all in one batch
+    where the model allows it, else one after the other."""
 
-    def __init__(self, llm: LoadedModel) -> None:
+    def __init__(self, llm: LoadedModel, budget_bytes: int) -> None:
+        from maxaillm.model.batching.serial import SerialEngine
+
         self.llm = llm
-        self.size_bytes = int(llm.model.get_memory_footprint())
+        self.weight_bytes = int(llm.model.get_memory_footprint())
+        self.serial = SerialEngine()
+        self.batched = batched(llm, budget_bytes)
         self.adapters: OrderedDict[str, str] = OrderedDict()
+        """Those that PEFT has: folder -> name."""
+        self.alone: set[str] = set()
+        """Adapters that can't be batched."""
         self.count = 0
+        self.holders = 0
+        """Answers that need it."""
         self.used = time.monotonic()
+        self.lock = threading.Lock()
+        """Of the tokenizer, which one thread may use at a time."""
+
+    @property
+    def size_bytes(self) -> int:
+        if self.batched is None:
+            return self.weight_bytes
+        slots, pool = self.batched.engine.slots, self.batched.pool
+        return self.weight_bytes + slots.count * slots.length * slots.position_bytes + pool.bytes
+
+    @property
+    def answers(self) -> list[Answer]:
+        own = [] if self.batched is None else self.batched.engine.answers
+        return [*own, *self.serial.answers]
+
+    def step(self) -> None:
+        """Bring every answer further. What goes wrong ends those that were being made together."""
+        for engine in (self.serial, self.batched.engine if self.batched else None):
+            if engine is None or not engine.answers:
+                continue
+            try:
+                with memory_refusal_said(self.llm.base_folder.name):
+                    engine.step()
+            except FineTuneError as error:
+                engine.fail(error)
+
+    def leave(self, answer: Answer) -> None:
+        for engine in (self.serial, self.batched.engine if self.batched else None):
+            if engine is not None and answer in engine.answers:
+                engine.leave(answer)
 
     def use_adapter(self, folder: str | None) -> None:
-        """Switch to the adapter in `folder`, or to none."""
+        """Have PEFT switch to the adapter in `folder`, or to none."""
         if folder is not None and folder not in self.adapters:
             if len(self.adapters) == MAX_ADAPTERS:
                 self.llm.unload_adapter(self.adapters.popitem(last=False)[1])
@@ -77,68 +127,105 @@ class LoadedBase:
         self.llm.set_adapter(self.adapters[folder] if folder else None)
 
 
-class Speech(NamedTuple):
-    """An answer about to be made."""
+def batched(llm: LoadedModel, budget_bytes: int) -> BatchedModel | None:
+    """None where the model can't be batched."""
+    from maxaillm.model.batching.attention import UnbatchableError
+    from maxaillm.model.batching.batched_model import BatchedModel
+    from maxaillm.model.llm import MaxHuggingFaceLLM
 
-    parts: Parts
-    dropped_messages: int
+    if not isinstance(llm, MaxHuggingFaceLLM) or llm.adapter is not None:
+        return None
+    with suppress(UnbatchableError):
+        return BatchedModel(llm, budget_bytes)
+    return None
 
 
 class ModelCache:
-    """Loaded bases, the longest unused first; together they keep within `budget_bytes`."""
+    """Loaded bases, the longest unused first; together they keep within `budget_bytes`.
+
+    Bases are got ready by any thread, one at a time, and used by the worker's own.
+    """
 
     def __init__(self, device: str, budget_bytes: int = 0) -> None:
         self.device, self.budget_bytes = device, budget_bytes
         self.bases: OrderedDict[str, LoadedBase] = OrderedDict()
+        self.lock, self.loading = threading.RLock(), threading.Lock()
+        self.is_closed = False
+        self.threads = ThreadPoolExecutor(PREPARING, thread_name_prefix="prepare")
+        """Those that get answers ready. They live as long as this: the child that renders
+        templates ends with the thread that started it."""
 
     def prepare(self) -> None:
         """Import what takes seconds, so that the first answer does not wait for it."""
         from maxaillm.dev.finetune.hf import loading
         from maxaillm.dev.finetune.hf.loading import memory
         from maxaillm.model import loaded
+        from maxaillm.model.batching import batched_model
 
+        assert batched_model
         loading.set_threads()
         device = loading.choose_device(loaded.available(self.device))
         self.budget_bytes = self.budget_bytes or int(memory.total_bytes(device) * BUDGET_SHARE)
 
+    def close(self) -> None:
+        """Get nothing more ready."""
+        self.is_closed = True
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
     def has(self, model: LanguageModel) -> bool:
         return source_of(model).name in self.bases
 
-    def speak(
-        self, model: LanguageModel, request: Request, should_stop: Callable[[], bool]
-    ) -> Speech:
-        """Get ready to answer. Raises ModelError, OutOfMemoryError, PromptTooLongError."""
-        from maxaillm.model.loaded import as_parts
+    def hold(self, source: Source) -> LoadedBase:
+        """The loaded base, which stays until it is `released`. Raises ModelError."""
+        base = self.held(source.name)
+        if base is None:
+            with self.loading:
+                base = self.held(source.name) or self.load(source)
+        return base
 
-        messages, options = request.messages, request.options
-        source = source_of(model)
-        with memory_refusal_said(model):
-            base = self.bases.get(source.name) or self.load(source, needed_bytes(model))
-            if source.base is None:
-                base.use_adapter(source.adapter)
-        base.used = time.monotonic()
-        self.bases.move_to_end(source.name)
-        kept = list(messages)
-        if request.may_cut:
-            kept = cut_to_fit(base.llm, messages, options.max_new_tokens)
-        asked = (turns_of(kept), options, should_stop, request.tools)
-        parts = base.llm.parts(*asked) if request.is_split else as_parts(base.llm.stream(*asked))
-        return Speech(memory_watched(model, parts), len(messages) - len(kept))
+    def held(self, name: str) -> LoadedBase | None:
+        with self.lock:
+            base = self.bases.get(name)
+            if base is not None:
+                base.holders += 1
+                base.used = time.monotonic()
+                self.bases.move_to_end(name)
+            return base
 
-    def load(self, source: Source, needed: int) -> LoadedBase:
-        """Load what is to stay; others go first where the memory would not hold both."""
+    def release(self, base: LoadedBase) -> None:
+        with self.lock:
+            base.holders -= 1
+            base.used = time.monotonic()
+
+    def load(self, source: Source) -> LoadedBase:
+        """Load what is to stay; others go first where the memory would not hold both, once they
+        have answered."""
         from maxaillm.model.opening import open_model
 
-        while self.bases and self.size_bytes + needed > self.budget_bytes:
-            self.unload(next(iter(self.bases)))
+        self.make_room(source.needed_bytes)
         logger.info("Loading %s", source.name)
         opened = open_model(source.name, source.base, self.device, max_length=MAX_CONTEXT)
-        base = self.bases[source.name] = LoadedBase(opened)
+        base = LoadedBase(opened, int(self.budget_bytes * CACHE_SHARE))
+        base.holders = 1
+        with self.lock:
+            self.bases[source.name] = base
         return base
+
+    def make_room(self, needed: int) -> None:
+        while self.bases and self.size_bytes + needed > self.budget_bytes:
+            with self.lock:
+                idle = next((name for name, base in self.bases.items() if not base.holders), None)
+                if idle is not None:
+                    self.unload(idle)
+            if self.is_closed:
+                raise FineTuneError("The site was stopped meanwhile.", "Ask again.")
+            if idle is None:
+                time.sleep(WAIT_SECONDS)
 
     @property
     def size_bytes(self) -> int:
-        return sum(base.size_bytes for base in self.bases.values())
+        with self.lock:
+            return sum(base.size_bytes for base in self.bases.values())
 
     def unload(self, name: str) -> None:
         from maxaillm.dev.finetune.hf.loading.memory import release
@@ -150,33 +237,14 @@ class ModelCache:
     def unload_idle(self) -> None:
         """Give back the memory of what nobody chatted with for a while."""
         oldest = time.monotonic() - IDLE_SECONDS
-        for name in [name for name, base in self.bases.items() if base.used < oldest]:
-            self.unload(name)
-
-
-def needed_bytes(model: LanguageModel) -> int:
-    """What loading will take at most: weights of two bytes may become four."""
-    return 2 * model.root.size_bytes
-
-
-def cut_to_fit(llm: LoadedModel, messages: Sequence[Message], max_new_tokens: int) -> list[Message]:
-    """`messages` without the oldest questions and answers, as far as there is no room for them."""
-    system = [message for message in messages if message.role == "system"]
-    chat = [message for message in messages if message.role != "system"]
-    room = llm.max_length - min(max_new_tokens, llm.max_length // LEAST_ROOM)
-    while len(chat) > 1:
-        if llm.prompt_length(turns_of([*system, *chat])) <= room:
-            break
-        chat = chat[2:] if chat[1].role == "assistant" else chat[1:]
-    return [*system, *chat]
-
-
-def turns_of(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    return [message.model_dump(exclude_none=True) for message in messages]
+        with self.lock:
+            idle = [name for name, b in self.bases.items() if not b.holders and b.used < oldest]
+            for name in idle:
+                self.unload(name)
 
 
 @contextmanager
-def memory_refusal_said(model: LanguageModel) -> Iterator[None]:
+def memory_refusal_said(model: Any) -> Iterator[None]:
     """Turn every kind of exhausted memory into an error with a next step."""
     try:
         yield
@@ -189,8 +257,3 @@ def memory_refusal_said(model: LanguageModel) -> Iterator[None]:
             f"There is not enough memory to answer with {model}.",
             "Wait until a training has ended, shorten the chat, or choose a smaller model.",
         ) from error
-
-
-def memory_watched(model: LanguageModel, parts: Parts) -> Parts:
-    with memory_refusal_said(model):
-        return (yield from parts)

@@ -1,4 +1,9 @@
-"""The inference worker: one process a device that answers requests one after the other."""
+"""The inference worker: one process a device that makes many answers at once.
+
+`step` takes what is asked, brings every answer further by about a token, and sends what came of
+all of them in one round trip. What may take long (loading a model, rendering a chat template) is
+done in threads of its own, so that streams flow meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -14,53 +20,41 @@ import redis
 from django.db import close_old_connections
 from pydantic import ValidationError
 
-from jobs.inference.feed import Feed, Said
-from jobs.inference.model_cache import ModelCache, Speech
+from jobs.inference.ending import finish, sweep, unexpected
+from jobs.inference.feed import Feeds
+from jobs.inference.model_cache import ModelCache, source_of
+from jobs.inference.preparing import prepare
+from jobs.inference.running import ANSWER_SECONDS, Running
 from jobs.inference_queue import fair_queue, requests
 from jobs.inference_queue.fair_queue import Client
 from jobs.inference_queue.redis import connection
-from jobs.inference_queue.requests import FinishReason, Outcome, Request, Usage
+from jobs.inference_queue.requests import Outcome, Request
 from jobs.models import LanguageModel
 from jobs.services import playground
 from maxaillm.dev.finetune.errors import FineTuneError, ModelError
 
-ANSWER_SECONDS = 180
-"""An answer that takes longer is cut here."""
 HUNG_SECONDS = ANSWER_SECONDS + 600
-"""Loading and answering together never take so long: the process gives up and is restarted."""
+"""Without a token for so long, loading included, the process gives up and is restarted."""
 CLAIM_SECONDS = 2
 SWEEP_SECONDS = 60
+TAKE_SECONDS = 0.01
+"""While answers are being made, new requests are looked for this often."""
+MOST_ANSWERS = 32
+"""Got ready or made at once; the others wait in the fair queue, where everybody takes turns."""
 logger = logging.getLogger(__name__)
 
 
-class Deadline:
-    """Says whether an answer has to end now, and why."""
-
-    def __init__(self, feed: Feed, stopping: threading.Event) -> None:
-        self.feed, self.stopping = feed, stopping
-        self.reason: FinishReason = "cancelled"
-        self.ends = float("inf")
-
-    def start(self) -> None:
-        """The time counts from here: loading a model is not the answer's fault."""
-        self.ends = time.monotonic() + ANSWER_SECONDS
-
-    def has_come(self) -> bool:
-        if time.monotonic() > self.ends:
-            self.reason = "time"
-            return True
-        return self.feed.is_cancelled() or self.stopping.is_set()
-
-
 class InferenceWorker:
-    """Takes requests from the list and answers them with the models that it keeps warm."""
+    """Takes requests from the queue and answers them with the models that it keeps warm."""
 
     def __init__(self, name: str, models: ModelCache) -> None:
         self.name, self.models = name, models
         self.client: Client = connection()
         self.stopping = threading.Event()
-        self.busy_since: float | None = None
-        self.swept = 0.0
+        self.running: list[Running] = []
+        self.feeds = Feeds(self.client)
+        self.progressed = time.monotonic()
+        self.taken = self.swept = 0.0
 
     def run(self) -> None:
         """Work until `stopping` is set."""
@@ -69,6 +63,7 @@ class InferenceWorker:
             self.models.prepare()
             while not self.stopping.is_set():
                 self.bear_without_redis(self.step)
+            self.bear_without_redis(self.say_goodbye)
         self.bear_without_redis(lambda: self.client.zrem(requests.WORKERS, self.name))
 
     def bear_without_redis(self, work: Callable[[], object]) -> None:
@@ -76,92 +71,141 @@ class InferenceWorker:
             work()
         except redis.ConnectionError as error:
             logger.warning("Redis can't be reached: %s", error)
-            self.stopping.wait(1)
+            self.stopping.wait(0.05 if self.running else 1)
 
     def look_after(self) -> None:
         """End what nobody works on: at the start what a predecessor left, then now and again."""
         if time.monotonic() - self.swept > SWEEP_SECONDS or not self.swept:
-            sweep(self.client, self.name)
+            sweep(self.client, self.name, {running.id for running in self.running})
             self.swept = time.monotonic()
 
     def step(self) -> None:
-        """Answer the next request, or look after what lies around while there is none."""
-        self.look_after()
-        found = fair_queue.take(self.client, requests.running_key(self.name), CLAIM_SECONDS)
-        close_old_connections()
-        if found is None:
-            self.models.unload_idle()
-            return
-        self.busy_since = time.monotonic()
-        self.serve(UUID(found))
-        self.busy_since = None
+        """Take what is asked, bring each answer further, tell what came of it."""
+        try:
+            self.look_after()
+            self.take_requests()
+            self.begin_prepared()
+            self.make_tokens()
+            self.relay()
+        except redis.ConnectionError:
+            raise
+        except Exception as error:
+            # The process may be damaged: the answers say so, and a fresh process takes over.
+            self.end_all(unexpected(error))
+            raise
+        self.progressed = time.monotonic()
 
-    def serve(self, request_id: UUID) -> None:
+    def take_requests(self) -> None:
+        """Waits for one only while nothing else is to be done."""
+        room = MOST_ANSWERS - len(self.running)
+        if self.running and (not room or time.monotonic() - self.taken < TAKE_SECONDS):
+            return
+        seconds = 0 if self.running else CLAIM_SECONDS
+        found = fair_queue.take(self.client, requests.running_key(self.name), seconds, room)
+        self.taken = time.monotonic()
+        if not self.running:
+            close_old_connections()
+        for request_id in found:
+            self.receive(UUID(request_id))
+        if not self.running:
+            self.models.unload_idle()
+
+    def receive(self, request_id: UUID) -> None:
         content = self.client.get(requests.request_key(request_id))
         try:
             request = Request.model_validate_json(content or "")
         except ValidationError:
             finish(self.client, self.name, request_id, playground.lost_outcome())
             return
-        feed = Feed(self.client, request_id)
-        try:
-            outcome = self.answer(request, feed)
-        except Exception as error:
-            # The process may be damaged: the answer says so, and a fresh process takes over.
-            outcome = Outcome.failed(
-                unexpected(error), requests.said_so_far(self.client, request_id)
-            )
-            finish(self.client, self.name, request_id, outcome)
-            raise
-        finish(self.client, self.name, request_id, outcome)
-
-    def answer(self, request: Request, feed: Feed) -> Outcome:
-        """Generate, with every failure that a user can understand as part of the outcome."""
-        said = Said()
+        running = Running(request, None)
+        self.running.append(running)
         try:
             model = LanguageModel.objects.filter(pk=request.model, deleted=None).first()
             if model is None:
                 raise ModelError("The model was deleted.", "Choose another model.")
-            if not self.models.has(model):
-                feed.say_loading()
-            deadline = Deadline(feed, self.stopping)
-            speech = self.models.speak(model, request, deadline.has_come)
-            return self.listen(speech, feed, said, deadline)
+            source = source_of(model)
         except FineTuneError as error:
-            return Outcome.failed(error, "".join(said.text))
+            running.fail(error)
+            return
+        if source.name not in self.models.bases:
+            running.feed.say_loading()
+        running.preparation = self.models.threads.submit(prepare, self.models, source, request)
 
-    def listen(self, speech: Speech, feed: Feed, said: Said, deadline: Deadline) -> Outcome:
-        """Pass the words on as they come."""
-        started, first = time.monotonic(), 0.0
-        deadline.start()
-        while True:
+    def begin_prepared(self) -> None:
+        waiting = [r for r in self.running if r.preparation is not None]
+        if waiting and len(waiting) == len(self.running):
+            pending = [r.preparation for r in waiting if r.preparation is not None]
+            wait(pending, TAKE_SECONDS, FIRST_COMPLETED)
+        for running in waiting:
+            assert running.preparation
+            if not running.preparation.done():
+                continue
+            preparation, running.preparation = running.preparation, None
             try:
-                part = next(speech.parts)
-            except StopIteration as end:
-                made = end.value
-                break
-            first = first or time.monotonic()
-            feed.add(part.kind, said.add(part))
-        feed.send_text()
-        if self.stopping.is_set() and made.finish_reason == "cancelled":
-            raise FineTuneError("The site was stopped meanwhile.", "Let the model answer again.")
-        reason = deadline.reason if made.finish_reason == "cancelled" else made.finish_reason
-        usage = Usage(
-            prompt_tokens=made.prompt_tokens,
-            completion_tokens=made.completion_tokens,
-            dropped_messages=speech.dropped_messages,
-            finish_reason=reason,
-            first_token_seconds=round(first - started, 3) if first else None,
-            tokens_per_second=rate(made.completion_tokens, first),
-        )
-        status = "stopped" if reason == "cancelled" else "done"
-        return Outcome(
-            status=status,
-            text="".join(said.text),
-            reasoning="".join(said.reasoning),
-            tool_calls=said.calls,
-            usage=usage,
-            judgement=made.judgement,
+                made = preparation.result()
+                if isinstance(made, Outcome):
+                    running.outcome = made
+                else:
+                    running.begin(made)
+            except FineTuneError as error:
+                running.fail(error)
+
+    def make_tokens(self) -> None:
+        for base in list(self.models.bases.values()):
+            if base.answers:
+                base.step()
+
+    def relay(self) -> None:
+        """Send what came; end what has ended, and what nobody wants any more."""
+        for running in self.running:
+            if running.prepared is not None and running.outcome is None:
+                if running.must_end:
+                    running.prepared.base.leave(running.prepared.answer)
+                running.listen()
+            elif running.preparation is not None and running.feed.cancelled:
+                self.withdraw(running)
+        ended = [running for running in self.running if running.outcome is not None]
+        feeds = [running.feed for running in self.running]
+        if feeds and (ended or self.feeds.is_due(feeds)):
+            self.feeds.flush(feeds)
+        for running in ended:
+            self.end(running)
+
+    def withdraw(self, running: Running) -> None:
+        """Nobody waits for it any more; what is got ready for it is put away once it is."""
+
+        def put_away(done: object) -> None:
+            if not preparation.cancelled() and preparation.exception() is None:
+                made = preparation.result()
+                if not isinstance(made, Outcome):
+                    self.models.release(made.base)
+
+        preparation = running.preparation
+        assert preparation
+        preparation.cancel()
+        preparation.add_done_callback(put_away)
+        running.preparation, running.outcome = None, requests.WITHDRAWN
+
+    def end(self, running: Running) -> None:
+        assert running.outcome
+        finish(self.client, self.name, running.id, running.outcome)
+        self.running.remove(running)
+        if running.prepared is not None:
+            self.models.release(running.prepared.base)
+
+    def end_all(self, error: FineTuneError) -> None:
+        """End every answer with `error`, with what it said so far."""
+        for running in list(self.running):
+            if running.outcome is None:
+                if running.prepared is not None:
+                    running.prepared.base.leave(running.prepared.answer)
+                running.fail(error)
+        self.relay()
+
+    def say_goodbye(self) -> None:
+        self.models.close()
+        self.end_all(
+            FineTuneError("The site was stopped meanwhile.", "Let the model answer again.")
         )
 
     @contextmanager
@@ -181,7 +225,7 @@ class InferenceWorker:
     def send_heartbeats(self, ended: threading.Event) -> None:
         with connection() as client:
             while True:
-                if self.busy_since and time.monotonic() - self.busy_since > HUNG_SECONDS:
+                if self.running and time.monotonic() - self.progressed > HUNG_SECONDS:
                     logger.critical("An answer hangs; the process ends, to be started afresh")
                     os._exit(1)
                 try:
@@ -190,44 +234,3 @@ class InferenceWorker:
                     logger.warning("Redis can't be reached: %s", error)
                 if ended.wait(requests.HEARTBEAT_SECONDS):
                     return
-
-
-def rate(tokens: int, first: float | None) -> float | None:
-    """Tokens a second behind the first one; the wait for that is shown by itself."""
-    seconds = time.monotonic() - first if first else 0
-    return round((tokens - 1) / seconds, 1) if tokens > 1 and seconds > 0 else None
-
-
-def unexpected(error: Exception) -> FineTuneError:
-    return FineTuneError(
-        f"The inference worker failed: {type(error).__name__}: {first_line(error)}",
-        "Try again; the worker starts afresh. Its log has the details.",
-    )
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]
-
-
-def finish(client: Client, worker: str, request_id: UUID, outcome: Outcome) -> None:
-    """Store how it ended: first the row, then the stream's end, which readers take as a sign."""
-    playground.finish_answer(answer_id=request_id, outcome=outcome)
-    requests.publish_end(client, request_id, outcome)
-    client.lrem(requests.running_key(worker), 0, str(request_id))
-
-
-def sweep(client: Client, worker: str) -> None:
-    """End what nobody works on: left by a predecessor of `worker`, by dead ones, by a lost Redis.
-
-    Only called while `worker` itself is idle.
-    """
-    silent = client.zrangebyscore(requests.WORKERS, "-inf", time.time() - requests.SILENT_SECONDS)
-    for name in {worker, *(found.decode() for found in silent)}:
-        for found in client.lrange(requests.running_key(name), 0, -1):
-            request_id = UUID(found.decode())
-            text = requests.said_so_far(client, request_id)
-            finish(client, name, request_id, playground.lost_outcome(text))
-        if name != worker:
-            client.zrem(requests.WORKERS, name)
-    requests.forget_lost(client)
-    playground.fail_lost_answers()

@@ -24,17 +24,20 @@ LANES = "infer:fair:lanes"
 SIGNALS = "infer:fair:signals"
 """List with an entry a new request: workers wait for one here."""
 TAKE = """
-local found = redis.call('ZPOPMIN', KEYS[1])
-if #found == 0 then return false end
-redis.call('RPUSH', KEYS[2], found[1])
-if redis.call('ZCARD', KEYS[1]) == 0 then
-  redis.call('DEL', KEYS[3], KEYS[4])
-else
-  redis.call('SET', KEYS[3], found[2])
+local taken = {}
+for _, id in ipairs(redis.call('ZPOPMIN', KEYS[1], ARGV[1])) do
+  table.insert(taken, id)
 end
-return found[1]
+local ids = {}
+for at = 1, #taken, 2 do
+  table.insert(ids, taken[at])
+  redis.call('RPUSH', KEYS[2], taken[at])
+  redis.call('SET', KEYS[3], taken[at + 1])
+end
+if redis.call('ZCARD', KEYS[1]) == 0 then redis.call('DEL', KEYS[3], KEYS[4], KEYS[5]) end
+return ids
 """
-"""The next request, moved to the list of what runs. Where none waits any more, lanes are even."""
+"""The next requests, moved to the list of what runs. Where none waits any more, lanes are even."""
 
 
 def last_start(client: Client, lane: str) -> float:
@@ -49,12 +52,13 @@ def add(pipe: Pipeline, ids: Sequence[str], lane: str, last: float) -> None:
     pipe.rpush(SIGNALS, *ids)
 
 
-def take(client: Client, running: str, seconds: float) -> str | None:
-    """Move the next request to the list `running`; waits so many `seconds` for one."""
-    # A signal whose request was taken back wakes a worker for nothing, which does no harm.
-    client.blpop([SIGNALS], seconds)
-    found = client.eval(TAKE, 4, WAITING, running, CLOCK, LANES)
-    return found.decode() if found else None
+def take(client: Client, running: str, seconds: float, count: int = 1) -> list[str]:
+    """Move the next requests to the list `running`; waits so many `seconds` for one, 0: not."""
+    # A signal whose request was taken before wakes a worker for nothing, which does no harm.
+    if seconds:
+        client.blpop([SIGNALS], seconds)
+    found = client.eval(TAKE, 5, WAITING, running, CLOCK, LANES, SIGNALS, count)
+    return [id.decode() for id in found]
 
 
 def waiting(client: Client) -> list[bytes]:

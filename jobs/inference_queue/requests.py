@@ -10,21 +10,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import Literal, NamedTuple, Self, cast
+from typing import cast
 from uuid import UUID
 
 import redis
 import redis.asyncio
-from pydantic import BaseModel, JsonValue
 from redis.client import Pipeline
 
 from jobs.inference_queue import fair_queue
 from jobs.inference_queue.fair_queue import WAITING, Client
+from jobs.inference_queue.protocol import (
+    FinishReason,
+    Outcome,
+    Piece,
+    PieceKind,
+    Request,
+    Usage,
+)
 from jobs.inference_queue.redis import async_connection, connection
-from maxaillm.dev.finetune.data.rows.messages import Message
-from maxaillm.dev.finetune.data.rows.tool_calls import ToolCall
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxaillm.model.sampling import SamplingOptions
+
+__all__ = ["FinishReason", "Outcome", "Piece", "PieceKind", "Request", "Usage"]
 
 OWNERS = "infer:owners"
 """Hash id -> user of every generation that waits or runs."""
@@ -42,70 +48,8 @@ SILENT_SECONDS = 20
 """A worker without a heartbeat for so long is taken for dead."""
 
 
-class Request(BaseModel):
-    """What to answer. The model is a row; its folder is never part of a request."""
-
-    id: UUID
-    model: int
-    messages: Sequence[Message]
-    tools: str | None = None
-    """What the model may call, as the JSON of a list."""
-    options: SamplingOptions
-    is_split: bool = False
-    """Whether thoughts and calls of tools come apart from the text, as programs want them."""
-    may_cut: bool = True
-    """Whether a chat that is too long for the model may lose its oldest turns."""
-
-
-FinishReason = Literal["stop", "length", "time", "cancelled", "error"]
-
-
-class Usage(BaseModel):
-    """What an answer cost."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    first_token_seconds: float | None = None
-    tokens_per_second: float | None = None
-    finish_reason: FinishReason = "stop"
-    dropped_messages: int = 0
-    """Messages at the start of the chat that no longer fit into the model's context."""
-
-
-class Outcome(BaseModel):
-    """How a generation ended, with all of its text."""
-
-    status: Literal["done", "stopped", "failed"]
-    text: str = ""
-    reasoning: str = ""
-    """What the model thought before, where it was asked to come apart from the text."""
-    tool_calls: list[ToolCall] = []
-    usage: Usage = Usage()
-    judgement: dict[str, JsonValue] | None = None
-    """What a model says that judges texts: labels, a score, words or gaps."""
-    error: dict[str, JsonValue] | None = None
-
-    @classmethod
-    def failed(cls, error: FineTuneError, text: str = "") -> Self:
-        usage = Usage(finish_reason="error")
-        return cls(status="failed", text=text, usage=usage, error=error.as_json())
-
-
 WITHDRAWN = Outcome(status="stopped", usage=Usage(finish_reason="cancelled"))
 """How a generation ends that was stopped before it began."""
-
-
-PieceKind = Literal["waiting", "loading", "quiet", "text", "reasoning", "call", "end", "lost"]
-
-
-class Piece(NamedTuple):
-    """One step of an answer on its way."""
-
-    id: str
-    kind: PieceKind
-    data: str = ""
-    """text, reasoning: what comes next · call: a ToolCall as JSON · waiting: how many are ahead ·
-    end: the Outcome as JSON · lost: why nobody will ever end it · quiet: nothing for a second."""
 
 
 class BusyError(FineTuneError):

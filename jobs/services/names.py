@@ -30,6 +30,13 @@ def model_name(run: Run) -> str:
     return numbered(run.name, [*others.values_list("name", flat=True), *aliases])
 
 
+def family_of(name: str) -> str:
+    """The name of a family of models: what their runs are called, less the number that is put
+    behind a name that is taken. "support", "support 2" and "support 3" are of the family "support".
+    """
+    return NUMBER.sub("", name)
+
+
 def numbered(name: str, taken: Iterable[str]) -> str:
     """`name`, else the first of "name 2", "name 3" … that is not taken; a copy of "name 2" is
     numbered as one of "name"."""

@@ -15,6 +15,7 @@ from datasets_app.services.sweeps import requeue_lost_checks, sweep_uploads
 from jobs.models import Run
 from jobs.services import attempts, engine_jobs, notifications
 from jobs.services.deletion import purge_runs
+from jobs.services.deployments.usage import trim_all
 from jobs.services.lifecycle import later
 from jobs.services.queue import claims
 from jobs.services.queue.needs import note_length
@@ -76,6 +77,7 @@ class Watchdog:
             self.uploads_swept = self.clock()
             sweep_uploads()
             purge_runs()
+            trim_all()
             purge_models()
             engine_jobs.sweep_folders()
 

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from peft import PeftModel
 from pydantic import JsonValue
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from maxaillm.dev.finetune.errors import DataError, FineTuneError
 from maxaillm.dev.finetune.hf.batches.chat_template import PromptRefusedError, Tools
@@ -89,6 +91,30 @@ class Classifier(LoadedModel):
         said = self.predict([prompt if pair is None else (prompt, pair)])[0]
         return {**self.as_json(said), "cut": self.cut > cut}
 
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str | Sequence[int]]) -> list[list[float]]:
+        """A vector of length 1 of each text, or its tokens: the mean of the last hidden states
+        (Reimers and Gurevych 2019). Counts in `cut` what the model did not see the end of."""
+        rows = [self.tokens_of(text) for text in texts]
+        body = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+        made: list[list[float]] = [[] for _ in rows]
+        for numbers, inputs in self.padded(rows):
+            states = body.base_model(**inputs).last_hidden_state.float()
+            used = inputs["attention_mask"][:, :, None]
+            means = (states * used).sum(1) / used.sum(1)
+            for number, vector in zip(numbers, normalize(means).tolist(), strict=True):
+                made[number] = vector
+        return made
+
+    def tokens_of(self, text: str | Sequence[int]) -> list[int]:
+        """As many tokens as the model sees. Raises DataError for none, and for unknown ones."""
+        ids = list(self.tokenizer(text).input_ids if isinstance(text, str) else text)
+        known = self.model.get_input_embeddings().weight.shape[0]
+        if not ids or max(ids) >= known:
+            raise DataError("A text is empty, or has unknown tokens.", "Send other texts.")
+        self.cut += len(ids) > self.max_length
+        return ids[: self.max_length]
+
     def shortened(self, texts: Sequence[Any], **options: Any) -> Any:
         """The tokens of each text, as many as the model sees."""
         whole = self.tokenizer(list(texts), **options).input_ids
@@ -98,6 +124,17 @@ class Classifier(LoadedModel):
     @torch.no_grad()
     def logits(self, rows: Sequence[Sequence[int]]) -> Iterator[tuple[int, Tensor]]:
         """(number of the row, its logits: of the whole, or [tokens, ...]), long rows first."""
+        for numbers, tensors in self.padded(rows):
+            logits = self.answering(**tensors).logits.float().cpu()
+            if logits.dim() == 3:
+                logits = logits[:, -tensors["input_ids"].shape[1] :]  # after virtual tokens
+            for number, row in zip(numbers, logits, strict=True):
+                yield number, row[: len(rows[number])] if logits.dim() == 3 else row
+
+    def padded(
+        self, rows: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
+        """(numbers of rows, what the model is shown of them), long rows first."""
         order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))
         for at in range(0, len(order), BATCH):
             numbers = order[at : at + BATCH]
@@ -105,12 +142,7 @@ class Classifier(LoadedModel):
                 [np.array(rows[n]) for n in numbers], int(self.tokenizer.pad_token_id or 0)
             )
             inputs = {"input_ids": ids, "attention_mask": used}
-            tensors = {name: torch.from_numpy(v).to(self.device) for name, v in inputs.items()}
-            logits = self.answering(**tensors).logits.float().cpu()
-            if logits.dim() == 3:
-                logits = logits[:, -ids.shape[1] :]  # after virtual tokens
-            for number, row in zip(numbers, logits, strict=True):
-                yield number, row[: len(rows[number])] if logits.dim() == 3 else row
+            yield numbers, {name: torch.from_numpy(v).to(self.device) for name, v in inputs.items()}
 
 
 class SequenceClassifier(Classifier):

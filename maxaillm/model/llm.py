@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
+import torch
 from pydantic import JsonValue
 from torch import Tensor
 from transformers import LogitsProcessorList, set_seed
 
 from maxaillm.dev.finetune.errors import ModelError
-from maxaillm.dev.finetune.hf.batches.chat_template import Tools, encode_prompt, read_chat
+from maxaillm.dev.finetune.hf.batches.chat_template import (
+    PromptRefusedError,
+    Tools,
+    encode_prompt,
+    read_chat,
+)
 from maxaillm.dev.finetune.hf.generation.answer_form import AnswerForm, answer_form
 from maxaillm.dev.finetune.hf.generation.answer_parts import AnswerParts
 from maxaillm.dev.finetune.hf.generation.call_forms import properties_of
@@ -91,17 +97,25 @@ class MaxHuggingFaceLLM(LoadedModel):
         tools: Tools | None = None,
     ) -> Parts:
         """Thoughts, text and calls of tools, as the model's chat template writes them."""
-        listed = json.loads(tools) if isinstance(tools, str) else tools
-        shown, may_be_called = self.encode(prompt, tools), properties_of(listed or ())
-        form = self.answer_form if may_be_called else self.answer_form._replace(calls=None)
-        asked = self.tokenizer.decode(shown["input_ids"][0]).rstrip()
-        opening = form.thought[0] if form.thought else ""
-        is_thinking = bool(opening) and asked.endswith(opening)
-        answer = AnswerParts(form, may_be_called, is_thinking=is_thinking)
-        words = form.control_words(self.tokenizer)
+        shown = self.encode(prompt, tools)
+        answer, words = self.answer_parts(shown["input_ids"][0].tolist(), tools)
         usage = yield from mapped(self.pieces(shown, sampling, should_stop, words), answer.add)
         yield from answer.rest()
         return usage
+
+    def answer_parts(
+        self, shown: Sequence[int], tools: Tools | None
+    ) -> tuple[AnswerParts, frozenset[str]]:
+        """What tells the parts of an answer to these tokens apart, and the special tokens that it
+        needs to see."""
+        listed = json.loads(tools) if isinstance(tools, str) else tools
+        may_be_called = properties_of(listed or ())
+        form = self.answer_form if may_be_called else self.answer_form._replace(calls=None)
+        asked = self.tokenizer.decode(shown).rstrip()
+        opening = form.thought[0] if form.thought else ""
+        is_thinking = bool(opening) and asked.endswith(opening)
+        answer = AnswerParts(form, may_be_called, is_thinking=is_thinking)
+        return answer, form.control_words(self.tokenizer)
 
     @cached_property
     def answer_form(self) -> AnswerForm:
@@ -119,15 +133,12 @@ class MaxHuggingFaceLLM(LoadedModel):
         sampling = sampling or SamplingOptions()
         encoded = {name: tensor.to(self.device) for name, tensor in shown.items()}
         length = encoded["input_ids"].shape[1]
-        room = self.max_length - length
-        if room < self.least_room:
-            raise PromptTooLongError(
-                f"The prompt has {length} tokens; the model takes {self.max_length}.",
-                "Shorten the prompt or start a new conversation.",
-            )
+        room = self.room_behind(length)
         text, finish, count = TextPieces(self.tokenizer, sampling.stop, kept), "length", 0
         ends = end_tokens(self.model, self.tokenizer)
         most = min(sampling.max_new_tokens, self.max_length if self.is_encoder_decoder else room)
+        if not most:
+            return Usage(length, 0, "length")
         tokens = made_tokens(self.answering, encoded, self.options(sampling, most, ends))
         with closing(tokens):
             for token in tokens:
@@ -169,8 +180,29 @@ class MaxHuggingFaceLLM(LoadedModel):
         encoded = self.tokenizer(text, return_tensors="pt", split_special_tokens=is_chat)
         return {name: encoded[name] for name in ("input_ids", "attention_mask")}
 
+    def encode_bare(self, prompt: str | Sequence[int]) -> Mapping[str, Tensor]:
+        """A prompt as it stands, without a chat template: a text, or its tokens. Raises
+        PromptRefusedError."""
+        ids = self.tokenizer(prompt).input_ids if isinstance(prompt, str) else list(prompt)
+        known = self.model.get_input_embeddings().weight.shape[0]
+        if not ids or not all(0 <= id < known for id in ids):
+            said = f"has tokens beyond {known - 1:,}" if ids else "is empty"
+            raise PromptRefusedError(f"The prompt {said}.", "Send another prompt.")
+        tensor = torch.tensor([ids])
+        return {"input_ids": tensor, "attention_mask": torch.ones_like(tensor)}
+
     def prompt_length(self, prompt: str | Messages, tools: Tools | None = None) -> int:
         return int(self.encode(prompt, tools)["input_ids"].shape[1])
+
+    def room_behind(self, length: int, least: int | None = None) -> int:
+        """Tokens that fit behind a prompt of so many. Raises PromptTooLongError."""
+        room = self.max_length - length
+        if room < (self.least_room if least is None else least):
+            raise PromptTooLongError(
+                f"The prompt has {length} tokens; the model takes {self.max_length}.",
+                "Shorten the prompt or start a new conversation.",
+            )
+        return room
 
     @property
     def least_room(self) -> int:

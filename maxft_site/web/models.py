@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import timedelta
 from typing import Self
 
@@ -13,7 +11,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxft_site.web.columns import NameField
+from maxft_site.web.columns.keys import Key, digest_of, unexpired
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CHAT_PATH = "/v1/"
@@ -35,13 +33,11 @@ class TooManyTokensError(FineTuneError):
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def valid(self) -> Self:
         """Those of active accounts that have not expired."""
-        lasting = models.Q(expires=None) | models.Q(expires__gt=timezone.now())
-        return self.filter(lasting, user__is_active=True)
+        return self.filter(unexpired(), user__is_active=True)
 
 
-class ApiToken(models.Model):
-    """A key to the API. Only its digest is kept; the key itself is shown once. A new password of
-    its owner ends it: see `EndKeys`."""
+class ApiToken(Key):
+    """A key to the API, in its owner's name. A new password of theirs ends it: see `EndKeys`."""
 
     class Scope(models.TextChoices):
         """What a key opens."""
@@ -54,14 +50,7 @@ class ApiToken(models.Model):
     """Keys that one person may have."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
-    name = NameField(max_length=100)
-    prefix = models.CharField(max_length=12)
-    digest = models.CharField(max_length=64, unique=True)
-    created = models.DateTimeField(auto_now_add=True)
-    last_used = models.DateTimeField(null=True)
     scope = models.CharField(max_length=5, choices=Scope, default=Scope.WRITE)
-    expires = models.DateTimeField(null=True)
-    """None: never."""
 
     objects = ApiTokenQuerySet.as_manager()
 
@@ -74,16 +63,13 @@ class ApiToken(models.Model):
 
         Raises TooManyTokensError.
         """
-        key = f"mft_{secrets.token_urlsafe(32)}"
-        expires = timezone.now() + timedelta(days=days) if days else None
+        token = cls(user=user, name=name, scope=scope)
+        key = token.hide("mft_", days)
         with transaction.atomic():
             User.objects.select_for_update().get(pk=user.pk)  # two at once can't both be the last
             if user.api_tokens.count() >= cls.MOST:
                 raise TooManyTokensError
-            cls.objects.create(
-                user=user, name=name, prefix=key[:8], digest=digest_of(key), scope=scope,
-                expires=expires,
-            )  # fmt: skip
+            token.save()
         return key
 
     @classmethod
@@ -91,10 +77,7 @@ class ApiToken(models.Model):
         """The valid token whose key is `key`; that it is used is noted."""
         found = cls.objects.valid().filter(digest=digest_of(key))
         token = found.select_related("user").first()
-        now = timezone.now()
-        if token and (token.last_used is None or now - token.last_used > timedelta(minutes=1)):
-            cls.objects.filter(pk=token.pk).update(last_used=now)
-        return token
+        return token.note_use() if token else None
 
     @classmethod
     def user_of(cls, key: str) -> User | None:
@@ -108,10 +91,6 @@ class ApiToken(models.Model):
         if self.scope == self.Scope.CHAT:
             return path.startswith(CHAT_PATH)
         return self.scope == self.Scope.WRITE or is_look
-
-    @property
-    def has_expired(self) -> bool:
-        return self.expires is not None and self.expires <= timezone.now()
 
 
 class EndKeys:
@@ -128,10 +107,6 @@ class EndKeys:
     def password_changed(self, password: str, user: User | None = None) -> None:
         if user is not None and user.pk:
             user.api_tokens.all().delete()
-
-
-def digest_of(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class IdempotentReplyQuerySet(models.QuerySet["IdempotentReply"]):

@@ -10,7 +10,7 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 from maxaillm.dev.finetune.errors import FineTuneError
-from maxft_site.web.models import digest_of
+from maxft_site.web.columns.keys import digest_of
 
 FILE = "setup_token"
 

@@ -174,3 +174,13 @@ def test_data_formats_of_the_specification_are_recognised(tmp_path: Path) -> Non
         path = tmp_path / f"{number}.json"
         path.write_text(json.dumps([json.loads(block)] * 3))
         assert all(isinstance(example, Conversation) for example in read_examples(path))
+
+
+def test_what_was_trained_is_deployed_until_it_is_stopped(names: dict[str, Any]) -> None:
+    import openai
+
+    with names["fine_tuner"].deploy(name="tuned") as deployed:
+        client = openai.OpenAI(base_url=deployed.base_url, api_key=deployed.key)
+        hello = [{"role": "user", "content": "What is red?"}]
+        done = client.chat.completions.create(model="tuned", messages=hello, max_tokens=4)
+        assert done.usage.completion_tokens <= 4

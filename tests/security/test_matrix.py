@@ -187,7 +187,7 @@ def test_the_owner_reaches_each_thing(alice: User, addresses: list[Address]) -> 
     for address in addresses:
         if not address.things or address.is_admin:
             continue
-        answers = [answer_to(client, verb, address.url) for verb in ("get", "post", "head")]
+        answers = (answer_to(client, verb, address.url) for verb in VERBS)
         if all(answer.status_code in {404, 405} for answer in answers):
             unreached.append(address.route)
     assert set(unreached) <= EMPTY_HANDED
@@ -235,12 +235,23 @@ def test_the_description_of_the_api_has_every_operation(alice: User) -> None:
 def test_others_see_none_of_it_in_lists(alice: User, bob: User, things: dict[str, Thing]) -> None:
     client = Browser(bob)
     make_dataset(alice)
-    lists = ("datasets/", "runs/", "models/", "queue/", "playground/", "search/?q=m")
+    lists = (
+        "datasets/",
+        "runs/",
+        "models/",
+        "deployments/",
+        "queue/",
+        "playground/",
+        "search/?q=m",
+    )
     for address in ("/", *map("/{}".format, lists)):
         page = client.get(address).content.decode()
         assert f"/runs/{things['/runs/pk'].value}/" not in page
         assert f"/models/{things['/models/pk'].value}/" not in page
-    for address in ("runs", "datasets", "models"):
+        assert f"/deployments/{things['/deployments/pk'].value}/" not in page
+    for address in ("runs", "datasets", "models", "deployments"):
         items = client.get(f"/api/v1/{address}").json()["items"]
-        assert [item for item in items if item.get("name") in {"mine", "first", "questions"}] == []
+        assert [
+            item for item in items if item.get("name") in {"mine", "first", "questions", "deployed"}
+        ] == []
     assert Dataset.objects.visible_to(bob).count() == 0

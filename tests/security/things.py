@@ -12,6 +12,8 @@ from jobs.models import (
     AdapterMerge,
     Answer,
     Conversation,
+    Deployment,
+    DeploymentKey,
     Evaluation,
     Export,
     LanguageModel,
@@ -51,6 +53,8 @@ def things_of(alice: User) -> dict[str, Thing]:
     alias = ModelAlias.objects.create(owner=alice, name="live", model=base)
     channel = NotificationChannel.objects.create(owner=alice, target="https://example.com/hook")
     person = User.objects.create_user("cy")
+    deployment = Deployment.objects.create(owner=alice, name="deployed", model=base)
+    key = DeploymentKey.objects.create(deployment=deployment, name="x", digest="x")
     dataset, the_run = Thing(run.dataset.dataset_id), Thing(run.pk, is_supervised=True)
     word = Thing("x", is_shared=True, is_supervised=True)
     draft = RunDraft.objects.create(owner=alice, name="half", fields="")
@@ -71,6 +75,11 @@ def things_of(alice: User) -> dict[str, Thing]:
         "/settings/notifications/pk": Thing(channel.pk),
         "/settings/notifications/new/kind": word._replace(value="webhook"),
         "/settings/notifications/confirm/token": Thing(signing.dumps(channel.pk, salt=SALT)),
+        "/deployments/pk": Thing(deployment.pk),
+        "/deployments/verb": word._replace(value="stop"),
+        "/deployments/keys/key": Thing(key.pk),
+        "/api/v1/deployments/deployment_id": Thing(deployment.pk),
+        "/api/v1/deployments/keys/key_id": Thing(key.pk),
         "/api/v1/exports/export_id": Thing(export.pk),
         "/api/v1/models/exports/export_id": Thing(export.pk),
         "/api/v1/evaluations/evaluation_id": Thing(measured.pk),

@@ -219,7 +219,10 @@ def delete_conversation(*, conversation: Conversation) -> None:
 
 def finish_answer(*, answer_id: UUID, outcome: Outcome) -> bool:
     """Store how an answer ended, once. False where it had ended before or is none of ours."""
-    changed = Answer.objects.filter(pk=answer_id, status=STREAMING).update(
+    unfinished = Answer.objects.filter(pk=answer_id, status=STREAMING)
+    if not unfinished.exists():  # most are no chat's: they don't wait to write
+        return False
+    changed = unfinished.update(
         # PostgreSQL's text can't hold NUL
         text=outcome.text.replace("\0", "\N{REPLACEMENT CHARACTER}"),
         status=outcome.status,

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
@@ -17,7 +17,7 @@ from maxaillm.dev.finetune.advice.judge import judge
 from maxaillm.dev.finetune.advice.verdict import Verdict
 from maxaillm.dev.finetune.config import RunConfig, legacy
 from maxaillm.dev.finetune.data.reading.processor import DataProcessor
-from maxaillm.dev.finetune.errors import DivergedError, FineTuneError, NotFiniteError
+from maxaillm.dev.finetune.errors import DivergedError, NotFiniteError
 from maxaillm.dev.finetune.evaluator import ModelEvaluator
 from maxaillm.dev.finetune.run.attempt import Attempt
 from maxaillm.dev.finetune.run.checkpoints import Checkpoint
@@ -29,6 +29,9 @@ from maxaillm.dev.finetune.run.events.kinds import (
     VerdictEvent,
 )
 from maxaillm.dev.finetune.run.folder import StopAction, write_atomically
+
+if TYPE_CHECKING:
+    from maxaillm.model.served import Deployment
 
 __all__ = ["DataProcessor", "MaxFineTuningBase", "ModelEvaluator"]
 
@@ -168,11 +171,17 @@ class MaxFineTuningBase(ABC):
 
         return export_onnx(self.save_model(), path, self.config.model.name)
 
-    def deploy(self) -> None:
-        raise FineTuneError(
-            "This provider does not serve models itself.",
-            "Load the saved folder with maxaillm.model.llm.MaxHuggingFaceLLM.",
-        )
+    def deploy(self, name: str | None = None, port: int = 0) -> Deployment:
+        """Serve what was trained last on this machine, by OpenAI's API, until `stop()`: at its
+        `base_url`, with its `key`, under `name` (else the run's). `port` 0: one that is free.
+
+        Raises ModelError for a model that does not write text.
+        """
+        from maxaillm.model.llm import MaxHuggingFaceLLM
+        from maxaillm.model.served import Deployment
+
+        llm = MaxHuggingFaceLLM(self.save_model(), base=self.config.model.name)
+        return Deployment(llm, name or self.config.name or "model", port)
 
 
 def as_begun(config: RunConfig, resume: Checkpoint | None) -> RunConfig:

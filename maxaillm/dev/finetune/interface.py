@@ -32,8 +32,8 @@ class MaxFineTuningInterface(Protocol):
     def save_model(self, trainer: Any, path: str | Path | None = None) -> Path:
         """Write the tuned model. Returns its folder."""
 
-    def deploy(self) -> None:
-        """Serve the tuned model."""
+    def deploy(self) -> Any:
+        """Serve the tuned model. Returns what says where, and stops it."""
 
     def run(self, resume: Any = None) -> None:
         """A whole run, from a checkpoint on where one is given; the journal says how it ends."""

@@ -16,7 +16,8 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
-from maxft_site.web.models import SignInTry, digest_of
+from maxft_site.web.columns.keys import digest_of
+from maxft_site.web.models import SignInTry
 
 PERIOD = timedelta(minutes=1)
 TRIES_FROM_A_PLACE = 5

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import openai
@@ -13,15 +11,9 @@ import pytest
 
 from tests import tiny
 from tests.engine.hf.generation.call_templates import TEMPLATES
-from tests.served_api import ServedApi, served_api, wait_until
+from tests.served_api import wait_until
 
 HELLO = [{"role": "user", "content": "Hello"}]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Iterator[ServedApi]:
-    with served_api(tmp_path_factory.mktemp("site"), llama_folder) as api:
-        yield api
 
 
 def test_models_are_listed(served):
@@ -53,9 +45,9 @@ def test_an_answer_whole_and_in_chunks_is_the_same(served):
         ({"model": "bobs"}, openai.NotFoundError, "model_not_found"),
         ({"temperature": 9}, openai.BadRequestError, "invalid_value"),
         ({"max_tokens": 10**9}, openai.BadRequestError, "invalid_value"),
-        ({"n": 2}, openai.BadRequestError, "invalid_value"),
+        ({"n": 33}, openai.BadRequestError, "invalid_value"),
         ({"stop": list("abcde")}, openai.BadRequestError, "invalid_value"),
-        ({"logprobs": True}, openai.BadRequestError, "invalid_value"),
+        ({"top_logprobs": 3}, openai.BadRequestError, "invalid_value"),
         (
             {"messages": [{"role": "user", "content": "word " * 900}]},
             openai.BadRequestError,
@@ -188,10 +180,12 @@ def test_thoughts_and_calls_come_apart_from_the_text(served, tmp_path):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"logit_bias": {"5": 100}}, "logit_bias"),
-        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+        ({"logit_bias": {"5": 101}}, "logit_bias.5"),
+        ({"response_format": {"type": "yaml"}}, "response_format.type"),
+        ({"tools": [TOOL], "response_format": {"type": "json_object"}}, "response_format"),
         ({"reasoning_effort": "low"}, "reasoning_effort"),
-        ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
+        ({"tools": [], "tool_choice": "required"}, "tool_choice"),
+        ({"parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"extra_body": {"temprature": 0}}, "temprature"),
         (
             {"messages": [{"role": "user", "content": "a", "audio": {"id": "x"}}]},

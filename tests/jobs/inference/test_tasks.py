@@ -14,6 +14,7 @@ from jobs.inference.model_cache import ModelCache
 from jobs.models import LanguageModel, Run
 from maxaillm.dev.finetune.model_files.card import FILE, TaskCard
 from tests.families import FAMILIES, save_encoder_tokenizer
+from tests.jobs.answers import answer_all
 from tests.jobs.inference.test_worker import ask
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +68,7 @@ def classifiers(alice: Any, folders: dict[str, Path]) -> list[LanguageModel]:
 def test_a_model_that_turns_texts_into_others_answers(alice, folders, worker):
     model = LanguageModel.objects.create(name=str(folders["t5"]), kind="base", size_bytes=10**6)
     [answer] = ask(alice, model)
-    worker.step()
+    answer_all(worker)
     answer.refresh_from_db()
     assert answer.status == "done", answer.error
     assert answer.usage["prompt_tokens"] == len("What is red?") + 1
@@ -77,7 +78,7 @@ def test_a_model_that_turns_texts_into_others_answers(alice, folders, worker):
 def test_a_model_that_judges_says_classes_with_probabilities(alice, classifiers, worker):
     for model, label in zip(classifiers, ("yes", "good"), strict=True):
         [answer] = ask(alice, model, question="red blue")
-        worker.step()
+        answer_all(worker)
         answer.refresh_from_db()
         assert answer.status == "done", answer.error
         assert f"{label} " in answer.text
@@ -93,7 +94,7 @@ def test_page_of_a_model_that_judges(alice, alice_client, classifiers, folders, 
     assert [model and model.pk for model in forms.chat.shown] == [three.pk, None]
     assert forms.chat.only_judges
     [answer] = ask(alice, three, question="red blue")
-    worker.step()
+    answer_all(worker)
     page = alice_client.get(answer.conversation.get_absolute_url()).content.decode()
     answer.refresh_from_db()
     shares = [label["probability"] for label in answer.judgement["labels"]]

@@ -14,6 +14,7 @@ from jobs.models import Answer, LanguageModel
 from jobs.services import playground
 from maxaillm.dev.finetune.data.rows.messages import Message
 from maxaillm.model.sampling import SamplingOptions
+from tests.jobs.answers import answer_all
 
 pytestmark = pytest.mark.django_db
 GREEDY = SamplingOptions(temperature=0, max_new_tokens=12)
@@ -40,7 +41,7 @@ def test_the_streamed_text_is_the_stored_one(alice, base, worker, monkeypatch):
     monkeypatch.setattr("jobs.inference.feed.FLUSH_SECONDS", 0)
     options = SamplingOptions(temperature=2, top_p=1, max_new_tokens=60, seed=1)
     [answer] = ask(alice, base, options=options)
-    worker.step()
+    answer_all(worker)
 
     pieces = pieces_of(answer.pk)
     answer.refresh_from_db()
@@ -58,7 +59,7 @@ def test_the_streamed_text_is_the_stored_one(alice, base, worker, monkeypatch):
 def test_a_reader_goes_on_where_it_stopped(alice, base, worker, monkeypatch):
     monkeypatch.setattr("jobs.inference.feed.FLUSH_SECONDS", 0)
     [answer] = ask(alice, base)
-    worker.step()
+    answer_all(worker)
 
     whole = pieces_of(answer.pk)
     assert len(whole) > 4
@@ -70,7 +71,7 @@ def test_seed_and_temperature_decide(alice, base, worker):
     texts = []
     for options in (drawn, drawn, drawn.model_copy(update={"seed": 8})):
         [answer] = ask(alice, base, options=options)
-        worker.step()
+        answer_all(worker)
         answer.refresh_from_db()
         texts.append(answer.text)
     assert texts[0] == texts[1] != texts[2]
@@ -90,26 +91,10 @@ def test_a_waiting_answer_can_be_taken_back(alice, base, worker):
 def test_an_answer_in_the_making_can_be_stopped(alice, base, worker, monkeypatch):
     monkeypatch.setattr("jobs.inference.feed.FLUSH_SECONDS", 0)
     [answer] = ask(alice, base, options=SamplingOptions(max_new_tokens=400, seed=1))
-    original = worker.models.speak
-
-    def stop_at_the_third_piece(*arguments):
-        speech = original(*arguments)
-
-        def parts():
-            made = 0
-            while True:
-                try:
-                    part = next(speech.parts)
-                except StopIteration as end:
-                    return end.value
-                if (made := made + 1) == 3:
-                    playground.stop_answer(answer=answer)
-                yield part
-
-        return speech._replace(parts=parts())
-
-    monkeypatch.setattr(worker.models, "speak", stop_at_the_third_piece)
-    worker.step()
+    while worker.client.xlen(requests.pieces_key(answer.pk)) < 3:
+        worker.step()
+    playground.stop_answer(answer=answer)
+    answer_all(worker)
     answer.refresh_from_db()
     assert answer.status == "stopped"
     assert answer.text
@@ -118,9 +103,9 @@ def test_an_answer_in_the_making_can_be_stopped(alice, base, worker, monkeypatch
 
 
 def test_time_is_limited(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.worker.ANSWER_SECONDS", 0)
+    monkeypatch.setattr("jobs.inference.running.ANSWER_SECONDS", 0)
     [answer] = ask(alice, base, options=SamplingOptions(max_new_tokens=400))
-    worker.step()
+    answer_all(worker)
     answer.refresh_from_db()
     assert (answer.status, answer.usage["finish_reason"]) == ("done", "time")
 
@@ -129,7 +114,7 @@ def test_adapters_are_laid_on_the_warm_base(alice, base, adapter, worker):
     texts = []
     for model in (base, adapter, base, adapter):
         [answer] = ask(alice, model)
-        worker.step()
+        answer_all(worker)
         answer.refresh_from_db()
         assert answer.status == "done", answer.error
         texts.append(answer.text)
@@ -143,7 +128,7 @@ def test_one_question_of_a_chat_at_a_time(alice, bob, base, worker):
     with pytest.raises(requests.BusyError):
         playground.ask(conversation=answer.conversation, question="And?", options=GREEDY)
     assert Answer.objects.count() == 1
-    worker.step()
+    answer_all(worker)
     playground.ask(conversation=answer.conversation, question="And?", options=GREEDY)
 
 
@@ -155,12 +140,13 @@ def test_users_are_answered_in_turn(base, worker):
             request = request_for(base)
             asked[str(request.id)] = user
             requests.submit([request], user_id=user, source="api")
-    taken = [fair_queue.take(worker.client, "running", 0.1) for _ in range(4)]
+    taken = [fair_queue.take(worker.client, "running", 0.1) for _ in range(2)]
+    taken.append(fair_queue.take(worker.client, "running", 0, 2))
     late = request_for(base)
     asked[str(late.id)] = 4
     requests.submit([late], user_id=4)
     taken += [fair_queue.take(worker.client, "running", 0.1) for _ in range(6)]
-    order = [asked[found] for found in taken if found]
+    order = [asked[found] for ids in taken for found in ids]
     turns = [sorted(order[start:end]) for start, end in ((0, 3), (3, 5), (5, 7), (7, 9))]
     assert turns == [[1, 2, 3], [1, 2], [1, 4], [1, 1]]
 
@@ -188,7 +174,7 @@ def test_a_missing_folder_is_said(alice, base, worker, tmp_path):
     model = LanguageModel.objects.create(name=str(gone), kind="base")
     shutil.rmtree(gone)
     [answer] = ask(alice, model)
-    worker.step()
+    answer_all(worker)
 
     answer.refresh_from_db()
     assert answer.status == "failed"
@@ -201,18 +187,18 @@ def test_exhausted_memory_is_said(alice, base, worker, monkeypatch):
     def too_much(*_arguments, **_options):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("jobs.inference.model_cache.LoadedBase.use_adapter", too_much)
+    monkeypatch.setattr("maxaillm.model.batching.engine.BatchEngine.forward", too_much)
     [answer] = ask(alice, base)
-    worker.step()
+    answer_all(worker)
     answer.refresh_from_db()
     assert answer.error["code"] == "out_of_memory"
 
 
 def test_an_unknown_failure_is_recorded_and_ends_the_process(alice, base, worker, monkeypatch):
-    monkeypatch.setattr("jobs.inference.model_cache.LoadedBase.use_adapter", lambda *_: 1 / 0)
+    monkeypatch.setattr("maxaillm.model.batching.engine.BatchEngine.forward", lambda *_: 1 / 0)
     [answer] = ask(alice, base)
     with pytest.raises(ZeroDivisionError):
-        worker.step()
+        answer_all(worker)
     answer.refresh_from_db()
     assert "ZeroDivisionError" in answer.error["message"]
     ask(alice, base)
@@ -222,7 +208,7 @@ def test_what_a_dead_worker_left_is_ended(alice, base, worker):
     [answer] = ask(alice, base)
     assert fair_queue.take(worker.client, requests.running_key("here"), 1)
     worker.client.xadd(requests.pieces_key(answer.pk), {"text": "It was"}, id="1-0")
-    worker.step()
+    answer_all(worker)
 
     answer.refresh_from_db()
     assert (answer.status, answer.text) == ("failed", "It was")
@@ -237,7 +223,7 @@ def test_what_a_lost_redis_forgot_is_ended(alice, base, worker, redis_server, mo
     monkeypatch.setattr(playground, "SUBMIT_GRACE", timedelta(0))
     [answer] = ask(alice, base)
     redis_server.flush()
-    worker.step()
+    answer_all(worker)
     answer.refresh_from_db()
     assert answer.status == "failed"
 
@@ -246,7 +232,7 @@ def test_a_restarted_redis_loses_nothing(alice, base, worker, redis_server):
     [answer] = ask(alice, base)
     redis_server.kill()
     redis_server.start()
-    worker.step()
+    answer_all(worker)
     answer.refresh_from_db()
     assert answer.status == "done"
 
@@ -258,7 +244,7 @@ def test_bases_leave_for_others_as_memory_needs(alice, base, worker, tmp_path, m
     monkeypatch.setattr(worker.models, "budget_bytes", 1)
     for model in (base, other):
         ask(alice, model)
-        worker.step()
+        answer_all(worker)
         assert worker.models.has(model)
     assert not worker.models.has(base)
     monkeypatch.setattr("jobs.inference.model_cache.IDLE_SECONDS", -1)
@@ -270,7 +256,7 @@ def test_long_talks_lose_their_beginning(alice, base, worker):
     chat = playground.start_conversation(owner=alice, models=[base], title="long")
     for _ in range(6):
         playground.ask(conversation=chat, question="very " * 20, options=GREEDY)
-        worker.step()
+        answer_all(worker)
     last = chat.answers.order_by("turn").last()
     assert last.status == "done"
     assert last.usage["dropped_messages"] in {4, 6, 8}
@@ -279,6 +265,6 @@ def test_long_talks_lose_their_beginning(alice, base, worker):
 
 def test_a_message_too_long_for_the_model_is_said(alice, base, worker):
     [answer] = ask(alice, base, question="word " * 200)
-    worker.step()
+    answer_all(worker)
     answer.refresh_from_db()
     assert answer.error["code"] == "prompt_too_long"

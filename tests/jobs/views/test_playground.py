@@ -14,6 +14,7 @@ from jobs.models import Answer, Conversation, LanguageModel
 from jobs.services import playground
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.model.sampling import SamplingOptions
+from tests.jobs.answers import answer_all
 
 pytestmark = pytest.mark.django_db
 GREEDY = SamplingOptions(temperature=0, max_new_tokens=8)
@@ -36,7 +37,7 @@ def tuned(alice, base):
 def chat(alice, base, worker):
     made = playground.start_conversation(owner=alice, models=[base], title="Red")
     playground.ask(conversation=made, question="What is red?", options=GREEDY)
-    worker.step()
+    answer_all(worker)
     return made
 
 
@@ -64,7 +65,7 @@ def test_a_talk_from_the_first_message_to_the_answer(alice_client, base, worker)
     assert response.url == chat.get_absolute_url()
     assert "data-stream" in alice_client.get(response.url).content.decode()
 
-    worker.step()
+    answer_all(worker)
     answer = chat.answers.get()
     page = alice_client.get(response.url).content.decode()
     assert "data-stream" not in page
@@ -79,8 +80,8 @@ def test_two_models_answer_side_by_side(alice_client, base, worker, tmp_path):
     shutil.copytree(base.name, folder)
     other = LanguageModel.objects.create(name=str(folder), kind="base")
     alice_client.post(PAGE, form(base, other, temperature=1.5, seed=3))
-    worker.step()
-    worker.step()
+    answer_all(worker)
+    answer_all(worker)
     left, right = Answer.objects.order_by("column")
     assert (left.model, right.model) == (base, other)
     assert left.text == right.text, "the same weights, the same seed"
@@ -161,11 +162,11 @@ def test_options_have_limits(alice_client, chat, base, option):
 def test_stop_words_end_the_answer(alice_client, base, worker):
     drawn = {"temperature": 1.5, "top_p": 1, "max_new_tokens": 30, "seed": 5}
     alice_client.post(PAGE, form(base, **drawn))
-    worker.step()
+    answer_all(worker)
     whole = Answer.objects.get().text
     word = whole.split()[1]
     alice_client.post(PAGE, form(base, **drawn, stop=word))
-    worker.step()
+    answer_all(worker)
     assert Answer.objects.latest("created").text == whole[: whole.index(word)]
 
 
@@ -174,7 +175,7 @@ def test_answer_again_takes_the_same_place(alice_client, chat, base, worker):
     again = reverse("jobs:answer-again", args=[old.pk])
     response = alice_client.post(again, form(base, max_new_tokens=3), headers=FETCHED)
     assert "data-stream" in response.content.decode()
-    worker.step()
+    answer_all(worker)
     new = chat.answers.get()
     assert new.pk != old.pk
     assert (new.turn, new.usage["completion_tokens"]) == (0, 3)
@@ -182,7 +183,7 @@ def test_answer_again_takes_the_same_place(alice_client, chat, base, worker):
 
 def test_an_edited_question_replaces_what_came_after(alice_client, chat, base, worker):
     playground.ask(conversation=chat, question="And blue?", options=GREEDY)
-    worker.step()
+    answer_all(worker)
     address = f"{chat.get_absolute_url()}?edit=0"
     assert "What is red?" in alice_client.get(address).content.decode()
     alice_client.post(address, form(base, question="What is green?"))

@@ -1,0 +1,1 @@
+"""Continuous batching: many answers made by one forward pass a token, with adapters mixed."""
