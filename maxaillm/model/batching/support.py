@@ -77,7 +77,7 @@ def require_same(model: Any, twin: Any) -> None:
     slots.reserve(3, TRIED)
     for live, pieces in tried:
         batch = Batch(slots, live, pieces)
-        places = [*live, *(p.start + n for p in pieces for n in range(p.count))]
+        places = [*live, *(p.start + n for p in pieces for n in range(p.size))]
         found = scores(twin, batch, tokens, places)
         require_close(found, whole[places], model.dtype)
         layers |= batch.layers_seen
