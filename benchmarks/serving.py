@@ -108,8 +108,7 @@ class Bench:
 
     def answer(self, prompt: Sequence[int], adapter: str | None = None, count: int = ANSWER) -> Any:
         from maxaillm.dev.finetune.hf.generation.streaming import TextPieces
-        from maxaillm.model.batching.batched_answer import BatchedAnswer
-        from maxaillm.model.batching.reader import AnswerReader
+        from maxaillm.model.batching.batched_answer import AnswerReader, BatchedAnswer
         from maxaillm.model.batching.sampler import Sampler
         from maxaillm.model.sampling import SamplingOptions
 
