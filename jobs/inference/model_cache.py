@@ -18,7 +18,7 @@ from maxaillm.dev.finetune.model_files.card import read_card
 
 if TYPE_CHECKING:
     from maxaillm.model.batching.batched_model import BatchedModel
-    from maxaillm.model.batching.contract import Answer
+    from maxaillm.model.batching.contract import Answer, Engine
     from maxaillm.model.loaded import LoadedModel
 
 IDLE_SECONDS = 600
@@ -52,16 +52,16 @@ class Source(NamedTuple):
 
 def source_of(model: LanguageModel) -> Source:
     """Raises ModelError where the row, or the disk, lacks a part."""
-    told = {"title": str(model), "needed_bytes": 2 * model.root.size_bytes}
+    title, needed_bytes = str(model), 2 * model.root.size_bytes
     if model.kind != LanguageModel.Kind.ADAPTER:
-        return Source(model.source, None, **told)
+        return Source(model.source, None, None, title, needed_bytes)
     if not model.base_source:
         raise ModelError(f"{model} has no base model that can be loaded.", "Choose another model.")
     if not Path(model.source).is_dir():
         raise ModelError(f"The files of {model} are gone.", "Tune it again, or choose another.")
     if read_card(Path(model.source)).writes:
-        return Source(model.base_source, model.source, **told)
-    return Source(model.source, None, model.base_source, **told)
+        return Source(model.base_source, model.source, None, title, needed_bytes)
+    return Source(model.source, None, model.base_source, title, needed_bytes)
 
 
 class LoadedBase:
@@ -94,15 +94,16 @@ class LoadedBase:
         return self.weight_bytes + slots.count * slots.length * slots.position_bytes + pool.bytes
 
     @property
+    def engines(self) -> list[Engine[Any]]:
+        return [self.serial, *([self.batched.engine] if self.batched else [])]
+
+    @property
     def answers(self) -> list[Answer]:
-        own = [] if self.batched is None else self.batched.engine.answers
-        return [*own, *self.serial.answers]
+        return [answer for engine in self.engines for answer in engine.answers]
 
     def step(self) -> None:
         """Bring every answer further. What goes wrong ends those that were being made together."""
-        for engine in (self.serial, self.batched.engine if self.batched else None):
-            if engine is None or not engine.answers:
-                continue
+        for engine in (engine for engine in self.engines if engine.answers):
             try:
                 with memory_refusal_said(self.llm.base_folder.name):
                     engine.step()
@@ -110,8 +111,8 @@ class LoadedBase:
                 engine.fail(error)
 
     def leave(self, answer: Answer) -> None:
-        for engine in (self.serial, self.batched.engine if self.batched else None):
-            if engine is not None and answer in engine.answers:
+        for engine in self.engines:
+            if answer in engine.answers:
                 engine.leave(answer)
 
     def use_adapter(self, folder: str | None) -> None:

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from jobs.inference.ending import finish, sweep, unexpected
 from jobs.inference.feed import Feeds
 from jobs.inference.model_cache import ModelCache, source_of
-from jobs.inference.preparing import prepare
+from jobs.inference.preparing import Prepared, prepare
 from jobs.inference.running import ANSWER_SECONDS, Running
 from jobs.inference_queue import fair_queue, requests
 from jobs.inference_queue.fair_queue import Client
@@ -173,18 +173,17 @@ class InferenceWorker:
 
     def withdraw(self, running: Running) -> None:
         """Nobody waits for it any more; what is got ready for it is put away once it is."""
-
-        def put_away(done: object) -> None:
-            if not preparation.cancelled() and preparation.exception() is None:
-                made = preparation.result()
-                if not isinstance(made, Outcome):
-                    self.models.release(made.base)
-
-        preparation = running.preparation
+        preparation, running.preparation = running.preparation, None
         assert preparation
-        preparation.cancel()
-        preparation.add_done_callback(put_away)
-        running.preparation, running.outcome = None, requests.WITHDRAWN
+        if not preparation.cancel():
+            preparation.add_done_callback(self.put_away)
+        running.outcome = requests.WITHDRAWN
+
+    def put_away(self, preparation: Future[Prepared | Outcome]) -> None:
+        if not preparation.cancelled() and preparation.exception() is None:
+            made = preparation.result()
+            if isinstance(made, Prepared):
+                self.models.release(made.base)
 
     def end(self, running: Running) -> None:
         assert running.outcome

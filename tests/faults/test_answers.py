@@ -63,6 +63,26 @@ def test_worker_killed_in_the_middle_is_said(served):
     assert read(served.client.chat.completions.create(**ask))
 
 
+def test_each_of_many_streams_is_told_that_the_worker_was_killed(served):
+    """They were made together; a new worker ends them, and answers what waited."""
+    streams = [
+        served.client.chat.completions.create(**ASK | {"model": served.model, "seed": number})
+        for number in range(5)
+    ]
+    begun = [
+        next(chunk for chunk in stream if chunk.choices[0].delta.content) for stream in streams
+    ]
+    assert len(begun) == len(streams)
+    served.worker.kill()
+    served.worker.wait()
+    served.start_worker()
+    for stream in streams:
+        with pytest.raises(openai.APIError, match="lost"):
+            read(stream)
+    wait_until(lambda: not served.is_busy())
+    assert read(served.client.chat.completions.create(**ASK | {"model": served.model}))
+
+
 def test_the_worker_ends_when_told(served):
     chunks = served.client.chat.completions.create(**ASK, model=served.model)
 

@@ -39,7 +39,7 @@ class Piece(NamedTuple):
 
     slot: int
     start: int
-    count: int
+    size: int
 
 
 class Batch:
@@ -56,7 +56,7 @@ class Batch:
         self.slots, self.positions, self.pieces = slots, positions, pieces
         self.adapters = adapters
         self.live = len(positions)
-        self.tokens = self.live + sum(piece.count for piece in pieces)
+        self.tokens = self.live + sum(piece.size for piece in pieces)
         self.longest = max(positions, default=-1) + 1
         self.places: Tensor | None = None
         self.masks: dict[tuple[int | None, int], Tensor | None] = {}
@@ -78,10 +78,10 @@ class Batch:
             made.append(self.answers(query[:, : self.live], new, (keys, values), scale, window))
         at = self.live
         for number, piece in enumerate(self.pieces):
-            part = slice(at, at + piece.count)
+            part = slice(at, at + piece.size)
             own = (query[:, part], key[:, part], value[:, part])
             made.append(self.prompt(number, own, (keys, values), scale, window))
-            at += piece.count
+            at += piece.size
         return made[0] if len(made) == 1 else torch.cat(made)
 
     def single(

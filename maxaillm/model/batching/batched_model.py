@@ -15,10 +15,9 @@ from maxaillm.dev.finetune.hf.generation.sampling import end_tokens
 from maxaillm.dev.finetune.hf.generation.streaming import TextPieces
 from maxaillm.model.batching.adapter_files import LoraAdapter, read_lora
 from maxaillm.model.batching.adapters import AdapterPool
-from maxaillm.model.batching.batched_answer import BatchedAnswer
+from maxaillm.model.batching.batched_answer import AnswerReader, BatchedAnswer
 from maxaillm.model.batching.engine import BatchEngine
 from maxaillm.model.batching.logprobs import TokenWords
-from maxaillm.model.batching.reader import AnswerReader
 from maxaillm.model.batching.sampler import Sampler
 from maxaillm.model.batching.structure import Grammars
 from maxaillm.model.batching.support import twin_of

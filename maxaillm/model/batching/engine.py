@@ -147,7 +147,7 @@ class BatchEngine:
             at = end
         adapters = self.pool.use([row.adapter for row in live], spans)
         batch = Batch(self.slots, positions, pieces, adapters)
-        ranges = chain(positions, *(range(p.start, p.start + p.count) for p in pieces))
+        ranges = chain(positions, *(range(p.start, p.start + p.size) for p in pieces))
         with working_on(batch):
             made = self.run(ids, list(ranges), kept if pieces else None)
         return made, batch

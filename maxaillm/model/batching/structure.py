@@ -27,6 +27,10 @@ LIMITS = LLParserLimits(
 """A fraction of the library's own: a token may cost milliseconds, for all who are answered."""
 
 
+SPACE = r"( ?|\n {0,20})"
+"""Between the signs of a document: with any white space a model may write nothing else."""
+
+
 class SchemaRefusedError(FineTuneError):
     """A JSON schema that is none, asks for what is not known, or costs too much."""
 
@@ -70,7 +74,7 @@ class Grammars:
 
 @lru_cache(64)
 def grammar_of(schema: str) -> str:
-    return str(LLMatcher.grammar_from_json_schema(schema))
+    return str(LLMatcher.grammar_from_json_schema(schema, overrides={"whitespace_pattern": SPACE}))
 
 
 def first_line(error: object) -> str:

@@ -14,10 +14,9 @@ import transformers
 from maxaillm.dev.finetune.hf.generation.penalties import OccurrencePenalties
 from maxaillm.dev.finetune.hf.generation.streaming import TextPieces
 from maxaillm.model.batching.adapters import AdapterPool
-from maxaillm.model.batching.batched_answer import BatchedAnswer
+from maxaillm.model.batching.batched_answer import AnswerReader, BatchedAnswer
 from maxaillm.model.batching.engine import BatchEngine
 from maxaillm.model.batching.logprobs import TokenWords
-from maxaillm.model.batching.reader import AnswerReader
 from maxaillm.model.batching.sampler import Sampler
 from maxaillm.model.batching.structure import Grammars
 from maxaillm.model.batching.support import twin_of
