@@ -38,7 +38,9 @@ class ModelOut(Schema):
     stage: str = Field(description="candidate, production or archived")
     tags: list[str]
     aliases: list[str] = Field(description="Other names that stand for it.")
-    made_by: dict[str, Any] | None = Field(description="How adapters were merged into it.")
+    made_by: dict[str, Any] | None = Field(
+        description="How adapters were merged into it, or which checkpoint it is."
+    )
     created: datetime
 
     @staticmethod

@@ -26,6 +26,13 @@ LEAST_ROOM = 4
 """At least a quarter of the context, or what was asked for, stays free for the answer."""
 
 
+class NotSupportedError(FineTuneError):
+    """The model can't do what is asked, whoever asks."""
+
+    code = "not_supported"
+    status = 400
+
+
 class Prepared(NamedTuple):
     """An answer about to be made on a base that is held for it."""
 
@@ -65,7 +72,7 @@ class Preparation:
             with self.base.lock:
                 return self.told(llm)
         if self.request.texts:
-            raise FineTuneError(
+            raise NotSupportedError(
                 "This model writes text: it gives no embeddings and judges nothing.",
                 "Choose an encoder, such as a classifier.",
             )
@@ -157,7 +164,7 @@ class Preparation:
 
 
 def require_possible(request: Request) -> None:
-    """Raises FineTuneError for what answers that are made one after the other can't do."""
+    """Raises NotSupportedError for what answers that are made one after the other can't do."""
     options = request.options
     wanted = {
         "an answer to a bare prompt": request.prompt is not None,
@@ -166,7 +173,7 @@ def require_possible(request: Request) -> None:
         "structured output": options.is_structured,
     }
     for name in (name for name, is_wanted in wanted.items() if is_wanted):
-        raise FineTuneError(f"This model can't give {name}.", "Ask without it.")
+        raise NotSupportedError(f"This model can't give {name}.", "Ask without it.")
 
 
 def cut_to_fit(llm: LoadedModel, messages: Sequence[Message], max_new_tokens: int) -> list[Message]:

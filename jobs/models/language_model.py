@@ -72,7 +72,8 @@ class LanguageModel(models.Model):
     folder = models.UUIDField(null=True, unique=True)
     """Of one that no run has made."""
     made_by = models.JSONField(null=True)
-    """How one that no run has made was merged: method, and parts with their weights."""
+    """How one that no run has made came about: {method, density, parts: [{model, weight}]} of
+    merged adapters, {run, step} of a checkpoint."""
     created = models.DateTimeField(auto_now_add=True)
     deleted = models.DateTimeField(null=True)
     purged = models.DateTimeField(null=True)

@@ -9,18 +9,20 @@ from django.core.paginator import Paginator
 from django.db.models import F
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from jobs.deployment_page.bars import bars_of
 from jobs.deployment_page.forms import KeyForm, ModelForm, NewForm, OptionsForm
 from jobs.deployment_page.snippets import snippets_of
-from jobs.models import Deployment
+from jobs.models import Deployment, LanguageModel
 from jobs.services.deployments import management, usage
 from jobs.services.deployments.answering import model_of
 from jobs.services.deployments.management import DeploymentOptions, TooManyDeploymentsError
 from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import ConfigError
+from maxft_site.web.formatting import typed_number
 
 PER_PAGE = 50
 LOG_PER_PAGE = 20
@@ -59,7 +61,7 @@ def deployments(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def deployment_new(request: Request) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
-    form = NewForm(data, user=request.user, initial={"model": request.GET.get("model")})
+    form = NewForm(data, user=request.user, initial=asked_for(request))
     options = OptionsForm(data)
     status = 200
     if data is not None:
@@ -70,6 +72,13 @@ def deployment_new(request: Request) -> HttpResponse:
         status = 422
     context = {"form": form, "options": options}
     return render(request, "jobs/deployment_new.html", context, status=status)
+
+
+def asked_for(request: Request) -> dict[str, Any]:
+    """The model of `?model=ID`, and a name like its own."""
+    pk = typed_number(request.GET.get("model", ""))
+    model = LanguageModel.objects.visible_to(request.user).filter(pk=pk or 0).first()
+    return {"model": model.pk, "name": slugify(model.short_name)[:63]} if model else {}
 
 
 def create(request: Request, form: NewForm, options: Any) -> Deployment | None:

@@ -189,7 +189,7 @@ def conversation_branch(request: Request, pk: int, turn: int) -> HttpResponse:
 def preset_save(request: Request) -> HttpResponse:
     """Keep the parameters that the page has now, under a name; `?chat=ID` is gone back to."""
     shown = Conversation.objects.visible_to(request.user)
-    chat = shown.filter(pk=typed_number(request.GET.get("chat", ""))).first()
+    chat = shown.filter(pk=typed_number(request.GET.get("chat", "")) or 0).first()
     forms = ChatForms(request.POST, user=request.user, chat=chat, asked={})
     prompt = request.POST.get("system_prompt", "")[:SYSTEM_LIMIT]
     try:

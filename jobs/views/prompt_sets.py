@@ -14,10 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from jobs.models import PromptSet
 from jobs.services.playground import saved
 from jobs.views.request import Request
+from jobs.views.run_list import heads, query_without_page
 from maxaillm.dev.finetune.errors import FineTuneError
 
 SETS_PER_PAGE = 25
-SORTED_BY = {"name": "name", "-name": "-name", "updated": "updated", "-updated": "-updated"}
+COLUMNS = (("name", "Name"), ("updated", "Changed"))
 
 
 class PromptSetForm(forms.Form):
@@ -45,10 +46,17 @@ def prompt_sets(request: Request) -> HttpResponse:
         else:
             messages.success(request, f"{made.name} is kept: {len(made.prompts)} prompts.")
             return redirect("jobs:prompt-sets")
-    order = SORTED_BY.get(request.GET.get("sort", ""), "-updated")
+    asked = request.GET.get("sort", "")
+    order = asked if asked.removeprefix("-") in dict(COLUMNS) else "-updated"
     found = PromptSet.objects.visible_to(request.user).order_by(order, "-pk")
     page = Paginator(found, SETS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "form": form, "error": error, "sort": order}
+    context = {
+        "page": page,
+        "form": form,
+        "error": error,
+        "heads": heads(request.GET, order, COLUMNS),
+        "query": query_without_page(request.GET),
+    }
     return render(request, "jobs/prompt_sets.html", context, status=status_of_form(form, error))
 
 

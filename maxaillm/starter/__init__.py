@@ -37,7 +37,8 @@ SAMPLE = FOLDER / "samples" / "maxft_guide.jsonl"
 
 # What "Train the sample" runs, in the shape of a RunConfig; the caller adds the dataset.
 # All weights are trained: this base knows too little for a low-rank change to be enough (LoRA of
-# rank 32 answered 37 % of the held-out questions where full tuning answered 66 %). Many small steps learn more a second than few large ones.
+# rank 32 answered 37 % of the held-out questions where full tuning answered 66 %). Many small
+# steps learn more a second than few large ones.
 SAMPLE_RECIPE: dict[str, Any] = {
     "name": "maxft-guide",
     "provider": "hugging_face",

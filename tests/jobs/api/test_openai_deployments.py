@@ -206,8 +206,9 @@ def test_the_command_deploys_shows_and_deletes(served, tmp_path):
     def maxft(*words: str) -> str:
         here = {"MAXFT_URL": served.url, "MAXFT_TOKEN": served.key, "HOME": str(tmp_path)}
         command = [sys.executable, "-m", "maxft_client", *words]
-        options: dict[str, Any] = {"env": os.environ | here, "capture_output": True, "text": True}
-        return subprocess.run(command, check=True, **options).stdout
+        return subprocess.run(
+            command, env=os.environ | here, check=True, capture_output=True, text=True
+        ).stdout
 
     made = json.loads(maxft("deploy", served.model, "--name", "by-command", "--json"))
     client = openai.OpenAI(base_url=made["base_url"], api_key=made["key"])

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maxaillm.dev.finetune.processes.child import own_temporary
-from maxaillm.dev.finetune.processes.compiled_kernels import limit_compiled_kernels
 from maxaillm.dev.finetune.processes.descendants import adopt_orphans
 from maxaillm.dev.finetune.processes.fork_server import (
     ForkServer,
@@ -35,6 +34,7 @@ from maxaillm.dev.finetune.processes.imports import import_ahead
 from maxaillm.dev.finetune.processes.parent_death import end_with_connection, end_with_parent
 
 IMPORTED_AHEAD = (
+    "maxaillm.dev.finetune.hf",  # first: it says what torch is to keep
     "torch",
     "transformers.trainer",
     "transformers.models.auto.modeling_auto",
@@ -113,7 +113,6 @@ def main(*sources: Source, imports: Sequence[str] = IMPORTED_AHEAD) -> None:
     """Serve until the parent of this process ends. Returns in no process."""
     os.umask(0o077)
     end_with_parent(os.getppid())
-    limit_compiled_kernels()
     import_ahead(imports)
     adopt_orphans()
     sys.exit(ForkServer(*sources).serve().carry_out())

@@ -13,11 +13,7 @@ from maxaillm.dev.finetune.config import RunConfig
 from maxaillm.dev.finetune.data.examples import Example
 from maxaillm.dev.finetune.data.examples.text import Text
 from maxaillm.dev.finetune.exports.shared.source import Trained
-from maxaillm.dev.finetune.hf.evaluation.evaluator import (
-    evaluate_examples,
-    examples_in,
-    kind_in,
-)
+from maxaillm.dev.finetune.hf.evaluation.evaluator import EvaluationFile, evaluate_examples
 from maxaillm.dev.finetune.hf.loading import context_length
 from maxaillm.dev.finetune.hf.training.tasks import model_task
 
@@ -31,7 +27,7 @@ class Reading:
     """Rows that both models read: those given, else a fixed text."""
 
     def __init__(self, trained: Trained, rows: Path | None) -> None:
-        kind: type[Example] = kind_in(rows) if rows else Text
+        kind: type[Example] = EvaluationFile(rows).kind() if rows else Text
         fits = trained.task in kind.tasks
         self.kind, self.path = (kind, rows) if rows and fits else (Text, PASSAGE)
         self.tokenizer = trained.tokenizer
@@ -46,7 +42,7 @@ class Reading:
 
     def examples(self) -> Iterator[Example]:
         if self.path != PASSAGE:
-            return examples_in(self.path)
+            return EvaluationFile(self.path).examples()
         paragraphs = PASSAGE.read_text(encoding="utf-8").split("\n\n")
         return (Text(text=" ".join(paragraph.split())) for paragraph in paragraphs)
 

@@ -14,7 +14,7 @@ from jobs.model_page.exports import forms_of, is_moving, rows_of
 from jobs.models import Export, LanguageModel
 from jobs.services import engine_jobs
 from jobs.services.registry.hub_push import order_push
-from jobs.views.models import model_context
+from jobs.views.models.models import model_context
 from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import FineTuneError
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from maxaillm.dev.finetune.processes.compiled_kernels import LIMITS
+from maxaillm.dev.finetune.hf import KERNELS_KEPT
 
 PROGRAM = """
 import sys
@@ -29,12 +29,12 @@ import torch
 
 @pytest.mark.parametrize("own", [None, "7"])
 def test_limits_are_set_before_torch_is_imported_and_the_users_count_more(own):
-    environment = {name: value for name, value in os.environ.items() if name not in LIMITS}
+    environment = {name: value for name, value in os.environ.items() if name not in KERNELS_KEPT}
     if own:
-        environment[next(iter(LIMITS))] = own
+        environment[next(iter(KERNELS_KEPT))] = own
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *LIMITS],
+        [sys.executable, "-c", PROGRAM, *KERNELS_KEPT],
         capture_output=True, text=True, env=environment, check=True,
     )  # fmt: skip
-    first, *rest = LIMITS.values()
+    first, *rest = KERNELS_KEPT.values()
     assert done.stdout.split() == [own or first, *rest]

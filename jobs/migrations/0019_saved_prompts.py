@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0016_notifications'),
+        ('jobs', '0018_exports_and_registry'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -17,7 +17,7 @@ from jobs.models import AdapterMerge, LanguageModel, ModelAlias
 from jobs.services import engine_jobs
 from jobs.services.registry import deletion, labels
 from jobs.services.registry.merging import Part, Recipe, order_merge
-from jobs.views.model_exports import visible_model
+from jobs.views.models.exports import visible_model
 from jobs.views.request import Request
 from maxaillm.dev.finetune.errors import FineTuneError
 from maxaillm.dev.finetune.exports.shared.merging import DENSITY, MERGES
