@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs import selectors
-from jobs.models import Run, Status
+from jobs.models import LanguageModel, Run, Status
 from jobs.queue_page.later import others_to_wait_for, place_of
 from jobs.run_page.advice import advice_panel
 from jobs.run_page.charts import charts_of
@@ -72,6 +72,7 @@ def results_part(run: Run) -> dict[str, Any]:
     return {
         "samples": selectors.samples_of(run),
         "checkpoints": checkpoints,
+        "has_model": LanguageModel.objects.filter(run=run, deleted=None).exists(),
         "measured": list(dict.fromkeys(name for row in rows for name in row.scores)),
         "best_step": next((row.step for row in rows if row.is_best), None),
     }
