@@ -290,3 +290,11 @@ def test_a_tree_of_very_many_long_branches_is_not_walked_to_its_end(tmp_path, mo
     report, _, findings = check(path)
     assert "too_many_rows" in {finding.code for finding in findings}
     assert report.rows + report.bad_rows < 300
+
+
+@pytest.mark.parametrize("parent", [["n0"], {"n0": 1}, 3, None])
+def test_a_parent_that_is_no_name_begins_a_branch(parent):
+    tree = {"n0": node("user", "Hi", ""), "n1": node("assistant", "Yes", "n0")}
+    tree["n1"]["parent"] = parent
+    rows = list(formats["chatgpt"]().unfolder()({"mapping": tree, "current_node": "n1"}))
+    assert [row.leaf for row in rows] == ["n1", "n0"]

@@ -88,7 +88,8 @@ class ChatGPTFormat(DataFormat):
             branch.leaf, branch.learned_in = leaf, learned_in
             for name in path_to(nodes, leaf, learned_in):
                 learned_in[name] = leaf
-                depths[name] = depths.get(nodes[name].get("parent"), 0) + 1
+                parent = nodes[name].get("parent")
+                depths[name] = (depths.get(parent, 0) if isinstance(parent, str) else 0) + 1
             steps += depths[leaf]
             branch.is_one_too_many = steps > FEW_STEPS + TIMES_WALKED * len(nodes)
             yield branch

@@ -49,6 +49,8 @@ def turns_of_parts(
 
 def together(turns: Sequence[Turn], joint: str) -> Turn:
     """One turn of what was said, thought and called in several."""
+    if len(turns) == 1:
+        return turns[0]
     texts = (turn.content for turn in turns if turn.content)
     thoughts = (turn.reasoning for turn in turns if turn.reasoning)
     calls = tuple(call for turn in turns for call in turn.calls)
@@ -70,6 +72,14 @@ def turn_of_part(part: Any, role: Role, number: int) -> Turn | RowProblem:
     if kind not in ("text", "thinking") or not isinstance(text, str):
         return not_text(number, kind)
     return Turn(role, text) if kind == "text" else Turn(role, "", reasoning=text)
+
+
+def holds_results_alone(parts: Any) -> bool:
+    """Whether a message's parts are what tools found, and nothing that its speaker says."""
+    kinds = [typed(part) for part in parts] if isinstance(parts, list) else []
+    return bool(kinds) and all(
+        isinstance(part, dict) and part.get("type") == "tool_result" for part in kinds
+    )
 
 
 def not_text(number: int, kind: object) -> RowProblem:

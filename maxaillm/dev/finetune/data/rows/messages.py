@@ -138,11 +138,16 @@ def joined(told: Turn, turns: Sequence[Turn]) -> Iterator[Turn]:
         told = told._replace(calls=(), reasoning="")
     for turn in turns:
         if turn.role != told.role:
-            yield turn
+            yield turn._replace(weight=told.weight)
             continue
         thoughts = "\n\n".join(filter(None, (told.reasoning, turn.reasoning)))
-        calls = (*told.calls, *turn.calls)
-        yield told._replace(content=turn.content, reasoning=thoughts, calls=calls)
+        yield told._replace(
+            content=turn.content,
+            reasoning=thoughts,
+            calls=(*told.calls, *turn.calls),
+            name=told.name or turn.name,
+            call_id=told.call_id or turn.call_id,
+        )
         told = told._replace(calls=(), reasoning="")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from maxaillm.dev.finetune.data.rows.message_parts import unread_in_part
+from maxaillm.dev.finetune.data.rows.message_parts import holds_results_alone, unread_in_part
 from maxaillm.dev.finetune.data.rows.messages import (
     CALLS,
     PLAIN,
@@ -39,6 +39,9 @@ def unread_in_message(item: dict[str, Any]) -> Iterator[str]:
     speaker = "role" if "role" in item else "from"
     text = content_key(item)
     read = {speaker, text, weight, "name", "tool_call_id", *REASONING, *CALLS}
+    is_silent = not any(item.get(key) for key in (*REASONING, *CALLS))
+    if item.get(speaker) != "tool" and is_silent and holds_results_alone(item.get(text)):
+        read -= {"name", "tool_call_id"}  # each result has its own
     yield from others(read, item)
     for key in CALLS:
         yield from (f"{key}.{inner}" for inner in unread_in_calls(item.get(key)))
