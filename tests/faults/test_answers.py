@@ -73,8 +73,8 @@ def test_each_of_many_streams_is_told_that_the_worker_was_killed(served):
         next(chunk for chunk in stream if chunk.choices[0].delta.content) for stream in streams
     ]
     assert len(begun) == len(streams)
-    served.worker.kill()
-    served.worker.wait()
+    served.worker.process.kill()
+    served.worker.end()
     served.start_worker()
     for stream in streams:
         with pytest.raises(openai.APIError, match="lost"):

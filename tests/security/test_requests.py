@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from datasets_app.models import Dataset
-from jobs.models import LanguageModel, Run
+from jobs.models import Deployment, Export, LanguageModel, Run
 from maxft_site.web.limits import sign_in as limits
 from maxft_site.web.models import ApiToken
 from tests.jobs.runs import make_run
@@ -83,7 +83,10 @@ def test_odd_numbers_of_the_api_are_422(alice: User) -> None:
     run, script = make_run(alice), by_key(alice)
     assert run.dataset
     known = {"run_id": run.pk, "dataset_id": run.dataset.dataset_id, "row": 1}
-    known["model_id"] = LanguageModel.objects.create(owner=alice, name="mine", kind="base").pk
+    model = LanguageModel.objects.create(owner=alice, name="mine", kind="base")
+    export = Export.objects.create(owner=alice, model=model, format="merged")
+    deployment = Deployment.objects.create(owner=alice, name="live", model=model)
+    known |= {"model_id": model.pk, "export_id": export.pk, "deployment_id": deployment.pk}
     found = list(numbers_of_the_api(script))
     assert {name for _, name in found} >= {"limit", "offset", "after", "max_points"}
     for path, name in found:

@@ -11,6 +11,7 @@ from datasets_app.models import Upload
 from jobs.models import (
     AdapterMerge,
     Answer,
+    ChatPreset,
     Conversation,
     Deployment,
     DeploymentKey,
@@ -19,6 +20,7 @@ from jobs.models import (
     LanguageModel,
     ModelAlias,
     NotificationChannel,
+    PromptSet,
     RunDraft,
 )
 from jobs.notify.email import SALT
@@ -55,6 +57,8 @@ def things_of(alice: User) -> dict[str, Thing]:
     person = User.objects.create_user("cy")
     deployment = Deployment.objects.create(owner=alice, name="deployed", model=base)
     key = DeploymentKey.objects.create(deployment=deployment, name="x", digest="x")
+    preset = ChatPreset.objects.create(owner=alice, name="calm")
+    prompts = PromptSet.objects.create(owner=alice, name="asked", prompts=["?"])
     dataset, the_run = Thing(run.dataset.dataset_id), Thing(run.pk, is_supervised=True)
     word = Thing("x", is_shared=True, is_supervised=True)
     draft = RunDraft.objects.create(owner=alice, name="half", fields="")
@@ -71,6 +75,10 @@ def things_of(alice: User) -> dict[str, Thing]:
         "/v1/models/name": Thing("mine"),
         "/playground/pk": Thing(chat.pk),
         "/playground/answers/pk": Thing(answer.pk),
+        "/playground/branch/turn": word._replace(value=0),
+        "/playground/chat.suffix": word._replace(value="md"),
+        "/playground/presets/pk": Thing(preset.pk),
+        "/prompt-sets/pk": Thing(prompts.pk),
         "/settings/keys/pk": Thing(alice.api_tokens.get().pk),
         "/settings/notifications/pk": Thing(channel.pk),
         "/settings/notifications/new/kind": word._replace(value="webhook"),
@@ -94,6 +102,7 @@ def things_of(alice: User) -> dict[str, Thing]:
         "/invitation/token": word,
         "/datasets/change/name": word._replace(value="trim"),
         "/api/v1/datasets/rows/row": word._replace(value=1),
+        "/runs/checkpoints/step": word._replace(value=1),
         "/runs/parts/part": word._replace(value="status"),
         "/runs/charts/name": word._replace(value="loss"),
         "/runs/compare/charts/name": word._replace(value="loss"),

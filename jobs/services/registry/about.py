@@ -70,7 +70,7 @@ def scores_in(measured: dict[str, Any]) -> Iterator[Score]:
 
 def parts_of(model: LanguageModel) -> list[str]:
     """The adapters that it was merged of, with their weights."""
-    parts = model.made_by["parts"] if model.made_by else []
+    parts = (model.made_by or {}).get("parts", [])
     return [f"{part['weight']} × {part['name']}" for part in parts]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -94,8 +96,10 @@ def test_hanging_up_stops_the_answer(served, stream):
         with httpx.stream("POST", url, json=body, headers=headers) as response:
             next(response.iter_lines())
     else:
+        os.kill(served.worker.process.pid, signal.SIGSTOP)  # or the answer is there too soon
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(url, json=body, headers=headers, timeout=0.3)
+        os.kill(served.worker.process.pid, signal.SIGCONT)
     wait_until(lambda: not served.is_busy(), 10)
 
 

@@ -165,7 +165,9 @@ def test_hanging_up_frees_the_place_and_counts(served):
     body = {"model": deployed.name} | ASK | {"max_tokens": 450}
     headers = {"Authorization": f"Bearer {deployed.key}"}
     url = f"{served.url}/v1/chat/completions"
-    served.worker.send_signal(signal.SIGSTOP)  # so that the first answer does not end meanwhile
+    os.kill(
+        served.worker.process.pid, signal.SIGSTOP
+    )  # so that the first answer does not end meanwhile
     try:
         with httpx.stream("POST", url, json=body | {"stream": True}, headers=headers) as response:
             lines = response.iter_lines()  # kept: it hangs up when it goes
@@ -173,7 +175,7 @@ def test_hanging_up_frees_the_place_and_counts(served):
             with pytest.raises(openai.RateLimitError, match="1 requests at once"):
                 deployed.ask()
     finally:
-        served.worker.send_signal(signal.SIGCONT)
+        os.kill(served.worker.process.pid, signal.SIGCONT)
     patient = deployed.client.with_options(max_retries=5)
     assert patient.chat.completions.create(model=deployed.name, **ASK).choices
     assert deployed.today["requests"] == 2

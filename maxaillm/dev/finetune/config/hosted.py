@@ -79,7 +79,9 @@ def local_files(section: BaseModel, at: str) -> Iterator[Problem]:
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         if isinstance(value, BaseModel) and "local" not in extra:
             yield from local_files(value, f"{path}.")
-        elif isinstance(value, Path) or ("local" in extra and value != info.default):
+        elif isinstance(value, Path) or (
+            "local" in extra and isinstance(value, str | BaseModel) and value != info.default
+        ):
             message = "Files are for the command line."
             yield Problem(path, message, str(value), str(extra.get("local", "")))
 
